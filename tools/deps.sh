@@ -1,0 +1,33 @@
+#!/bin/sh
+# deps.sh GROUP...: installs the Debian packages that a group of work needs, and only those that are missing.
+# Groups: build run test lockcheck fonts.  Prints nothing when there is nothing to do.
+set -e
+
+packages() {
+	case $1 in
+	build)     echo gcc make binutils python3 libc6-dev console-setup-linux ;;
+	run)       echo qemu-system-x86 busybox-static cpio gzip ;;
+	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng ;;
+	lockcheck) echo clang-22 ;;
+	gdb)       echo gdb ;;
+	*)         echo "deps.sh: no group $1" >&2; exit 2 ;;
+	esac
+}
+
+missing=
+for group in "$@"; do
+	for p in $(packages "$group"); do
+		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+	done
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+log=$(mktemp)
+# The package lists may be fresh enough; fetch them anew only when an install fails without.
+$sudo apt-get install -y --no-install-recommends $missing >"$log" 2>&1 || {
+	$sudo apt-get update >"$log" 2>&1 && $sudo apt-get install -y --no-install-recommends $missing >"$log" 2>&1
+} || { cat "$log" >&2; rm -f "$log"; exit 1; }
+rm -f "$log"

@@ -1,0 +1,14 @@
+# Targets that people call: run, gdb, and the static checks.
+
+$(O)/root.cpio: tools/mkroot.sh $(shell find user/root -type f)
+	@mkdir -p $(@D)
+	@tools/mkroot.sh $@
+
+.PHONY: deps run gdb
+deps:
+	@tools/deps.sh build run
+
+run: deps
+	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
+	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' CMD="$$CMD" \
+	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' tools/run.sh
