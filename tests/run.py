@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""run.py: builds what the tests need, runs them on the host and in guests, and counts.
+
+What:   `run.py check` is the inner loop, `run.py test` the whole.  A plan is a list of jobs; a job runs a command on the
+        host or boots a kernel with a list of guest programs and reads "ok", "not ok" and "skip" lines.
+Idea:   the guest writes its results to the console; anything that looks like a kernel report (panic, BUG, KASAN, UBSAN,
+        LOCKDEP, WARNING) fails the job even when all cases pass.  Each guest's time is bounded and QEMU is killed by
+        the pid that was started here.
+"""
+import argparse, concurrent.futures, os, pathlib, re, shutil, signal, subprocess, sys, tempfile, threading, time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "tests"
+REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption")
+passed = failed = skipped = 0
+lock = threading.Lock()
+verbose = False
+
+
+def say(line):
+    with lock:
+        print(line, flush=True)
+
+
+def count(ok, name, why=""):
+    global passed, failed
+    with lock:
+        if ok:
+            passed += 1
+        else:
+            failed += 1
+            print(f"FAIL {name}: {why}", flush=True)
+
+
+def run(cmd, **kw):
+    return subprocess.run(cmd, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kw)
+
+
+def host_command(name, cmd, limit=900):
+    """One host command is one case, unless it prints its own 'N passed, N failed' line."""
+    global passed, failed
+    try:
+        r = run(cmd, timeout=limit)
+        out, code = r.stdout, r.returncode
+    except subprocess.TimeoutExpired as e:
+        out, code = (e.stdout or b"").decode(errors="replace") if isinstance(e.stdout, bytes) else (e.stdout or ""), 124
+    m = re.findall(r"^(\d+) passed, (\d+) failed", out, re.M)
+    if m:
+        with lock:
+            passed += sum(int(a) for a, _ in m)
+            failed += sum(int(b) for _, b in m)
+    if code != 0 or not m:
+        count(code == 0, name, out[-3000:])
+    say(f"  {name}: {'ok' if code == 0 else 'FAILED'}" + (f" ({', '.join(a + ' passed' for a, _ in m)})" if m else ""))
+    if code and m:
+        say(out[-3000:])
+
+
+def read_cases(name, text, expect=None):
+    """Counts the case lines of one run; `expect` are the programs that must have said something."""
+    global skipped
+    n = 0
+    for line in text.replace("\r", "").split("\n"):
+        m = re.match(r"(ok|not ok|skip) (\S+?/\S+?)(?:: (.*))?$", line)
+        if not m:
+            continue
+        n += 1
+        if m[1] == "skip":
+            with lock:
+                skipped += 1
+        else:
+            count(m[1] == "ok", f"{name} {m[2]}", m[3] or "")
+    for program in expect or []:
+        if not re.search(rf"^(ok|not ok|skip) {re.escape(program)}/", text.replace("\r", ""), re.M):
+            count(False, f"{name} {program}", "said nothing")
+    return n
+
+
+def build_guest_programs():
+    """Static binaries of tests/guest/*.c and tests/stress/*.c; returns their folder."""
+    d = OUT / "bin"
+    d.mkdir(parents=True, exist_ok=True)
+    for src in sorted(ROOT.glob("tests/guest/*.c")) + sorted(ROOT.glob("tests/stress/*.c")):
+        exe = d / src.stem
+        newest = max(src.stat().st_mtime, (ROOT / "tests/guest/t.h").stat().st_mtime)
+        if exe.exists() and exe.stat().st_mtime > newest:
+            continue
+        r = run(["gcc", "-O2", "-g0", "-static", "-pthread", "-Wall", "-Itests/guest", "-o", str(exe), str(src), "-lm"])
+        if r.returncode:
+            say(r.stdout)
+            count(False, f"build {src.name}", "does not compile")
+    return d
+
+
+def make_root(bindir):
+    """The busybox root file system with the test programs in /tests."""
+    d = OUT / "root"
+    shutil.rmtree(d, ignore_errors=True)
+    (d / "tests").mkdir(parents=True)
+    for exe in bindir.iterdir():
+        shutil.copy2(exe, d / "tests" / exe.name)
+    for script in ROOT.glob("tests/guest/*.sh"):
+        shutil.copy2(script, d / "tests" / script.name)
+    cpio = OUT / "root.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    if r.returncode:
+        sys.exit(r.stdout)
+    return cpio
+
+
+def guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None):
+    """Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come."""
+    with tempfile.TemporaryDirectory() as tmp:
+        o = pathlib.Path(tmp) / "o"
+        o.mkdir()
+        (o / "init").write_text(
+            "#!/bin/sh\nexport PATH=/bin:/sbin:/usr/bin:/usr/sbin:/tests HOME=/root\n. /etc/rcS\n"
+            "cd /tmp\n" + "\n".join(commands) + "\necho guest-done\npoweroff -f\n")
+        (o / "init").chmod(0o755)
+        over = subprocess.run("find . | cpio -o -H newc -R 0:0 --quiet", shell=True, cwd=o, stdout=subprocess.PIPE).stdout
+        initrd = pathlib.Path(tmp) / "initrd"
+        initrd.write_bytes(cpio.read_bytes() + over)
+        accel = "tcg,thread=multi" if cpus > 1 else "tcg"
+        args = ["qemu-system-x86_64", "-M", machine, "-accel", accel, "-cpu", "max", "-m", mem, "-smp", str(cpus), "-nodefaults",
+                "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(ROOT / kernel), "-initrd", str(initrd),
+                "-append", f"console=ttyS0 loglevel=4 panic=-1 {append}"]
+        start = time.time()
+        p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
+        timer = threading.Timer(limit, lambda: p.send_signal(signal.SIGKILL))
+        timer.start()
+        data = b""
+        for line in p.stdout:
+            data += line
+            if verbose:
+                say(f"[{name}] " + line.decode(errors="replace").rstrip())
+        p.wait()
+        timed_out = not timer.is_alive()
+        timer.cancel()
+        text = data.decode(errors="replace").replace("\r", "")
+        logs = OUT / "log"
+        logs.mkdir(parents=True, exist_ok=True)
+        (logs / (re.sub(r"\W+", "-", name) + ".txt")).write_text(text)
+        n = read_cases(name, text, expect)
+        report = REPORTS.search(text)
+        why = ""
+        if report:
+            at = max(0, report.start() - 200)
+            why = "the kernel reported:\n" + text[at:at + 4000]
+        elif timed_out:
+            why = f"no end within {limit} s; last lines:\n" + text[-1500:]
+        elif "guest-done" not in text:
+            why = f"ended early (QEMU status {p.returncode}); last lines:\n" + text[-1500:]
+        count(not why, f"{name} guest", why)
+        say(f"  {name}: {n} cases in {time.time() - start:.0f} s" + ("" if not why else "  FAILED"))
+
+
+def build_kernel(debug):
+    d = ["DEBUG=1"] if debug else []
+    r = run(["make", "-s", "-j2", *d])
+    count(r.returncode == 0, "build " + ("debug" if debug else "release"), r.stdout[-3000:])
+    return r.returncode == 0
+
+
+def host_cases(bindir, programs):
+    """The same binaries on the Linux we sit on: what fails here is a fault of the test."""
+    for prog in programs:
+        with tempfile.TemporaryDirectory() as cwd:
+            try:
+                r = subprocess.run([str(bindir / prog)], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   timeout=300, errors="replace")
+                text = r.stdout
+            except subprocess.TimeoutExpired:
+                text = f"not ok {prog}/all: time limit on the host"
+        read_cases("host", text, [prog])
+    say(f"  host: {len(programs)} programs")
+
+
+def main():
+    global verbose
+    ap = argparse.ArgumentParser()
+    ap.add_argument("plan", choices=["check", "test", "guest", "host"])
+    ap.add_argument("-v", action="store_true", help="show the guests' consoles")
+    ap.add_argument("--only", help="programs to run, comma separated")
+    ap.add_argument("--cpus", default="1,2,4")
+    ap.add_argument("--builds", default="release,debug")
+    a = ap.parse_args()
+    verbose = a.v
+    OUT.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+
+    if a.plan in ("check", "test"):
+        say("static checks and unit tests")
+        for target in ("lines", "layers", "headers", "lockcheck"):
+            host_command(target, ["make", "-s", target])
+        host_command("unit", ["make", "-s", "unit"])
+
+    bindir = build_guest_programs()
+    programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
+    stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
+    scripts = sorted(p.name for p in ROOT.glob("tests/guest/*.sh"))
+    if a.only:
+        wanted = a.only.split(",")
+        programs, stress, scripts = ([x for x in l if x in wanted] for l in (programs, stress, scripts))
+    if a.plan != "guest":
+        say("guest programs on the host's Linux")
+        host_cases(bindir, programs)
+    if a.plan == "host":
+        return finish(start)
+
+    cpio = make_root(bindir)
+    builds = ["release"] if a.plan == "check" else a.builds.split(",")
+    cpus = [2] if a.plan == "check" else [int(c) for c in a.cpus.split(",")]
+    jobs = []
+    for build in builds:
+        say(f"building the {build} kernel")
+        if not build_kernel(build == "debug"):
+            continue
+        kernel = "build/debug/weft.elf" if build == "debug" else "build/weft.elf"
+        slow = 3 if build == "debug" else 1
+        commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
+        seconds = 3 if a.plan == "check" else 8
+        storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress]
+        for n in cpus:
+            jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow))
+        if a.plan == "test" and not a.only:
+            hello = ["echo ok boot/hello"]
+            for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")):
+                jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow))
+    say("guests")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(guest, name, kernel, cpio, cmds, n, mem, machine, limit)
+                   for name, kernel, cmds, n, mem, machine, limit in jobs]
+        for f in futures:
+            f.result()
+    finish(start)
+
+
+def finish(start):
+    say(f"({skipped} skipped, {time.time() - start:.0f} s)")
+    say(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
