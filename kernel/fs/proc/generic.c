@@ -238,3 +238,15 @@ int proc_readdir_de(struct file *file, struct dir_context *ctx, struct proc_dir_
 	read_unlock(&proc_subdir_lock);
 	return 0;
 }
+
+bool proc_readdir_done(struct proc_dir_entry *de, loff_t pos)
+{
+	struct rb_node *n;
+	loff_t end = 2;
+
+	read_lock(&proc_subdir_lock);
+	for (n = rb_first(&de->children); n; n = rb_next(n))
+		end++;
+	read_unlock(&proc_subdir_lock);
+	return pos >= end;
+}

@@ -57,12 +57,14 @@ static inline struct task_struct *get_proc_task(const struct inode *inode)
 
 #define PROC_ROOT_INO	1
 #define PROC_FIRST_INO	0x1000
+#define PROC_PIDS_POS	0x10000		/* in the root folder: process N stands at PROC_PIDS_POS + N */
 
 extern struct proc_dir_entry proc_root;
 
 /* generic.c */
 struct dentry *proc_lookup_de(struct inode *dir, struct dentry *dentry, struct proc_dir_entry *de);
 int proc_readdir_de(struct file *file, struct dir_context *ctx, struct proc_dir_entry *de);
+bool proc_readdir_done(struct proc_dir_entry *de, loff_t pos);	/* has a reader at pos seen all of de? */
 extern const struct dentry_operations proc_misc_dentry_ops;
 
 /* inode.c */
@@ -109,7 +111,7 @@ extern const struct file_operations proc_pid_set_comm_operations, proc_oom_score
 extern const struct file_operations proc_loginuid_operations, proc_mem_operations;
 
 /* self.c, info.c, sysctl.c */
-void proc_self_init(void);
+struct inode *proc_self_inode(struct super_block *sb, const struct qstr *name);
 void proc_info_init(void);
 void proc_sys_init(void);
 
