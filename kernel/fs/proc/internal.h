@@ -80,7 +80,7 @@ int proc_pid_readdir(struct file *file, struct dir_context *ctx);
 struct inode *proc_pid_make_inode(struct super_block *sb, struct task_struct *task, umode_t mode);
 int pid_revalidate(struct dentry *dentry, unsigned int flags);
 void task_dump_owner(struct task_struct *task, umode_t mode, kuid_t *ruid, kgid_t *rgid);
-int pid_getattr(struct user_namespace_none *none, const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
+int pid_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
 typedef struct dentry *instantiate_t(struct dentry *dentry, struct task_struct *task, const void *ptr);
 bool proc_fill_cache(struct file *file, struct dir_context *ctx, const char *name, unsigned int len,
 		     instantiate_t *instantiate, struct task_struct *task, const void *ptr);
