@@ -1,0 +1,70 @@
+/*
+ * internal.h: what the files of kernel/mm show to each other and to nobody else.
+ */
+#ifndef MM_INTERNAL_H
+#define MM_INTERNAL_H
+
+#include <weft/mm.h>
+
+struct mmu_gather;
+
+/* ---- vma.c: the tree of areas; mmap_lock held for writing ---- */
+void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
+void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma);
+/* Moves an area's bounds; the file offset follows the start.  Must not run into a neighbour. */
+void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+void vma_remove(struct vm_area_struct *vma);	/* ->close, fput, free: already out of the tree */
+/*
+ * Lets [addr, end) with these properties be covered by extending a neighbour; prev is the area below addr or NULL.
+ * When [addr, end) is (part of) an area already, that area shrinks or goes.  Returns the area that covers it, or NULL.
+ */
+struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, unsigned long addr,
+				 unsigned long end, unsigned long vm_flags, struct file *file, pgoff_t pgoff,
+				 const struct vm_area_struct *like);
+struct vm_area_struct *copy_vma(struct vm_area_struct *vma, unsigned long addr, unsigned long len, pgoff_t pgoff);
+/* Makes [start, end) of vma an area of its own: the one starting at start is returned, or ERR_PTR. */
+struct vm_area_struct *vma_carve(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+/*
+ * Gives [start, end) of vma new flags: merges with a neighbour or splits.  Returns the area that now covers exactly or at
+ * least [start, end), or ERR_PTR(-ENOMEM).  The caller sets rights of page-table entries.
+ */
+struct vm_area_struct *vma_modify_flags(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+					unsigned long newflags);
+
+/* ---- mmap.c ---- */
+static inline bool accountable_mapping(struct file *file, unsigned long vm_flags)
+{
+	return (vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+bool mlock_future_ok(struct mm_struct *mm, unsigned long flags, unsigned long bytes);
+unsigned long vm_unmapped_area_topdown(struct mm_struct *mm, unsigned long len, unsigned long low, unsigned long high);
+unsigned long vm_unmapped_area_bottomup(struct mm_struct *mm, unsigned long len, unsigned long low, unsigned long high);
+
+/* ---- zap.c ---- */
+void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end);
+void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end, unsigned long floor,
+		    unsigned long ceiling);
+void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *first, struct vm_area_struct *last,
+		   unsigned long floor, unsigned long ceiling);
+void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		      bool even_cows);
+
+/* ---- pgtable.c: walks and table pages ---- */
+pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when no table covers addr */
+pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when out of memory */
+
+static inline unsigned long pmd_boundary(unsigned long addr, unsigned long end)
+{
+	unsigned long next = (addr + PMD_SIZE) & PMD_MASK;
+
+	return next - 1 < end - 1 ? next : end;
+}
+
+/* ---- gup.c ---- */
+long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
+long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool write, int *locked);
+
+/* ---- madvise.c ---- */
+int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
+
+#endif
