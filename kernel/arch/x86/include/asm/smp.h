@@ -1,0 +1,21 @@
+/*
+ * asm/smp.h: which CPU this is, and the numbers by which the hardware knows the others.
+ */
+#ifndef ASM_SMP_H
+#define ASM_SMP_H
+
+#include <weft/types.h>
+#include <weft/percpu.h>
+
+DECLARE_PER_CPU(int, cpu_number);		/* [I] */
+
+#define raw_smp_processor_id()	this_cpu_read_stable(cpu_number)
+
+extern u32 cpu_to_apicid[];			/* [I] by CPU number, from the MADT */
+
+void smp_store_boot_cpu_info(void);
+void native_stop_other_cpus(void);
+void smp_call_function_interrupt(void);
+void identify_cpu_topology(int cpu);		/* on that CPU: fills cpu_data(cpu) */
+
+#endif
