@@ -1,0 +1,56 @@
+/*
+ * arch.h: all that the rest of the kernel may know about the processor.
+ *
+ * Idea:    files outside kernel/arch/ include this, never <asm/...> of more than one purpose; what follows here is the
+ *          list of what a port must offer.
+ * See:     design.md "Layers"; doc/porting.md
+ */
+#ifndef WEFT_ARCH_H
+#define WEFT_ARCH_H
+
+#include <weft/types.h>
+#include <weft/compiler.h>
+#include <asm/irqflags.h>
+#include <asm/ptrace.h>
+#include <asm/thread_info.h>
+#include <asm/processor.h>
+#include <asm/switch_to.h>
+
+struct task_struct;
+struct kernel_clone_args;
+struct mm_struct;
+struct pt_regs;
+
+/* ---- tasks: kernel/arch/x86/kernel/process.c ---- */
+/* Copies *src into *dst, which must not share src's FPU memory.  0. */
+int arch_dup_task_struct(struct task_struct *dst, struct task_struct *src);
+void arch_release_task_struct(struct task_struct *tsk);
+/* The child's registers and kernel stack: ret_from_fork will be its first code.  0 or -ENOMEM. */
+int copy_thread(struct task_struct *p, const struct kernel_clone_args *args);
+void flush_thread(void);			/* execve, past the point of no return */
+void exit_thread(struct task_struct *tsk);
+/* arch_prctl(ARCH_SET_FS ...) and clone's CLONE_SETTLS. */
+long do_arch_prctl_64(struct task_struct *task, int option, unsigned long arg2);
+
+/* Signal delivery on the way to user mode: kernel/arch/x86/signal.c. */
+void arch_do_signal_or_restart(struct pt_regs *regs);
+
+/* ---- idle ---- */
+void arch_cpu_idle(void);		/* called with interrupts off, returns with them on, after one interrupt */
+void cpu_idle_poll(void);
+void machine_halt(void);
+
+/* ---- layout helpers for execve ---- */
+unsigned long arch_align_stack(unsigned long sp);
+unsigned long arch_randomize_brk(struct mm_struct *mm);
+
+/* Back traces (kernel/dumpstack.c): fills at most `size` return addresses, newest first; returns how many. */
+unsigned int stack_trace_save(unsigned long *store, unsigned int size, unsigned int skip);
+unsigned int stack_trace_save_tsk(struct task_struct *tsk, unsigned long *store, unsigned int size, unsigned int skip);
+void show_stack(struct task_struct *task);	/* prints it; NULL is the running task */
+void dump_stack(void);
+
+/* A number that is hard to guess, if the processor has one to give. */
+bool arch_get_random_long(unsigned long *v);
+
+#endif
