@@ -40,11 +40,13 @@ struct obs_kernel_param {
 	int		early;
 };
 extern struct obs_kernel_param __setup_start[], __setup_end[];
-#define __setup_param(s, id, fn, is_early) \
-	static struct obs_kernel_param __setup_##id \
+#define __setup_named(s, name, fn, is_early) \
+	static struct obs_kernel_param name \
 	__attribute__((used, section(".init.setup"), aligned(8))) = { s, fn, is_early }
-#define __setup(s, fn)		__setup_param(s, fn, fn, 0)
-#define early_param(s, fn)	__setup_param(s, fn, fn, 1)
+#define __setup_join(id, fn)	__setup_##fn##_##id
+#define __setup_id(id, fn)	__setup_join(id, fn)
+#define __setup(s, fn)		__setup_named(s, __setup_id(__LINE__, fn), fn, 0)
+#define early_param(s, fn)	__setup_named(s, __setup_id(__LINE__, fn), fn, 1)
 
 #define COMMAND_LINE_SIZE	2048
 extern char boot_command_line[COMMAND_LINE_SIZE];	/* [I] as the loader gave it */
