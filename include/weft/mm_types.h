@@ -17,6 +17,7 @@
 #include <weft/atomic.h>
 #include <weft/refcount.h>
 #include <weft/list.h>
+#include <weft/llist.h>
 #include <weft/rbtree.h>
 #include <weft/spinlock.h>
 #include <weft/rwsem.h>
@@ -90,6 +91,7 @@ struct vm_area_struct {
 	} shared;
 	struct list_head	anon_vma_chain;	/* [mmap_lock + anon_vma lock] */
 	struct anon_vma		*anon_vma;
+	bool			vm_has_anon;	/* [-] a private page was put here once: fork must copy; never cleared */
 	struct mempolicy	*vm_policy;
 };
 
@@ -109,7 +111,6 @@ struct mm_struct {
 	/* Tree of areas [mmap_lock] */
 	struct rb_root		mm_rb;
 	struct list_head	mmap;		/* all areas in address order */
-	unsigned long		highest_vm_end;
 	int			map_count;
 	struct rw_semaphore	mmap_lock;	/* class: mmap_lock */
 
@@ -144,6 +145,7 @@ struct mm_struct {
 	atomic_t		tlb_flush_pending;
 	struct linux_binfmt	*binfmt;
 	void			*uprobes_unused;
+	struct llist_node	async_put;	/* in mmput_async()'s list */
 	struct rcu_head		rcu;
 };
 

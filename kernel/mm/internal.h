@@ -9,24 +9,26 @@
 struct mmu_gather;
 
 /* ---- vma.c: the tree of areas; mmap_lock held for writing ---- */
+void vma_cache_init(void);
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
 void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma);
+void unlink_file_vma(struct vm_area_struct *vma);
 /* Moves an area's bounds; the file offset follows the start.  Must not run into a neighbour. */
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
-void vma_remove(struct vm_area_struct *vma);	/* ->close, fput, free: already out of the tree */
+void vma_remove(struct vm_area_struct *vma);
+int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr, int new_below);
 /*
- * Lets [addr, end) with these properties be covered by extending a neighbour; prev is the area below addr or NULL.
- * When [addr, end) is (part of) an area already, that area shrinks or goes.  Returns the area that covers it, or NULL.
+ * Covers the free range [addr, end) by extending the area below or above it, if that has these properties.
+ * Returns that area, or NULL: then a new one is needed.
  */
-struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, unsigned long addr,
-				 unsigned long end, unsigned long vm_flags, struct file *file, pgoff_t pgoff,
-				 const struct vm_area_struct *like);
-struct vm_area_struct *copy_vma(struct vm_area_struct *vma, unsigned long addr, unsigned long len, pgoff_t pgoff);
-/* Makes [start, end) of vma an area of its own: the one starting at start is returned, or ERR_PTR. */
+struct vm_area_struct *vma_merge(struct mm_struct *mm, unsigned long addr, unsigned long end, unsigned long vm_flags,
+				 struct file *file, pgoff_t pgoff);
+struct vm_area_struct *vma_merge_neighbours(struct vm_area_struct *vma);
+/* Makes [start, end) of vma an area of its own and returns it (it is vma itself), or ERR_PTR(-ENOMEM). */
 struct vm_area_struct *vma_carve(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /*
- * Gives [start, end) of vma new flags: merges with a neighbour or splits.  Returns the area that now covers exactly or at
- * least [start, end), or ERR_PTR(-ENOMEM).  The caller sets rights of page-table entries.
+ * Gives [start, end) of vma new flags: splits it off and merges it with its neighbours.  Returns the area that covers it
+ * afterwards, or ERR_PTR(-ENOMEM).  The rights in page-table entries are the caller's business.
  */
 struct vm_area_struct *vma_modify_flags(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 					unsigned long newflags);
@@ -41,13 +43,14 @@ unsigned long vm_unmapped_area_topdown(struct mm_struct *mm, unsigned long len, 
 unsigned long vm_unmapped_area_bottomup(struct mm_struct *mm, unsigned long len, unsigned long low, unsigned long high);
 
 /* ---- zap.c ---- */
-void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end);
-void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end, unsigned long floor,
-		    unsigned long ceiling);
-void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *first, struct vm_area_struct *last,
-		   unsigned long floor, unsigned long ceiling);
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      bool even_cows);
+/* All areas on the list, between start and end. */
+void unmap_vmas(struct mmu_gather *tlb, struct list_head *areas, unsigned long start, unsigned long end);
+/* The page tables that only the areas on the list use; floor and ceiling: the end and the start of their neighbours. */
+void free_pgtables(struct mmu_gather *tlb, struct list_head *areas, unsigned long floor, unsigned long ceiling);
+void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end, unsigned long floor,
+		    unsigned long ceiling);
 
 /* ---- pgtable.c: walks and table pages ---- */
 pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when no table covers addr */
