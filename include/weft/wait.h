@@ -189,6 +189,7 @@ void init_wait_entry(struct wait_queue_entry *wq_entry, int flags);
 
 /* The common loop.  `ret` is the first value of __ret; `cmd` gives the processor away. */
 #define ___wait_event(wq_head, condition, state, exclusive, ret, cmd) ({		\
+	__label__ __out;								\
 	struct wait_queue_entry __wq_entry;						\
 	long __ret = (ret);								\
 	init_wait_entry(&__wq_entry, (exclusive) ? WQ_FLAG_EXCLUSIVE : 0);		\
@@ -206,18 +207,16 @@ void init_wait_entry(struct wait_queue_entry *wq_entry, int flags);
 __out:	__ret;										\
 })
 
-/* Labels inside a statement expression must be unique: each expansion has its own scope. */
-#define __wait_event_scope(x) ({ __label__ __out; x; })
-
-#define ___wait_cond_timeout(condition) ({						\
+/* True when the wait is over: it holds (then at least 1 jiffy is left over) or the time is up. */
+#define ___wait_cond_timeout(condition, left) ({					\
 	bool __cond = (condition);							\
-	if (__cond && !__ret)								\
-		__ret = 1;								\
-	__cond || !__ret;								\
+	if (__cond && !(left))								\
+		(left) = 1;								\
+	__cond || !(left);								\
 })
 
 #define __wait_event(wq_head, condition, state, exclusive)				\
-	__wait_event_scope(___wait_event(wq_head, condition, state, exclusive, 0, schedule()))
+	___wait_event(wq_head, condition, state, exclusive, 0, schedule())
 
 #define wait_event(wq_head, condition) do {						\
 	might_sleep();									\
@@ -227,7 +226,7 @@ __out:	__ret;										\
 #define io_wait_event(wq_head, condition) do {						\
 	might_sleep();									\
 	if (!(condition))								\
-		(void)__wait_event_scope(___wait_event(wq_head, condition, TASK_UNINTERRUPTIBLE, 0, 0, io_schedule())); \
+		(void)___wait_event(wq_head, condition, TASK_UNINTERRUPTIBLE, 0, 0, io_schedule()); \
 } while (0)
 #define wait_event_idle(wq_head, condition) do {					\
 	might_sleep();									\
@@ -253,14 +252,13 @@ __out:	__ret;										\
 
 /* Timeouts in jiffies: 0 = time is up, else what is left (at least 1 when the condition holds), -ERESTARTSYS. */
 #define __wait_event_timeout(wq_head, condition, timeout, state) ({			\
-	long __ret = (timeout);								\
+	long __left = (timeout);							\
 	might_sleep();									\
-	if (!___wait_cond_timeout(condition))						\
-		__ret = __wait_event_scope(___wait_event(wq_head, ___wait_cond_timeout(condition), state, 0, \
-				__ret_of(timeout), __ret = schedule_timeout(__ret)));	\
-	__ret;										\
+	if (!___wait_cond_timeout(condition, __left))					\
+		__left = ___wait_event(wq_head, ___wait_cond_timeout(condition, __ret), state, 0, \
+				       __left, __ret = schedule_timeout(__ret));	\
+	__left;										\
 })
-#define __ret_of(timeout) (timeout)
 #define wait_event_timeout(wq_head, condition, timeout) \
 	__wait_event_timeout(wq_head, condition, timeout, TASK_UNINTERRUPTIBLE)
 #define wait_event_idle_timeout(wq_head, condition, timeout) \
@@ -274,8 +272,8 @@ __out:	__ret;										\
 #define __wait_event_lock(wq_head, condition, lk, unlock, lock, state) ({		\
 	long __r = 0;									\
 	if (!(condition))								\
-		__r = __wait_event_scope(___wait_event(wq_head, condition, state, 0, 0,	\
-				unlock(lk); schedule(); lock(lk)));			\
+		__r = ___wait_event(wq_head, condition, state, 0, 0,			\
+				    unlock(lk); schedule(); lock(lk));			\
 	(int)__r;									\
 })
 #define wait_event_lock_irq(wq_head, condition, lk) \
