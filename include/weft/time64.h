@@ -8,7 +8,6 @@
 #include <weft/math64.h>
 #include <uapi/time.h>
 
-typedef s64 time64_t;
 typedef u64 timeu64_t;
 
 struct timespec64 {

@@ -65,9 +65,6 @@ u64 sched_clock(void);
 static inline u64 sched_clock_cpu(int cpu) { return sched_clock(); }
 static inline u64 local_clock(void) { return sched_clock(); }
 static inline u64 cpu_clock(int cpu) { return sched_clock(); }
-/* The TSC's frequency is known: sched_clock() = tsc * mult >> shift from now on.  Called once by arch. */
-void sched_clock_register(unsigned int khz);
-
 extern struct timezone sys_tz;
 
 #endif

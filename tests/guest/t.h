@@ -69,7 +69,8 @@ static void t_end(int code, const char *fmt, ...)
 #define CHECK_ERR(call, e)	do { errno = 0; long long r_ = (long long)(call); int e_ = errno; \
 	if (r_ != -1 || e_ != (e)) FAIL("line %d: %s is %lld errno %d (%s), not errno %d", __LINE__, #call, r_, e_, strerror(e_), (e)); } while (0)
 #define CHECK_OK(call)	({ errno = 0; long long r_ = (long long)(call); \
-	if (r_ < 0) FAIL("line %d: %s: %lld errno %d (%s)", __LINE__, #call, r_, errno, strerror(errno)); r_; })
+	if (r_ < 0) { FAIL("line %d: %s: %lld errno %d (%s)", __LINE__, #call, r_, errno, strerror(errno)); } \
+	r_; })
 
 /* Waits for a child and returns its wait status. */
 __attribute__((unused)) static int t_wait(pid_t pid)
