@@ -6,9 +6,6 @@
 
 #include <weft/types.h>
 
-typedef struct {
-	int	val[2];
-} __kernel_fsid_t;
 
 struct statfs {
 	s64		f_type;

@@ -1,8 +1,8 @@
 /*
  * atomic.h: counters that several CPUs change at once.
  *
- * Idea:    atomic_read and atomic_set are plain single accesses; operations without result order nothing (on x86 they do
- *          anyway); operations with a result are full barriers unless named _relaxed, _acquire or _release.
+ * Idea:    atomic_read and atomic_set are plain single accesses; operations without result promise no order (x86 gives
+ *          it anyway); operations with a result are full barriers unless named _relaxed, _acquire or _release.
  *          atomic_t is an int, atomic64_t an s64, and atomic_long_t is atomic64_t.  For reference counts use refcount_t.
  *          The two families differ in nothing but the type, so one macro, ATOMIC_FAMILY, writes both.
  */
@@ -13,20 +13,19 @@
 #include <weft/barrier.h>
 #include <weft/cmpxchg.h>
 
-
 #define ATOMIC_FAMILY(name, type, T)	\
 static __always_inline T name##_read(const type *v) { return READ_ONCE(v->counter); }	\
 static __always_inline T name##_read_acquire(const type *v) { return smp_load_acquire(&v->counter); }	\
 static __always_inline void name##_set(type *v, T i) { WRITE_ONCE(v->counter, i); }	\
 static __always_inline void name##_set_release(type *v, T i) { smp_store_release(&v->counter, i); }	\
-static __always_inline void name##_add(T i, type *v) { __atomic_add_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_sub(T i, type *v) { __atomic_sub_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_and(T i, type *v) { __atomic_and_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_or(T i, type *v) { __atomic_or_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_xor(T i, type *v) { __atomic_xor_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_andnot(T i, type *v) { __atomic_and_fetch(&v->counter, ~i, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_inc(type *v) { __atomic_add_fetch(&v->counter, 1, __ATOMIC_RELAXED); }	\
-static __always_inline void name##_dec(type *v) { __atomic_sub_fetch(&v->counter, 1, __ATOMIC_RELAXED); }	\
+static __always_inline void name##_add(T i, type *v) { __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_sub(T i, type *v) { __atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_and(T i, type *v) { __atomic_and_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_or(T i, type *v) { __atomic_or_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_xor(T i, type *v) { __atomic_xor_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_andnot(T i, type *v) { __atomic_and_fetch(&v->counter, ~i, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_inc(type *v) { __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST); }	\
+static __always_inline void name##_dec(type *v) { __atomic_sub_fetch(&v->counter, 1, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_add_return(T i, type *v) { return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_sub_return(T i, type *v) { return __atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_inc_return(type *v) { return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST); }	\

@@ -14,7 +14,6 @@
 #define __init		__attribute__((section(".init.text"), cold))
 #define __initdata	__attribute__((section(".init.data")))
 #define __initconst	__attribute__((section(".init.rodata")))
-#define __ro_after_init	__attribute__((section(".data..ro_after_init")))
 
 typedef int (*initcall_t)(void);
 extern initcall_t __initcall_start[], __initcall_end[];

@@ -5,7 +5,7 @@
 #ifndef WEFT_KERNEL_H
 #define WEFT_KERNEL_H
 
-#include <stdarg.h>
+#include <weft/stdarg.h>
 #include <weft/types.h>
 #include <weft/compiler.h>
 #include <weft/bits.h>
@@ -81,7 +81,6 @@ void __might_fault(const char *file, int line);
 #define __might_sleep_here()	might_sleep()
 #define might_sleep_if(cond)	do { if (cond) might_sleep(); } while (0)
 
-void panic(const char *fmt, ...) __noreturn __cold __printf(1, 2);
 bool core_kernel_text(unsigned long addr);
 
 #endif
