@@ -1,0 +1,30 @@
+/*
+ * kernel_stat.h: where each CPU's time went, for /proc/stat and top.
+ */
+#ifndef WEFT_KERNEL_STAT_H
+#define WEFT_KERNEL_STAT_H
+
+#include <weft/types.h>
+#include <weft/percpu.h>
+#include <weft/softirq.h>
+
+enum cpu_usage_stat {
+	CPUTIME_USER, CPUTIME_NICE, CPUTIME_SYSTEM, CPUTIME_SOFTIRQ, CPUTIME_IRQ, CPUTIME_IDLE, CPUTIME_IOWAIT,
+	CPUTIME_STEAL, CPUTIME_GUEST, CPUTIME_GUEST_NICE, NR_STATS
+};
+
+struct kernel_cpustat {
+	u64 cpustat[NR_STATS];			/* [c] ns */
+};
+DECLARE_PER_CPU(struct kernel_cpustat, kernel_cpustat);
+#define kcpustat_this_cpu	this_cpu_ptr(&kernel_cpustat)
+#define kcpustat_cpu(cpu)	per_cpu(kernel_cpustat, cpu)
+
+/* A copy that includes the idle time that runs just now. */
+void kcpustat_cpu_fetch(struct kernel_cpustat *dst, int cpu);
+/* ns of idle and iowait time of a CPU, the present moment included. */
+u64 get_cpu_idle_ns(int cpu);
+u64 get_cpu_iowait_ns(int cpu);
+/* Context switches of all CPUs: nr_context_switches() in sched.h. */
+
+#endif
