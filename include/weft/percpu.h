@@ -37,7 +37,7 @@ DECLARE_PER_CPU(unsigned long, this_cpu_off);	/* [I] this CPU's entry of it */
 	(__typeof__(*(ptr)) *)(__pp + (off)); })
 #define per_cpu_ptr(ptr, cpu)	SHIFT_PERCPU_PTR(ptr, per_cpu_offset(cpu))
 #define per_cpu(var, cpu)	(*per_cpu_ptr(&(var), cpu))
-#define raw_cpu_ptr(ptr)	SHIFT_PERCPU_PTR(ptr, raw_percpu_read_stable(this_cpu_off))
+#define raw_cpu_ptr(ptr)	SHIFT_PERCPU_PTR(ptr, raw_percpu_read_here(this_cpu_off))
 #define this_cpu_ptr(ptr)	raw_cpu_ptr(ptr)
 #define get_cpu_var(var)	(*({ preempt_disable(); this_cpu_ptr(&(var)); }))
 #define put_cpu_var(var)	do { (void)&(var); preempt_enable(); } while (0)

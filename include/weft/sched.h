@@ -60,6 +60,7 @@ struct nsproxy;
 #define TASK_PARKED		0x0040
 #define TASK_DEAD		0x0080	/* left the processor for the last time: finish_task_switch() frees it */
 #define TASK_WAKEKILL		0x0100	/* a fatal signal wakes it */
+#define TASK_WAKING		0x0200	/* being woken: off every queue, owned by the waker */
 #define TASK_NOLOAD		0x0400	/* uninterruptible but not counted as load (idle kernel threads) */
 #define TASK_NEW		0x0800
 
@@ -382,6 +383,7 @@ void sched_init_smp(void);
 int sched_fork(unsigned long clone_flags, struct task_struct *p);
 void sched_post_fork(struct task_struct *p);
 void sched_exit(struct task_struct *p);
+void sched_exec(void);				/* execve: nothing in the cache is worth keeping, the best moment to move */
 void sched_tick(void);				/* from the timer interrupt, interrupts off */
 void schedule_tail(struct task_struct *prev);	/* first C function of a new task */
 void init_idle(struct task_struct *idle, int cpu);

@@ -57,11 +57,7 @@ void irq_exit(void);			/* runs softirqs when this was the outermost level */
 #define irq_enter_rcu() irq_enter()
 #define irq_exit_rcu()  irq_exit()
 
-/* No softirq runs on this CPU between the two (and no preemption). */
-void __local_bh_disable_ip(unsigned long ip, unsigned int cnt);
-void __local_bh_enable_ip(unsigned long ip, unsigned int cnt);
-static inline void local_bh_disable(void) { __local_bh_disable_ip(_THIS_IP_, SOFTIRQ_DISABLE_OFFSET); }
-static inline void local_bh_enable(void) { __local_bh_enable_ip(_THIS_IP_, SOFTIRQ_DISABLE_OFFSET); }
+/* local_bh_disable() and local_bh_enable(): preempt.h. */
 void _local_bh_enable(void);
 
 #endif

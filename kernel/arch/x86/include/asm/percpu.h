@@ -33,6 +33,19 @@
 	}									\
 	(__typeof__(var))(unsigned long)__pr; })
 
+/*
+ * For what changes only when the task moves to another CPU (the offset, the CPU's number): the compiler may merge reads,
+ * but the memory operand keeps it from carrying one over a barrier(), such as preempt_disable().
+ */
+#define raw_percpu_read_here(var) ({						\
+	u64 __pr;								\
+	switch (sizeof(var)) {							\
+	case 4: { u32 __v; __asm__("movl %%gs:%1, %0" : "=r"(__v) : "m"(var)); __pr = __v; break; } \
+	case 8: { u64 __v; __asm__("movq %%gs:%1, %0" : "=r"(__v) : "m"(var)); __pr = __v; break; } \
+	default: __bad_percpu_size();						\
+	}									\
+	(__typeof__(var))(unsigned long)__pr; })
+
 /* op is mov, add, and, or, xor. */
 #define raw_percpu_op(op, var, val) do {					\
 	switch (sizeof(var)) {							\

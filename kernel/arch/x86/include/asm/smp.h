@@ -9,7 +9,7 @@
 
 DECLARE_PER_CPU(int, cpu_number);		/* [I] */
 
-#define raw_smp_processor_id()	this_cpu_read_stable(cpu_number)
+#define raw_smp_processor_id()	raw_percpu_read_here(cpu_number)
 
 extern u32 cpu_to_apicid[];			/* [I] by CPU number, from the MADT */
 

@@ -1,0 +1,90 @@
+/*
+ * common.c: the C side of entry and exit: work before user mode, tracing of system calls, calls that do not exist.
+ *
+ * Idea:    exit_to_user_mode() is the one gate to user mode: it loops, with interrupts off at each look, until no flag
+ *          asks for anything, so a signal or a wish to reschedule that arrives late is still seen.
+ * Locking: interrupts are off on entry and on return of every exit function here; work runs with them on.
+ * See:     spec.md §2; entry_64.S
+ */
+#include <weft/kernel.h>
+#include <weft/sched.h>
+#include <weft/syscalls.h>
+#include <weft/trace.h>
+#include <weft/string.h>
+#include <weft/errno.h>
+#include <weft/task_work.h>
+#include <asm/fpu.h>
+#include <asm/syscall.h>
+#include <asm/entry.h>
+#include <generated/nr_syscalls.h>
+#include <generated/trace_syscall.h>
+
+static atomic_long_t unimplemented[NR_syscalls + 1];	/* [a] the last: numbers beyond the table */
+
+static void exit_work(struct pt_regs *regs, unsigned long flags)
+{
+	if (flags & _TIF_NEED_RESCHED)
+		schedule();
+	if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
+		arch_do_signal_or_restart(regs);
+	if (flags & _TIF_NOTIFY_RESUME)
+		resume_user_mode_work(regs);
+}
+
+void exit_to_user_mode(struct pt_regs *regs)
+{
+	unsigned long flags;
+
+	while ((flags = read_thread_flags()) & _TIF_USER_WORK) {
+		local_irq_enable();
+		exit_work(regs, flags);
+		local_irq_disable();
+	}
+	if (flags & _TIF_NEED_FPU_LOAD)
+		switch_fpu_return();
+}
+
+void syscall_exit_to_user_mode(struct pt_regs *regs)
+{
+	if (unlikely(read_thread_flags() & _TIF_SYSCALL_WORK)) {
+		local_irq_enable();
+		trace_sys_exit(current->pid, regs->orig_ax, regs->ax);
+		local_irq_disable();
+	}
+	exit_to_user_mode(regs);
+}
+
+/* Returns the number of the call to make. */
+long syscall_trace_enter(struct pt_regs *regs)
+{
+	trace_sys_enter(current->pid, regs->orig_ax, regs->di, regs->si, regs->dx, regs->r10);
+	return (long)regs->orig_ax;
+}
+
+/* Every hole of the table: counted, so that /proc/weft/unimplemented shows what a program missed. */
+long sys_unimplemented(void)
+{
+	unsigned long nr = min_t(unsigned long, current_pt_regs()->orig_ax, NR_syscalls);
+
+	atomic_long_inc(&unimplemented[nr]);
+	return -ENOSYS;
+}
+
+unsigned long unimplemented_count(unsigned int nr)
+{
+	return nr <= NR_syscalls ? (unsigned long)atomic_long_read(&unimplemented[nr]) : 0;
+}
+
+/*
+ * An iretq to user mode faulted: the frame it wanted to load is what `regs->sp` points to.  Makes it look as if the
+ * exception had come from user mode with that frame, at the top of the task's stack.
+ */
+struct pt_regs *fixup_bad_iret(struct pt_regs *regs)
+{
+	struct pt_regs *top = current_pt_regs();
+	struct pt_regs fixed = *regs;
+
+	memcpy(&fixed.ip, (void *)regs->sp, 5 * sizeof(unsigned long));
+	*top = fixed;
+	return top;
+}
