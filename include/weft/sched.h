@@ -238,8 +238,8 @@ struct task_struct {
 	void			*pi_blocked_on;
 
 	struct list_head	tasks;		/* [r:tasklist_lock] all thread group leaders, from init_task */
-	refcount_t		usage;		/* 1 for being alive until release_task, 1 for the last switch away, + get_task_struct */
-	refcount_t		rcu_users;
+	refcount_t		usage;		/* 1 for rcu_users together, + get_task_struct */
+	refcount_t		rcu_users;	/* 1 until release_task(), 1 until the last switch away */
 	struct rcu_head		rcu;
 
 	/* Exit */
@@ -309,7 +309,7 @@ struct task_struct {
 	size_t			sas_ss_size;
 	unsigned int		sas_ss_flags;
 	struct restart_block	restart_block;	/* [o] */
-	siginfo_t		*last_siginfo;
+	kernel_siginfo_t	*last_siginfo;
 
 	/* Futex */
 	struct robust_list_head __user *robust_list;	/* [o] */
@@ -468,6 +468,18 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 pid_t kernel_thread(int (*fn)(void *), void *arg, unsigned long flags);
 struct task_struct *fork_idle(int cpu);
 int kernel_execve(const char *filename, const char *const *argv, const char *const *envp);
+
+/* A limit of the running process, or of another: one word, read without a lock. */
+static inline unsigned long task_rlimit(const struct task_struct *t, unsigned int limit)
+{
+	return READ_ONCE(t->signal->rlim[limit].rlim_cur);
+}
+static inline unsigned long task_rlimit_max(const struct task_struct *t, unsigned int limit)
+{
+	return READ_ONCE(t->signal->rlim[limit].rlim_max);
+}
+static inline unsigned long rlimit(unsigned int limit) { return task_rlimit(current, limit); }
+static inline unsigned long rlimit_max(unsigned int limit) { return task_rlimit_max(current, limit); }
 
 static inline void task_lock(struct task_struct *p) { spin_lock(&p->alloc_lock); }
 static inline void task_unlock(struct task_struct *p) { spin_unlock(&p->alloc_lock); }
