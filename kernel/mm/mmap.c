@@ -101,9 +101,9 @@ static int map_file(struct file *file, struct vm_area_struct *vma)
 	return err;
 }
 
-/* A new area for [addr, end): filled in, given its backing, linked. */
+/* A new area for [addr, end): filled in, given its backing (which may change *vm_flags), linked. */
 static int new_area(struct mm_struct *mm, struct file *file, unsigned long addr, unsigned long end,
-		    unsigned long vm_flags, unsigned long pgoff)
+		    unsigned long *vm_flags, unsigned long pgoff)
 {
 	struct vm_area_struct *vma = vm_area_alloc(mm);
 	int err = 0;
@@ -112,23 +112,25 @@ static int new_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 		return -ENOMEM;
 	vma->vm_start = addr;
 	vma->vm_end = end;
-	vma->vm_flags = vm_flags;
-	vma->vm_page_prot = vm_get_page_prot(vm_flags);
+	vma->vm_flags = *vm_flags;
+	vma->vm_page_prot = vm_get_page_prot(*vm_flags);
 	vma->vm_pgoff = pgoff;
 	if (file)
 		err = map_file(file, vma);
-	else if (vm_flags & VM_SHARED)
+	else if (*vm_flags & VM_SHARED)
 		err = shmem_zero_setup(vma);
 	if (err) {
 		vm_area_free(vma);
 		return err;
 	}
 	vma_link(mm, vma);
-	if (file && (vm_flags & VM_SHARED))
+	if (file && (*vm_flags & VM_SHARED))
 		mapping_unmap_writable(file->f_mapping);	/* vma_link() has taken its own */
 	if (vma->vm_flags & VM_SPECIAL)
 		vma->vm_flags &= ~VM_LOCKED_MASK;
-	vma_set_page_prot(vma);
+	if (!(vma->vm_flags & VM_PFNMAP))
+		vma_set_page_prot(vma);
+	*vm_flags = vma->vm_flags;
 	return 0;
 }
 
@@ -153,7 +155,7 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 		vm_flags |= VM_ACCOUNT;
 	}
 	if ((!file && (vm_flags & VM_SHARED)) || !vma_merge(mm, addr, end, vm_flags, file, pgoff)) {
-		err = new_area(mm, file, addr, end, vm_flags, pgoff);
+		err = new_area(mm, file, addr, end, &vm_flags, pgoff);
 		if (err) {
 			vm_unacct_memory(charged);
 			return err;
@@ -433,7 +435,6 @@ long sys_munmap(unsigned long addr, size_t len)
 void exit_mmap(struct mm_struct *mm)
 {
 	struct mmu_gather tlb;
-	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
 	if (!list_empty(&mm->mmap)) {
@@ -443,9 +444,7 @@ void exit_mmap(struct mm_struct *mm)
 		tlb_finish_mmu(&tlb);
 	}
 	mm->mm_rb = RB_ROOT;
-	list_for_each_entry(vma, &mm->mmap, vm_list)
-		mm->map_count--;
+	mm->map_count = 0;
 	vm_unacct_memory(remove_areas(mm, &mm->mmap));
-	BUG_ON(mm->map_count);
 	mmap_write_unlock(mm);
 }
