@@ -29,6 +29,7 @@
 #include <weft/wait.h>
 #include <weft/completion.h>
 #include <weft/hrtimer.h>
+#include <weft/mutex.h>
 #include <weft/signal_types.h>
 #include <weft/pid.h>
 #include <weft/resource.h>
@@ -197,7 +198,7 @@ struct signal_struct {
 	short			oom_score_adj;	/* [-] one word */
 	short			oom_score_adj_min;
 	struct mm_struct	*oom_mm;
-	struct mutex		*cred_guard_mutex;	/* held over exec: credentials and mm change together */
+	struct mutex		cred_guard_mutex;	/* held over exec: credentials and mm change together */
 	struct rcu_head		rcu;
 };
 
