@@ -1,0 +1,18 @@
+/*
+ * eventpoll.h: what the last fput owes to epoll.
+ */
+#ifndef WEFT_EVENTPOLL_H
+#define WEFT_EVENTPOLL_H
+
+#include <weft/fs.h>
+#include <uapi/eventpoll.h>
+
+void eventpoll_release_file(struct file *file);
+/* The file goes: forget every epoll item that watches it.  Nobody can add one any more. */
+static inline void eventpoll_release(struct file *file)
+{
+	if (unlikely(!hlist_empty(&file->f_ep)))
+		eventpoll_release_file(file);
+}
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * magic.h: statfs.f_type of the file systems here.
+ */
+#ifndef WEFT_MAGIC_H
+#define WEFT_MAGIC_H
+
+#define EXT2_SUPER_MAGIC	0xEF53
+#define EXT3_SUPER_MAGIC	0xEF53
+#define EXT4_SUPER_MAGIC	0xEF53
+#define TMPFS_MAGIC		0x01021994
+#define RAMFS_MAGIC		0x858458f6
+#define PROC_SUPER_MAGIC	0x9fa0
+#define SYSFS_MAGIC		0x62656572
+#define DEBUGFS_MAGIC		0x64626720
+#define TRACEFS_MAGIC		0x74726163
+#define DEVPTS_SUPER_MAGIC	0x1cd1
+#define PIPEFS_MAGIC		0x50495045
+#define SOCKFS_MAGIC		0x534F434B
+#define ANON_INODE_FS_MAGIC	0x09041934
+#define PIDFD_FS_MAGIC		0x50494446
+#define BDEVFS_MAGIC		0x62646576
+
+#endif
