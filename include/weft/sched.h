@@ -231,6 +231,7 @@ struct task_struct {
 	struct task_struct	*wake_next;	/* wake_q */
 	struct llist_node	wake_entry;	/* remote wake-up queue of another CPU */
 	int			wake_cpu;
+	u64			wake_migrations;	/* se.nr_migrations when the wake-up began [o: the waker] */
 
 	/* PI mutexes (futex PI) [pi_lock] */
 	spinlock_t		pi_lock;
@@ -405,6 +406,8 @@ int idle_cpu(int cpu);
 struct task_struct *idle_task(int cpu);
 void sched_set_fifo(struct task_struct *p);
 void yield(void);
+void do_sched_yield(void);
+void do_task_dead(void) __noreturn;		/* the end of do_exit() */
 int __cond_resched(void);
 unsigned long nr_running(void);
 unsigned long nr_iowait(void);
@@ -420,6 +423,7 @@ void show_state(void);				/* all tasks, for SysRq-like dumps and panics */
 
 #define cond_resched() ({ __might_sleep_here(); __cond_resched(); })
 static inline bool need_resched(void) { return test_thread_flag(TIF_NEED_RESCHED); }
+static inline bool test_tsk_need_resched(struct task_struct *p) { return unlikely(test_tsk_thread_flag(p, TIF_NEED_RESCHED)); }
 static inline void set_tsk_need_resched(struct task_struct *p) { set_tsk_thread_flag(p, TIF_NEED_RESCHED); }
 static inline void clear_tsk_need_resched(struct task_struct *p) { clear_tsk_thread_flag(p, TIF_NEED_RESCHED); }
 static inline unsigned int task_cpu(const struct task_struct *p) { return READ_ONCE(p->cpu); }

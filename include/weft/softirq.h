@@ -50,6 +50,7 @@ void raise_softirq(unsigned int nr);
 void raise_softirq_irqoff(unsigned int nr);		/* interrupts are off */
 void __raise_softirq_irqoff(unsigned int nr);		/* ... and an irq_exit() or local_bh_enable() will follow */
 void do_softirq(void);
+void spawn_ksoftirqd(void);			/* from sched_init_smp() */
 
 void irq_enter(void);			/* hard interrupt: preempt_count += HARDIRQ_OFFSET, idle time keeping */
 void irq_exit(void);			/* runs softirqs when this was the outermost level */

@@ -12,12 +12,10 @@
 #include <weft/trace.h>
 #include <weft/string.h>
 #include <weft/errno.h>
-#include <weft/task_work.h>
 #include <asm/fpu.h>
 #include <asm/syscall.h>
 #include <asm/entry.h>
 #include <generated/nr_syscalls.h>
-#include <generated/trace_syscall.h>
 
 static atomic_long_t unimplemented[NR_syscalls + 1];	/* [a] the last: numbers beyond the table */
 

@@ -19,7 +19,7 @@ DECLARE_PER_CPU(struct tss_struct, cpu_tss);
 
 void load_gdt_and_percpu(int cpu);	/* this CPU goes over to its own GDT and GS base */
 void cpu_init_exception_handling(void);	/* TSS with its IST stacks, IDT */
-void idt_setup_early(void);
+void idt_setup_ist(void);
 void load_idt(void);
 void load_tls(const struct desc_struct *tls, int cpu);
 

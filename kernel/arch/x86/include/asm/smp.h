@@ -13,9 +13,8 @@ DECLARE_PER_CPU(int, cpu_number);		/* [I] */
 
 extern u32 cpu_to_apicid[];			/* [I] by CPU number, from the MADT */
 
-void smp_store_boot_cpu_info(void);
-void native_stop_other_cpus(void);
 void smp_call_function_interrupt(void);
+void link_cpu_topology(int cpu);		/* once it is in cpu_online_mask */
 void identify_cpu_topology(int cpu);		/* on that CPU: fills cpu_data(cpu) */
 
 #endif

@@ -39,4 +39,8 @@ static inline void cond_local_irq_disable(struct pt_regs *regs)
 
 void trap_init_early(void);	/* IDT for the boot processor */
 
+/* smp.c: another CPU wants all to halt (panic, power-off); halts for good. */
+bool cpu_must_stop(void);
+void stop_this_cpu(void) __attribute__((noreturn));
+
 #endif
