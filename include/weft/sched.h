@@ -318,7 +318,7 @@ struct task_struct {
 	struct list_head	pi_state_list;
 	struct futex_pi_state	*pi_state_cache;
 	unsigned int		futex_state;
-	struct mutex		*futex_exit_mutex;
+	struct mutex		futex_exit_mutex;	/* held while the exit walks the robust list */
 	struct rseq __user	*rseq;
 	u32			rseq_len, rseq_sig;
 
@@ -335,6 +335,7 @@ struct task_struct {
 	struct pipe_inode_info	*splice_pipe;
 	void			*kthread_data;	/* struct kthread of a kernel thread */
 	void			*worker;	/* struct worker of a workqueue worker */
+	struct rcu_head		*task_works;	/* [a] what to do on the way to user mode: task_work.h */
 	void			*seccomp;
 	struct sem_undo_list	*sysvsem_undo;
 	unsigned int		trace_recursion;

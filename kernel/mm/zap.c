@@ -116,9 +116,9 @@ static void zap_pmd_entry(struct mmu_gather *tlb, struct vm_area_struct *vma, pm
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      bool even_cows)
 {
-	unsigned long addr = start, next;
+	unsigned long addr, next;
 
-	while (addr < end) {
+	for (addr = start; addr < end; addr = next) {
 		pgd_t *pgd = pgd_offset(tlb->mm, addr);
 		pud_t *pud;
 		pmd_t *pmd;
