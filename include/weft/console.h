@@ -4,7 +4,8 @@
  * Idea:    a console writes from any context, even from a panic, so it never sleeps and takes its driver's irq-safe
  *          lock with trylock when oops_in_progress.  "console=ttyS0,115200" and "console=tty0" may both stand on the
  *          command line: all get the text, the last is /dev/console.
- * See:     kernel/drivers/tty/console.c; kernel/lib/printk.c
+ * See:     kernel/lib/printk.c: register_console(), console_drivers, the words "console=" (arch helper writes these);
+ *          kernel/drivers/tty/console.c: console_init(), console_device(), proc_consoles_show()
  */
 #ifndef WEFT_CONSOLE_H
 #define WEFT_CONSOLE_H

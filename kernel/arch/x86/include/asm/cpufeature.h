@@ -54,6 +54,8 @@ static __always_inline bool boot_cpu_has(unsigned int feature)
 {
 	return (boot_cpuid_words[feature / 32] >> (feature % 32)) & 1;
 }
+extern bool fsgsbase_enabled;
+
 #define static_cpu_has(f)	boot_cpu_has(f)
 #define cpu_feature_enabled(f)	boot_cpu_has(f)
 

@@ -1,0 +1,303 @@
+/*
+ * process.c: tasks as the processor sees them: making one, switching to one, starting a program, FS and GS bases, idle.
+ *
+ * Idea:    copy_thread() builds, at the top of the child's stack, the registers it will take to user mode, and below them
+ *          a frame as if the child had called __switch_to_asm from ret_from_fork_asm.  The first switch to it "returns"
+ *          there.
+ * FS, GS:  with FSGSBASE a program may change its bases at any time, so the switch reads them from the processor;
+ *          without, only arch_prctl() and selector loads change them and thread_struct is right.  While the kernel
+ *          runs, the user's GS base waits in the register behind swapgs.
+ * Locking: the switch runs with interrupts off and the run queue locked; thread_struct is [o] otherwise.
+ * See:     spec.md §3 "creation", §5 "segmentation"; entry/entry_64.S; doc/tour.md
+ */
+#include <weft/kernel.h>
+#include <weft/sched.h>
+#include <weft/smp.h>
+#include <weft/string.h>
+#include <weft/random.h>
+#include <weft/mm.h>
+#include <weft/uaccess.h>
+#include <weft/syscalls.h>
+#include <asm/desc.h>
+#include <asm/entry.h>
+#include <asm/fpu.h>
+#include <asm/msr.h>
+#include <asm/switch_to.h>
+
+#define ARCH_SET_GS	0x1001
+#define ARCH_SET_FS	0x1002
+#define ARCH_GET_FS	0x1003
+#define ARCH_GET_GS	0x1004
+
+static_assert(offsetof(struct thread_info, flags) == TI_flags);
+static_assert(offsetof(struct pt_regs, bx) == PT_RBX && offsetof(struct pt_regs, ax) == PT_RAX);
+static_assert(offsetof(struct pt_regs, di) == PT_RDI && offsetof(struct pt_regs, orig_ax) == PT_ORIG_RAX);
+static_assert(offsetof(struct pt_regs, ss) == PT_SS && sizeof(struct pt_regs) == PT_SIZE);
+static_assert(offsetof(struct tss_struct, sp0) == 4 && offsetof(struct tss_struct, sp2) == 20);
+
+struct fork_frame {
+	struct inactive_task_frame	frame;
+	struct pt_regs			regs;
+};
+
+/* What this CPU has in the register that swapgs will bring back: the user's GS base.  Interrupts off. */
+static unsigned long rdgsbase_inactive(void)
+{
+	unsigned long base;
+
+	asm volatile("swapgs; rdgsbase %0; swapgs" : "=r" (base) : : "memory");
+	return base;
+}
+
+static void wrgsbase_inactive(unsigned long base)
+{
+	if (fsgsbase_enabled)
+		asm volatile("swapgs; wrgsbase %0; swapgs" : : "r" (base) : "memory");
+	else
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
+}
+
+static void save_segments(struct thread_struct *t)
+{
+	savesegment(fs, t->fsindex);
+	savesegment(gs, t->gsindex);
+	savesegment(es, t->es);
+	savesegment(ds, t->ds);
+	if (fsgsbase_enabled) {
+		asm volatile("rdfsbase %0" : "=r" (t->fsbase));
+		t->gsbase = rdgsbase_inactive();
+	}
+}
+
+static void load_user_gs(unsigned int selector)
+{
+	/* Loading a selector changes the base in force: do it on the user's side of swapgs. */
+	asm volatile("swapgs; mov %0, %%gs; swapgs" : : "r" (selector) : "memory");
+}
+
+static void load_segments(const struct thread_struct *prev, const struct thread_struct *next)
+{
+	if (unlikely(next->es | prev->es))
+		loadsegment(es, next->es);
+	if (unlikely(next->ds | prev->ds))
+		loadsegment(ds, next->ds);
+	if (unlikely(next->fsindex | prev->fsindex))
+		loadsegment(fs, next->fsindex);
+	if (unlikely(next->gsindex | prev->gsindex))
+		load_user_gs(next->gsindex);
+	if (fsgsbase_enabled) {
+		asm volatile("wrfsbase %0" : : "r" (next->fsbase));
+		wrgsbase_inactive(next->gsbase);
+	} else {
+		wrmsrl(MSR_FS_BASE, next->fsbase);
+		wrmsrl(MSR_KERNEL_GS_BASE, next->gsbase);
+	}
+}
+
+static bool has_tls(const struct thread_struct *t)
+{
+	return t->tls_array[0].raw | t->tls_array[1].raw | t->tls_array[2].raw;
+}
+
+/* On next's stack already; jumped to by __switch_to_asm.  What it returns is switch_to()'s `last`. */
+struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *next)
+{
+	struct thread_struct *pt = &prev->thread, *nt = &next->thread;
+
+	/* Only user tasks have vector registers, and only if they are loaded there is something to save. */
+	if (pt->fpu.state && !(prev->flags & PF_KTHREAD) && !test_tsk_thread_flag(prev, TIF_NEED_FPU_LOAD)) {
+		fpu_save_registers(&pt->fpu);
+		pt->fpu.last_cpu = raw_smp_processor_id();
+	}
+	save_segments(pt);
+	if (unlikely(has_tls(pt) || has_tls(nt)))
+		load_tls(nt->tls_array, raw_smp_processor_id());
+	load_segments(pt, nt);
+
+	this_cpu_write(current_task, next);
+	this_cpu_write(cpu_tss.sp0, task_top_of_stack(next));
+	task_thread_info(next)->cpu = (u32)raw_smp_processor_id();
+	if (nt->fpu.state)
+		set_tsk_thread_flag(next, TIF_NEED_FPU_LOAD);
+	return prev;
+}
+
+int arch_dup_task_struct(struct task_struct *dst, struct task_struct *src)
+{
+	*dst = *src;
+	dst->thread.fpu = (struct fpu){ .last_cpu = -1 };
+	return 0;
+}
+
+void arch_release_task_struct(struct task_struct *tsk)
+{
+	fpu_free(tsk);
+}
+
+int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
+{
+	struct fork_frame *ff = (struct fork_frame *)task_top_of_stack(p) - 1;
+	unsigned long flags;
+	int err;
+
+	memset(&ff->frame, 0, sizeof(ff->frame));
+	ff->frame.ret_addr = (unsigned long)ret_from_fork_asm;
+	ff->frame.bp = (unsigned long)&ff->regs + 1;
+	p->thread.sp = (unsigned long)&ff->frame;
+	clear_tsk_thread_flag(p, TIF_SINGLESTEP);
+
+	err = fpu_clone(p, args->kthread);
+	if (err)
+		return err;
+	if (args->kthread) {
+		memset(&ff->regs, 0, sizeof(ff->regs));
+		ff->frame.bx = (unsigned long)args->fn;
+		ff->frame.r12 = (unsigned long)args->fn_arg;
+		p->thread.fsbase = p->thread.gsbase = 0;
+		p->thread.fsindex = p->thread.gsindex = p->thread.ds = p->thread.es = 0;
+		return 0;
+	}
+	local_irq_save(flags);
+	save_segments(&current->thread);
+	local_irq_restore(flags);
+	p->thread.fsbase = current->thread.fsbase;
+	p->thread.gsbase = current->thread.gsbase;
+	ff->regs = *current_pt_regs();
+	ff->regs.ax = 0;
+	if (args->stack)
+		ff->regs.sp = args->stack;
+	if (args->flags & CLONE_SETTLS)
+		return (int)do_arch_prctl_64(p, ARCH_SET_FS, args->tls);
+	return 0;
+}
+
+void exit_thread(struct task_struct *tsk)
+{
+	fpu_free(tsk);
+}
+
+void flush_thread(void)
+{
+	struct thread_struct *t = &current->thread;
+
+	memset(t->tls_array, 0, sizeof(t->tls_array));
+	t->trap_nr = t->error_code = t->cr2 = 0;
+	fpu_flush_thread();
+}
+
+void start_thread(struct pt_regs *regs, unsigned long ip, unsigned long sp)
+{
+	struct thread_struct *t = &current->thread;
+	struct thread_struct clean = { 0 };
+	unsigned long flags;
+
+	memset(regs, 0, sizeof(*regs));
+	regs->orig_ax = -1UL;
+	regs->ip = ip;
+	regs->sp = sp;
+	regs->cs = __USER_CS;
+	regs->ss = __USER_DS;
+	regs->flags = X86_EFLAGS_IF;
+
+	local_irq_save(flags);
+	save_segments(t);
+	load_segments(t, &clean);
+	t->fsindex = t->gsindex = t->ds = t->es = 0;
+	t->fsbase = t->gsbase = 0;
+	load_tls(t->tls_array, raw_smp_processor_id());
+	local_irq_restore(flags);
+}
+
+static long set_base(struct task_struct *task, bool fs, unsigned long addr)
+{
+	struct thread_struct *t = &task->thread;
+	unsigned long flags;
+
+	if (addr >= TASK_SIZE_MAX)
+		return -EPERM;
+	local_irq_save(flags);
+	if (fs) {
+		t->fsindex = 0;
+		t->fsbase = addr;
+		if (task == current) {
+			loadsegment(fs, 0);
+			wrmsrl(MSR_FS_BASE, addr);
+		}
+	} else {
+		t->gsindex = 0;
+		t->gsbase = addr;
+		if (task == current) {
+			load_user_gs(0);
+			wrgsbase_inactive(addr);
+		}
+	}
+	local_irq_restore(flags);
+	return 0;
+}
+
+static unsigned long get_base(struct task_struct *task, bool fs)
+{
+	if (task == current) {
+		unsigned long flags;
+
+		local_irq_save(flags);
+		save_segments(&task->thread);
+		local_irq_restore(flags);
+	}
+	return fs ? task->thread.fsbase : task->thread.gsbase;
+}
+
+long do_arch_prctl_64(struct task_struct *task, int option, unsigned long arg2)
+{
+	switch (option) {
+	case ARCH_SET_FS:
+		return set_base(task, true, arg2);
+	case ARCH_SET_GS:
+		return set_base(task, false, arg2);
+	case ARCH_GET_FS:
+		return put_user(get_base(task, true), (unsigned long __user *)arg2);
+	case ARCH_GET_GS:
+		return put_user(get_base(task, false), (unsigned long __user *)arg2);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_arch_prctl(int option, unsigned long arg2)
+{
+	return do_arch_prctl_64(current, option, arg2);
+}
+
+/* Interrupts off: hlt sleeps until one comes; sti lets it in only after hlt has begun. */
+void arch_cpu_idle(void)
+{
+	safe_halt();
+}
+
+void cpu_idle_poll(void)
+{
+	local_irq_enable();
+	cpu_relax();
+}
+
+/* Linux's habit: the stack starts at a random place of its last 8 KiB, 16-byte aligned. */
+unsigned long arch_align_stack(unsigned long sp)
+{
+	sp -= get_random_u32() % 8192;
+	return sp & ~0xfUL;
+}
+
+/* The heap starts somewhere in the 32 MiB behind the program. */
+unsigned long arch_randomize_brk(struct mm_struct *mm)
+{
+	return PAGE_ALIGN(mm->brk + get_random_u32() % 0x02000000);
+}
+
+bool arch_get_random_long(unsigned long *v)
+{
+	bool ok = false;
+
+	if (boot_cpu_has(X86_FEATURE_RDRAND))
+		asm volatile("rdrand %0" : "=r" (*v), "=@ccc" (ok));
+	return ok;
+}
