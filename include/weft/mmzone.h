@@ -1,0 +1,135 @@
+/*
+ * mmzone.h: zones: ranges of physical memory with their free lists, watermarks and per-CPU lists.
+ *
+ * Idea:    free memory is kept in blocks of 2^order frames, aligned to their size (buddy system); the zone lock guards the
+ *          lists.  Small orders go through lists of each CPU, so that most requests take no lock.
+ *          Frames that were never used are not in the lists: their struct pages do not even exist until they are needed
+ *          (zone->fresh_pages counts them as free, see "fresh chunks" in page_alloc.c).
+ * Locking: zone->lock (irq-safe) guards free_area, free_pages, fresh_*.  struct per_cpu_pages: [c] with interrupts off.
+ * See:     spec.md §6 "page frames and zones", "buddy system"
+ */
+#ifndef WEFT_MMZONE_H
+#define WEFT_MMZONE_H
+
+#include <weft/types.h>
+#include <weft/list.h>
+#include <weft/spinlock.h>
+#include <weft/percpu.h>
+#include <weft/atomic.h>
+
+#define MAX_ORDER		11		/* orders 0-10: blocks of 4 KiB to 4 MiB */
+#define MAX_ORDER_NR_PAGES	(1UL << (MAX_ORDER - 1))
+#define PAGE_ALLOC_COSTLY_ORDER	3		/* up to here a request is tried until it succeeds */
+#define PCP_ORDERS		(PAGE_ALLOC_COSTLY_ORDER + 1)
+
+enum zone_type { ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
+enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
+
+struct free_area {
+	struct list_head	free_list;
+	unsigned long		nr_free;	/* blocks, not pages */
+};
+
+/* Free blocks of small orders at hand for one CPU. */
+struct per_cpu_pages {
+	int			count;		/* pages in all lists */
+	int			high;		/* [I] more than this: `batch` pages go back */
+	int			batch;		/* [I] pages moved at a time */
+	struct list_head	lists[PCP_ORDERS];
+};
+
+struct pglist_data;
+
+struct zone {
+	unsigned long		watermark[NR_WMARK];	/* pages [I after start-up; sysctl] */
+	unsigned long		lowmem_reserve[MAX_NR_ZONES];	/* kept from requests that could use a higher zone */
+	struct per_cpu_pages __percpu *pageset;		/* [I] */
+	struct pglist_data	*zone_pgdat;
+	const char		*name;
+	unsigned long		zone_start_pfn;		/* [I] */
+	unsigned long		spanned_pages;		/* [I] with holes */
+	unsigned long		present_pages;		/* [I] without */
+	atomic_long_t		managed_pages;		/* given to the page allocator */
+
+	spinlock_t		lock ____cacheline_aligned;	/* class: zone */
+	struct free_area	free_area[MAX_ORDER];	/* [lock] */
+	unsigned long		free_pages;		/* [lock, read racily] in free_area */
+	unsigned long		fresh_pages;		/* [lock, read racily] free, but without struct pages yet */
+	unsigned long		fresh_next_pfn;		/* [fresh_lock] where to look for the next fresh chunk */
+};
+
+struct pglist_data {
+	struct zone		node_zones[MAX_NR_ZONES];
+	int			nr_zones;
+	int			node_id;
+	unsigned long		node_start_pfn;
+	unsigned long		node_present_pages;
+	unsigned long		node_spanned_pages;
+
+	/* Pages of files that can be read again from their disk, for reclaim; the oldest at the tail. */
+	spinlock_t		lru_lock;		/* class: lru; page lock -> lru_lock */
+	struct list_head	lru __guarded_by(&lru_lock);
+	unsigned long		nr_lru __guarded_by(&lru_lock);
+} ____cacheline_aligned;
+typedef struct pglist_data pg_data_t;
+
+extern struct pglist_data contig_page_data;		/* there is one node */
+#define NODE_DATA(nid)		(&contig_page_data)
+#define numa_node_id()		0
+#define numa_mem_id()		0
+#define NUMA_NO_NODE		(-1)
+#define first_online_node	0
+#define MAX_NUMNODES		1
+#define nr_online_nodes		1
+#define cpu_to_node(cpu)	0
+#define for_each_online_node(nid)	for ((nid) = 0; (nid) < 1; (nid)++)
+
+static inline bool populated_zone(const struct zone *zone) { return zone->present_pages != 0; }
+static inline unsigned long zone_managed_pages(const struct zone *zone)
+{
+	return atomic_long_read(&zone->managed_pages);
+}
+static inline unsigned long zone_free_pages(const struct zone *zone)
+{
+	return READ_ONCE(zone->free_pages) + READ_ONCE(zone->fresh_pages);
+}
+static inline unsigned long zone_end_pfn(const struct zone *zone)
+{
+	return zone->zone_start_pfn + zone->spanned_pages;
+}
+static inline int zone_idx(const struct zone *zone) { return zone - contig_page_data.node_zones; }
+#define min_wmark_pages(z)	((z)->watermark[WMARK_MIN])
+#define low_wmark_pages(z)	((z)->watermark[WMARK_LOW])
+#define high_wmark_pages(z)	((z)->watermark[WMARK_HIGH])
+
+#define for_each_zone(zone) \
+	for (zone = contig_page_data.node_zones; zone < contig_page_data.node_zones + MAX_NR_ZONES; zone++)
+#define for_each_populated_zone(zone) for_each_zone(zone) if (!populated_zone(zone)) ; else
+
+/* Counted by node (there is one): kernel/mm/vmstat.c.  In pages unless the name says otherwise. */
+enum node_stat_item {
+	NR_FILE_PAGES,			/* page cache, tmpfs included */
+	NR_SHMEM,			/* tmpfs and shared anonymous memory */
+	NR_ANON_MAPPED,			/* anonymous pages that are mapped */
+	NR_FILE_MAPPED,			/* page-cache pages that are mapped (page-table entries) */
+	NR_FILE_DIRTY,
+	NR_WRITEBACK,
+	NR_SLAB_RECLAIMABLE,
+	NR_SLAB_UNRECLAIMABLE,
+	NR_PAGETABLE,
+	NR_KERNEL_STACK_KB,
+	NR_VMALLOC,			/* pages that vmalloc took */
+	NR_LRU_FILE,			/* on pglist_data.lru */
+	NR_VM_NODE_STAT_ITEMS
+};
+
+enum vm_event_item {
+	PGALLOC, PGFREE, PGFAULT, PGMAJFAULT, PGPGIN, PGPGOUT, PGSCAN_DIRECT, PGSTEAL_DIRECT, SLABS_SCANNED, ALLOCSTALL,
+	OOM_KILL, DROP_PAGECACHE, DROP_SLAB, FRESH_CHUNK,
+	NR_VM_EVENT_ITEMS
+};
+
+extern unsigned long max_pfn;			/* [I] one behind the last frame of RAM */
+extern unsigned long min_free_kbytes;
+
+#endif
