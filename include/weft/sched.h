@@ -84,6 +84,7 @@ struct nsproxy;
 #define PF_DUMPCORE		0x00000200
 #define PF_SIGNALED		0x00000400	/* killed by a signal */
 #define PF_MEMALLOC		0x00000800	/* may use the last reserves: it frees memory */
+#define PF_NPROC_EXCEEDED	0x00001000	/* setuid went over RLIMIT_NPROC: execve must fail */
 #define PF_KSWAPD		0x00020000
 #define PF_KTHREAD		0x00200000	/* a kernel thread: mm == NULL for good */
 #define PF_NO_SETAFFINITY	0x04000000
@@ -231,7 +232,6 @@ struct task_struct {
 	struct task_struct	*wake_next;	/* wake_q */
 	struct llist_node	wake_entry;	/* remote wake-up queue of another CPU */
 	int			wake_cpu;
-	u64			wake_migrations;	/* se.nr_migrations when the wake-up began [o: the waker] */
 
 	/* PI mutexes (futex PI) [pi_lock] */
 	spinlock_t		pi_lock;

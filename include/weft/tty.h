@@ -12,8 +12,9 @@
  *          flow_lock: stopped.  files_lock: tty_files.
  *          Order: tty_mutex -> tty_lock -> termios_rwsem -> atomic_write_lock -> the discipline's locks;
  *          sighand->siglock -> ctrl_lock.
- * Counts:  kref: one for each open file, one for each signal_struct that has it as controlling terminal, one for the
- *          driver's table while count > 0, one for a queued hang-up.  The last tty_kref_put() frees; it may not sleep.
+ * Counts:  count: open files; a pty's slave has one more while its master is open, so the pair goes together.
+ *          kref: one for all open files together, one for each signal_struct that has it as controlling terminal, one
+ *          for a queued hang-up.  The last tty_kref_put() frees, by work, so any context may call it.
  * See:     spec.md §10; tty(4); doc/terminals.md
  */
 #ifndef WEFT_TTY_H
@@ -72,11 +73,11 @@ struct tty_struct {
 	spinlock_t		ctrl_lock;
 	struct pid		*pgrp;		/* [ctrl_lock] foreground process group, a reference */
 	struct pid		*session;	/* [ctrl_lock] a reference */
-	u8			pktstatus;	/* [ctrl_lock] TIOCPKT_* that a packet-mode master has not read */
-	bool			packet;		/* [ctrl_lock] of a master */
+	u8			pktstatus;	/* [ctrl_lock] of a slave: TIOCPKT_* that the master has not read */
+	bool			packet;		/* [ctrl_lock] of a master: it is in packet mode */
 
 	wait_queue_head_t	write_wait, read_wait;
-	struct work_struct	hangup_work;
+	struct work_struct	hangup_work;	/* hang-up, and at the end the freeing */
 	spinlock_t		files_lock;
 	struct list_head	tty_files;	/* [files_lock] struct tty_file_private */
 };
@@ -140,7 +141,7 @@ bool tty_hung_up_p(struct file *file);
 /* A tty_struct for index of driver, not yet in the driver's table, or ERR_PTR(-ENOMEM). */
 struct tty_struct *alloc_tty_struct(struct tty_driver *driver, int index);
 void tty_free(struct tty_struct *tty);
-/* Makes file one of tty's: -ENOMEM.  tty_add_file gives the reference that the caller holds to the file. */
+/* file->private_data for a terminal: 0 or -ENOMEM; tty_add_file() then makes it one of tty's. */
 int tty_alloc_file(struct file *file);
 void tty_add_file(struct tty_struct *tty, struct file *file);
 void tty_free_file(struct file *file);

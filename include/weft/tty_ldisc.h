@@ -18,7 +18,7 @@ struct tty_ldisc_ops {
 	/* Forgets everything that was received and not read, or waits to be echoed. */
 	void	(*flush_buffer)(struct tty_struct *tty);
 	/* Kernel buffers; tty_io.c moves them to and from user memory.  Bytes moved, or -errno. */
-	ssize_t	(*read)(struct tty_struct *tty, struct file *file, u8 *buf, size_t nr, void **cookie, unsigned long offset);
+	ssize_t	(*read)(struct tty_struct *tty, struct file *file, u8 *buf, size_t nr);
 	ssize_t	(*write)(struct tty_struct *tty, struct file *file, const u8 *buf, size_t nr);
 	int	(*ioctl)(struct tty_struct *tty, struct file *file, unsigned int cmd, unsigned long arg);
 	void	(*set_termios)(struct tty_struct *tty, const struct ktermios *old);	/* termios_rwsem held */

@@ -222,14 +222,10 @@ static void ttwu_do_wakeup(struct rq *rq, struct task_struct *p, int wake_flags)
 
 static void ttwu_do_activate(struct rq *rq, struct task_struct *p, int wake_flags)
 {
-	int en_flags = ENQUEUE_WAKEUP;
-
 	lockdep_assert_held(&rq->lock);
 	if (p->sched_contributes_to_load)
 		rq->nr_uninterruptible--;
-	if (wake_flags & WF_MIGRATED)
-		en_flags |= ENQUEUE_MIGRATED;
-	activate_task(rq, p, en_flags);
+	activate_task(rq, p, ENQUEUE_WAKEUP);
 	ttwu_do_wakeup(rq, p, wake_flags);
 }
 
@@ -271,10 +267,9 @@ void sched_ttwu_pending(void)
 	spin_lock_irqsave(&rq->lock, flags);
 	update_rq_clock(rq);
 	list = llist_reverse_order(list);
-	llist_for_each_entry_safe(p, t, list, wake_entry) {
-		/* Its CPU - this one - may still be leaving its stack only when it is us in an interrupt: never. */
-		ttwu_do_activate(rq, p, p->se.nr_migrations != p->wake_migrations ? WF_MIGRATED : 0);
-	}
+	/* on_cpu is 0: it was this CPU that left their stacks, with interrupts off until it had. */
+	llist_for_each_entry_safe(p, t, list, wake_entry)
+		ttwu_do_activate(rq, p, 0);
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
@@ -339,7 +334,6 @@ int try_to_wake_up(struct task_struct *p, unsigned int state, int wake_flags)
 	smp_acquire__after_ctrl_dep();
 	p->sched_contributes_to_load = (p->__state & (TASK_UNINTERRUPTIBLE | TASK_NOLOAD)) == TASK_UNINTERRUPTIBLE;
 	WRITE_ONCE(p->__state, TASK_WAKING);
-	p->wake_migrations = p->se.nr_migrations;
 	if (p->in_iowait)
 		atomic_dec(&task_rq(p)->nr_iowait);
 	if (smp_load_acquire(&p->on_cpu) && ttwu_queue_wakelist(p, task_cpu(p), wake_flags | WF_ON_CPU))
@@ -347,10 +341,7 @@ int try_to_wake_up(struct task_struct *p, unsigned int state, int wake_flags)
 	smp_cond_load_acquire(&p->on_cpu, !VAL);
 
 	cpu = select_task_rq(p, p->wake_cpu, wake_flags | WF_TTWU);
-	if (task_cpu(p) != cpu) {
-		wake_flags |= WF_MIGRATED;
-		set_task_cpu(p, cpu);
-	}
+	set_task_cpu(p, cpu);
 	if (!ttwu_queue_wakelist(p, cpu, wake_flags)) {
 		struct rq *rq = cpu_rq(cpu);
 
@@ -550,9 +541,7 @@ static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *pre
 	if (likely(prev->sched_class->rank <= fair_sched_class.rank && rq->nr_running == rq->cfs.nr_running)) {
 		if (unlikely(!rq->nr_running) && newidle_balance(rq) > 0)
 			goto all;
-		prev->sched_class->put_prev_task(rq, prev);
-		p = fair_sched_class.pick_next_task(rq);
-		return p ? p : idle_sched_class.pick_next_task(rq);
+		return fair_pick_fast(rq, prev);
 	}
 all:
 	sched_rt_pull(rq);

@@ -45,20 +45,17 @@
 #define ENQUEUE_MOVE		0x04
 #define ENQUEUE_HEAD		0x08
 #define ENQUEUE_INITIAL		0x10		/* a new task */
-#define ENQUEUE_MIGRATED	0x20
 
 #define WF_TTWU			0x01
 #define WF_FORK			0x02
 #define WF_EXEC			0x04
 #define WF_SYNC			0x08		/* the waker is about to sleep */
-#define WF_MIGRATED		0x10
 #define WF_ON_CPU		0x20
 
 /* The fair class' queue.  All virtual times are relative to nothing but each other: compare by signed difference. */
 struct cfs_rq {
 	struct load_weight	load;		/* sum over all entities, the running one included */
 	unsigned int		nr_running;
-	unsigned int		idle_nr_running;	/* of them SCHED_IDLE */
 	s64			avg_vruntime;	/* sum of (vruntime - min_vruntime) * weight over those in the tree */
 	u64			avg_load;	/* sum of their weights */
 	u64			min_vruntime;	/* never goes back */
@@ -215,9 +212,10 @@ static inline bool is_cpu_allowed(const struct task_struct *p, int cpu)
 /* ---- fair.c, rt.c ---- */
 void init_cfs_rq(struct cfs_rq *cfs_rq);
 void init_rt_rq(struct rt_rq *rt_rq);
-void place_new_entity(struct cfs_rq *cfs_rq, struct sched_entity *se);
+/* No other class has anything: the next task, which may be prev (fair or idle) or the idle task.  Does put and set. */
+struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev);
 u64 avg_vruntime(struct cfs_rq *cfs_rq);
-bool sched_rt_runnable(struct rq *rq);		/* RT tasks that are not throttled */
+void sched_rt_tick(struct rq *rq);		/* ends the period of the throttle; from every tick */
 void sched_rt_push(struct rq *rq);		/* gives waiting RT tasks to CPUs that run less urgent work; drops and retakes lock */
 void sched_rt_pull(struct rq *rq);		/* takes a waiting RT task of another CPU; the same */
 #define RR_TIMESLICE	(100 * HZ / 1000)
@@ -225,6 +223,7 @@ void sched_rt_pull(struct rq *rq);		/* takes a waiting RT task of another CPU; t
 
 /* ---- balance.c ---- */
 extern cpumask_t idle_cpus_mask;		/* [a] CPUs that run their idle task */
+bool available_idle_cpu(int cpu);		/* idle, and nothing is on its way there */
 int select_idle_cpu_near(struct task_struct *p, int target);
 int select_cpu_fork(struct task_struct *p, int cpu);
 int newidle_balance(struct rq *this_rq);	/* > 0: this CPU has something now; drops and retakes the lock */

@@ -22,6 +22,11 @@ DECLARE_PER_CPU(unsigned long, process_counts);
 void put_signal_struct(struct signal_struct *sig);
 int unshare_files_for_exec(void);
 
+/* capability.c: the sets follow a change of ids */
+struct cred;
+void cap_fix_setuid(struct cred *new, const struct cred *old);
+void cap_fix_setfsuid(struct cred *new, const struct cred *old);
+
 /* init_task.c */
 extern struct fs_struct init_fs;
 

@@ -1,0 +1,465 @@
+/*
+ * fair.c: the class of ordinary tasks: earliest eligible virtual deadline first (EEVDF).
+ *
+ * Idea:    each entity has a weight (from its nice value) and a virtual time, vruntime, that advances by
+ *          time run * 1024 / weight.  The weighted mean of all vruntimes, V, is the time that an ideal processor would have
+ *          given to everybody; V - vruntime is what an entity is owed (its lag).
+ *          Eligible is who is owed something (vruntime <= V).  Of the eligible the one runs whose deadline, the end of the
+ *          slice that it asks for (vruntime + slice / weight), comes first.  So nobody gets more than its share for long,
+ *          and a task with little to do is served at once.
+ * Waiting: what was owed when a task went to sleep it gets back (vlag).  In addition a task that slept may be set back by
+ *          up to half a slice, never by more than it slept: tasks that wait often (I/O bound) go first when they wake, as
+ *          [003] asks of a priority that depends on how often one waits.  A task that only waits for the processor
+ *          gains lag all the time: that is the priority that rises by having waited too long.
+ * Tree:    tasks_timeline is ordered by deadline; each node knows the smallest vruntime below it (augmented), so the first
+ *          eligible one is found in O(log n).  The running entity is not in the tree (its vruntime changes).
+ *          V is kept as a sum of (vruntime - min_vruntime) * weight over the tree, so it costs O(1).
+ * Locking: rq->lock for everything.
+ * See:     spec.md §7 "fair class"; I. Stoica, H. Abdel-Wahab: Earliest Eligible Virtual Deadline First (1995)
+ */
+#include "sched.h"
+
+#define SLEEPER_CREDIT_NS	(SCHED_SLICE_NS / 2)
+
+static inline s64 entity_key(const struct cfs_rq *cfs, const struct sched_entity *se)
+{
+	return (s64)(se->vruntime - cfs->min_vruntime);
+}
+
+static inline bool entity_before(const struct sched_entity *a, const struct sched_entity *b)
+{
+	return (s64)(a->deadline - b->deadline) < 0;
+}
+
+/* ns of real time to ns of virtual time at se's weight. */
+static inline u64 calc_delta_fair(u64 delta, const struct sched_entity *se)
+{
+	if (likely(se->load.weight == NICE_0_LOAD))
+		return delta;
+	return (u64)(((u128)(delta * NICE_0_LOAD) * se->load.inv_weight) >> 32);
+}
+
+/* ---- V, the virtual time of the queue ---- */
+
+static inline void avg_vruntime_add(struct cfs_rq *cfs, const struct sched_entity *se)
+{
+	cfs->avg_vruntime += entity_key(cfs, se) * (s64)se->load.weight;
+	cfs->avg_load += se->load.weight;
+}
+
+static inline void avg_vruntime_sub(struct cfs_rq *cfs, const struct sched_entity *se)
+{
+	cfs->avg_vruntime -= entity_key(cfs, se) * (s64)se->load.weight;
+	cfs->avg_load -= se->load.weight;
+}
+
+/* The sum and the weights with the running entity, which is not in the tree. */
+static inline s64 avg_with_curr(const struct cfs_rq *cfs, s64 *load)
+{
+	const struct sched_entity *curr = cfs->curr;
+	s64 avg = cfs->avg_vruntime;
+
+	*load = cfs->avg_load;
+	if (curr && curr->on_rq) {
+		avg += entity_key(cfs, curr) * (s64)curr->load.weight;
+		*load += curr->load.weight;
+	}
+	return avg;
+}
+
+u64 avg_vruntime(struct cfs_rq *cfs)
+{
+	s64 load, avg = avg_with_curr(cfs, &load);
+
+	if (load) {
+		if (avg < 0)
+			avg -= load - 1;	/* rounds down: an entity at V stays eligible */
+		avg /= load;
+	}
+	return cfs->min_vruntime + avg;
+}
+
+/* Is vruntime <= V?  Without dividing. */
+static inline bool vruntime_eligible(const struct cfs_rq *cfs, u64 vruntime)
+{
+	s64 load, avg = avg_with_curr(cfs, &load);
+
+	return avg >= (s64)(vruntime - cfs->min_vruntime) * load;
+}
+
+static inline bool entity_eligible(const struct cfs_rq *cfs, const struct sched_entity *se)
+{
+	return vruntime_eligible(cfs, se->vruntime);
+}
+
+/* ---- The tree ---- */
+
+#define se_of(node) rb_entry((node), struct sched_entity, run_node)
+
+static inline void min_vruntime_with(struct sched_entity *se, struct rb_node *child)
+{
+	if (child && (s64)(se_of(child)->min_vruntime - se->min_vruntime) < 0)
+		se->min_vruntime = se_of(child)->min_vruntime;
+}
+
+/* Recomputes se's value from itself and its children; true if it was right (and `exit` allows to stop there). */
+static inline bool min_vruntime_update(struct sched_entity *se, bool exit)
+{
+	u64 old = se->min_vruntime;
+
+	se->min_vruntime = se->vruntime;
+	min_vruntime_with(se, se->run_node.rb_left);
+	min_vruntime_with(se, se->run_node.rb_right);
+	return exit && se->min_vruntime == old;
+}
+
+RB_DECLARE_CALLBACKS(static, min_vruntime_cb, struct sched_entity, run_node, min_vruntime, min_vruntime_update);
+
+static void tree_insert(struct cfs_rq *cfs, struct sched_entity *se)
+{
+	struct rb_node **link = &cfs->tasks_timeline.rb_root.rb_node, *parent = NULL;
+	bool leftmost = true;
+
+	avg_vruntime_add(cfs, se);
+	se->min_vruntime = se->vruntime;
+	while (*link) {
+		struct sched_entity *entry = se_of(*link);
+
+		parent = *link;
+		/* What stands above must not claim more than the new node gives. */
+		if ((s64)(se->vruntime - entry->min_vruntime) < 0)
+			entry->min_vruntime = se->vruntime;
+		if (entity_before(se, entry)) {
+			link = &parent->rb_left;
+		} else {
+			link = &parent->rb_right;
+			leftmost = false;
+		}
+	}
+	rb_link_node(&se->run_node, parent, link);
+	rb_insert_augmented_cached(&se->run_node, &cfs->tasks_timeline, leftmost, &min_vruntime_cb);
+}
+
+static void tree_erase(struct cfs_rq *cfs, struct sched_entity *se)
+{
+	rb_erase_augmented_cached(&se->run_node, &cfs->tasks_timeline, &min_vruntime_cb);
+	avg_vruntime_sub(cfs, se);
+}
+
+/* min_vruntime only serves to keep the keys small; it follows the smallest vruntime and never goes back. */
+static void update_min_vruntime(struct cfs_rq *cfs)
+{
+	struct rb_node *root = cfs->tasks_timeline.rb_root.rb_node;
+	struct sched_entity *curr = cfs->curr;
+	u64 vruntime = cfs->min_vruntime;
+	s64 delta;
+
+	if (curr && curr->on_rq) {
+		vruntime = curr->vruntime;
+		if (root && (s64)(se_of(root)->min_vruntime - vruntime) < 0)
+			vruntime = se_of(root)->min_vruntime;
+	} else if (root) {
+		vruntime = se_of(root)->min_vruntime;
+	}
+	delta = (s64)(vruntime - cfs->min_vruntime);
+	if (delta > 0) {
+		cfs->avg_vruntime -= cfs->avg_load * delta;
+		cfs->min_vruntime = vruntime;
+	}
+}
+
+/*
+ * Of the eligible the one with the earliest deadline.  Going down from the root: left of a node are earlier deadlines;
+ * there is an eligible one among them if and only if the smallest vruntime there is eligible.
+ */
+static struct sched_entity *pick_eevdf(struct cfs_rq *cfs)
+{
+	struct rb_node *node = cfs->tasks_timeline.rb_root.rb_node;
+	struct sched_entity *curr = cfs->curr, *best = NULL;
+
+	if (curr && !curr->on_rq)
+		curr = NULL;
+	if (!node)
+		return curr;
+	if (curr && !entity_eligible(cfs, curr))
+		curr = NULL;
+
+	best = se_of(rb_first_cached(&cfs->tasks_timeline));
+	if (!entity_eligible(cfs, best)) {
+		best = NULL;
+		while (node) {
+			struct rb_node *left = node->rb_left;
+
+			if (left && vruntime_eligible(cfs, se_of(left)->min_vruntime)) {
+				node = left;
+				continue;
+			}
+			if (entity_eligible(cfs, se_of(node))) {
+				best = se_of(node);
+				break;
+			}
+			node = node->rb_right;
+		}
+	}
+	if (!best || (curr && entity_before(curr, best)))
+		best = curr;
+	/* Rounding may leave nobody eligible: then the first in the tree will do. */
+	return best ? best : se_of(rb_first_cached(&cfs->tasks_timeline));
+}
+
+/* ---- Charging ---- */
+
+/* The slice is used up: ask for the next one, and let others go first. */
+static void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
+{
+	if ((s64)(se->vruntime - se->deadline) < 0)
+		return;
+	se->slice = SCHED_SLICE_NS;
+	se->deadline = se->vruntime + calc_delta_fair(se->slice, se);
+	if (cfs->nr_running > 1)
+		resched_curr(rq);
+}
+
+static void update_curr(struct rq *rq)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *curr = cfs->curr;
+	s64 delta;
+
+	if (unlikely(!curr))
+		return;
+	delta = rq_clock(rq) - curr->exec_start;
+	if (unlikely(delta <= 0))
+		return;
+	curr->exec_start = rq_clock(rq);
+	curr->sum_exec_runtime += delta;
+	curr->vruntime += calc_delta_fair(delta, curr);
+	update_deadline(rq, cfs, curr);
+	update_min_vruntime(cfs);
+}
+
+/* ---- In and out ---- */
+
+/* What se is owed, kept within two slices so that no one saves up for ever. */
+static void update_entity_lag(struct cfs_rq *cfs, struct sched_entity *se)
+{
+	s64 lag = (s64)(avg_vruntime(cfs) - se->vruntime);
+	s64 limit = calc_delta_fair(2 * SCHED_SLICE_NS, se);
+
+	se->vlag = clamp(lag, -limit, limit);
+}
+
+/*
+ * Gives se its vruntime and deadline in this queue.  Adding an entity with lag moves V against it by lag * w / (W + w), so
+ * that to be owed `vlag` after it is in, it must come in with vlag * (W + w) / W.
+ */
+static void place_entity(struct rq *rq, struct sched_entity *se, int flags)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	u64 vruntime = avg_vruntime(cfs), vslice;
+	s64 lag = 0;
+
+	if (cfs->nr_running && !(flags & ENQUEUE_INITIAL)) {
+		lag = se->vlag;
+		if (flags & ENQUEUE_WAKEUP) {
+			u64 slept = rq_clock(rq) - task_of(se)->last_ran;
+			s64 credit = calc_delta_fair(min_t(u64, slept, SLEEPER_CREDIT_NS), se);
+
+			lag = max(lag, credit);
+		}
+		if (lag) {
+			s64 load;
+
+			avg_with_curr(cfs, &load);
+			if (load)
+				lag = lag * (load + (s64)se->load.weight) / load;
+		}
+	}
+	se->vruntime = vruntime - lag;
+	vslice = calc_delta_fair(se->slice, se);
+	/* A new task starts with half a slice, in competition with the one that made it. */
+	se->deadline = se->vruntime + ((flags & ENQUEUE_INITIAL) ? vslice / 2 : vslice);
+}
+
+static void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *se = &p->se;
+
+	update_curr(rq);
+	place_entity(rq, se, flags);
+	se->on_rq = true;
+	tree_insert(cfs, se);
+	cfs->load.weight += se->load.weight;
+	cfs->nr_running++;
+	add_nr_running(rq, 1);
+}
+
+static void dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *se = &p->se;
+
+	update_curr(rq);
+	update_entity_lag(cfs, se);
+	if (se != cfs->curr)
+		tree_erase(cfs, se);
+	se->on_rq = false;
+	cfs->load.weight -= se->load.weight;
+	cfs->nr_running--;
+	sub_nr_running(rq, 1);
+	update_min_vruntime(cfs);
+	if (flags & DEQUEUE_SLEEP)
+		p->last_ran = rq_clock(rq);
+}
+
+/* se becomes the running entity. */
+static void set_next_entity(struct rq *rq, struct sched_entity *se)
+{
+	if (se->on_rq)
+		tree_erase(&rq->cfs, se);
+	se->exec_start = rq_clock(rq);
+	se->prev_sum_exec_runtime = se->sum_exec_runtime;
+	rq->cfs.curr = se;
+}
+
+static void set_next_task_fair(struct rq *rq, struct task_struct *p)
+{
+	set_next_entity(rq, &p->se);
+}
+
+static void put_prev_task_fair(struct rq *rq, struct task_struct *prev)
+{
+	if (prev->se.on_rq) {
+		update_curr(rq);
+		tree_insert(&rq->cfs, &prev->se);
+	}
+	rq->cfs.curr = NULL;
+}
+
+static struct task_struct *pick_next_task_fair(struct rq *rq)
+{
+	struct sched_entity *se = pick_eevdf(&rq->cfs);
+
+	if (!se)
+		return NULL;
+	set_next_entity(rq, se);
+	return task_of(se);
+}
+
+struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev)
+{
+	struct sched_entity *se;
+
+	if (prev->sched_class != &fair_sched_class) {
+		if (!rq->cfs.nr_running)
+			return prev;				/* idle goes on being idle */
+		prev->sched_class->put_prev_task(rq, prev);
+		return pick_next_task_fair(rq);
+	}
+	update_curr(rq);
+	se = pick_eevdf(&rq->cfs);
+	if (se == &prev->se)
+		return prev;
+	put_prev_task_fair(rq, prev);
+	if (!se)
+		return idle_sched_class.pick_next_task(rq);
+	set_next_entity(rq, se);
+	return task_of(se);
+}
+
+/* ---- Preemption ---- */
+
+static void check_preempt_wakeup(struct rq *rq, struct task_struct *p, int wake_flags)
+{
+	struct task_struct *curr = rq->curr;
+
+	if (test_tsk_need_resched(curr) || &p->se == rq->cfs.curr)
+		return;
+	if (task_has_idle_policy(curr) && !task_has_idle_policy(p)) {
+		resched_curr(rq);
+		return;
+	}
+	/* Batch and idle tasks do not interrupt; nor is it of use to interrupt a waker that says it will sleep. */
+	if (p->policy != SCHED_NORMAL || (wake_flags & WF_SYNC))
+		return;
+	update_curr(rq);
+	if (pick_eevdf(&rq->cfs) == &p->se)
+		resched_curr(rq);
+}
+
+static void task_tick_fair(struct rq *rq, struct task_struct *curr)
+{
+	update_curr(rq);
+}
+
+/* Behind everybody who is owed something: V is moved past by one, so that somebody else is eligible. */
+static void yield_task_fair(struct rq *rq)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *se = cfs->curr;
+	u64 v;
+
+	if (cfs->nr_running == 1)
+		return;
+	update_curr(rq);
+	v = avg_vruntime(cfs);
+	if ((s64)(se->vruntime - v) <= 0)
+		se->vruntime = v + 1;
+	se->deadline = se->vruntime + calc_delta_fair(se->slice, se);
+}
+
+static int select_task_rq_fair(struct task_struct *p, int prev_cpu, int wake_flags)
+{
+	if (wake_flags & (WF_FORK | WF_EXEC))
+		return select_cpu_fork(p, prev_cpu);
+	return select_idle_cpu_near(p, prev_cpu);
+}
+
+static void switched_to_fair(struct rq *rq, struct task_struct *p)
+{
+	if (task_on_rq_queued(p)) {
+		if (task_current(rq, p))
+			resched_curr(rq);
+		else
+			check_preempt_curr(rq, p, 0);
+	}
+}
+
+static void prio_changed_fair(struct rq *rq, struct task_struct *p, int oldprio)
+{
+	if (!task_on_rq_queued(p) || rq->cfs.nr_running == 1)
+		return;
+	if (!task_current(rq, p))
+		check_preempt_curr(rq, p, 0);
+	else if (p->prio > oldprio)
+		resched_curr(rq);
+}
+
+static unsigned int get_rr_interval_fair(struct rq *rq, struct task_struct *p)
+{
+	return rq->cfs.load.weight ? SCHED_SLICE_NS : 0;
+}
+
+void init_cfs_rq(struct cfs_rq *cfs)
+{
+	cfs->tasks_timeline = RB_ROOT_CACHED;
+	cfs->min_vruntime = (u64)-(1LL << 20);	/* wraps soon: shows who compares without the signed difference */
+}
+
+const struct sched_class fair_sched_class = {
+	.rank			= 1,
+	.enqueue_task		= enqueue_task_fair,
+	.dequeue_task		= dequeue_task_fair,
+	.yield_task		= yield_task_fair,
+	.check_preempt_curr	= check_preempt_wakeup,
+	.pick_next_task		= pick_next_task_fair,
+	.put_prev_task		= put_prev_task_fair,
+	.set_next_task		= set_next_task_fair,
+	.select_task_rq		= select_task_rq_fair,
+	.task_tick		= task_tick_fair,
+	.switched_to		= switched_to_fair,
+	.prio_changed		= prio_changed_fair,
+	.update_curr		= update_curr,
+	.get_rr_interval	= get_rr_interval_fair,
+};
