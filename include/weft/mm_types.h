@@ -45,15 +45,14 @@ struct page {
 			struct list_head lru;	/* LRU, or the owner's list [lru lock] */
 			struct address_space *mapping;	/* file; low bit set: struct anon_vma [page lock] */
 			pgoff_t index;		/* in pages within the mapping [page lock] */
-			unsigned long private;	/* buffer heads, swap entry; buddy: order */
+			unsigned long private;	/* buffers, swap entry; buddy: order [zone lock] */
 		};
 		struct {			/* a page of a slab (mm/slab.c) [cache node lock, or frozen by a CPU] */
 			struct list_head slab_list;
 			struct kmem_cache *slab_cache;
 			void *freelist;
-			u16 inuse;
+			u16 inuse;	/* objects handed out, those on lists of CPUs among them */
 			u16 objects;
-			u32 frozen;
 		};
 		struct {			/* a page table */
 			struct list_head pt_pad;
@@ -61,7 +60,8 @@ struct page {
 			spinlock_t ptl;		/* class: ptl; guards the entries in this page */
 		};
 		struct {			/* tail pages of a compound page */
-			unsigned long compound_pad[4];
+			unsigned long compound_pad[3];
+			unsigned int compound_order;	/* first tail page only */
 			struct page *compound_head;
 		};
 		struct rcu_head rcu;

@@ -71,7 +71,7 @@ static __always_inline unsigned int kmalloc_index(size_t size)
 		return 6;
 	if (size <= 64)
 		return 61 - __builtin_clzl(size - 1);
-	return size <= 128 ? 5 : 64 - __builtin_clzl(size - 1) - 1;
+	return size <= 128 ? 5 : 63 - __builtin_clzl(size - 1);
 }
 
 void *__kmalloc(size_t size, gfp_t gfp) __malloc;

@@ -1,0 +1,70 @@
+/*
+ * shmem_fs.h: tmpfs: files whose only home is the page cache.  Also behind shared anonymous mappings and memfd.
+ *
+ * See: spec.md §10 "memory file systems"; kernel/mm/shmem.c, shmem_fs.c
+ */
+#ifndef WEFT_SHMEM_FS_H
+#define WEFT_SHMEM_FS_H
+
+#include <weft/fs.h>
+#include <weft/pagemap.h>
+#include <weft/xattr.h>
+
+struct shmem_inode_info {
+	unsigned int		seals;		/* F_SEAL_* [i_rwsem, and i_pages.xa_lock for F_SEAL_WRITE] */
+	unsigned long		alloced;	/* pages charged to the file [i_lock] */
+	unsigned long		fallocend;	/* [i_rwsem] fallocate() in progress promises pages below this index */
+	struct list_head	xattrs;		/* [xattr_lock] struct shmem_xattr */
+	struct mutex		xattr_lock;
+	struct inode		vfs_inode;
+};
+
+struct shmem_sb_info {
+	unsigned long		max_blocks;	/* pages; 0: no limit [stat_lock] */
+	atomic_long_t		used_blocks;	/* [a] */
+	unsigned long		max_inodes;	/* 0: no limit [stat_lock] */
+	unsigned long		free_inodes;	/* [stat_lock] */
+	spinlock_t		stat_lock;
+	umode_t			mode;		/* of the root directory [I] */
+	kuid_t			uid;
+	kgid_t			gid;
+};
+
+static inline struct shmem_inode_info *SHMEM_I(const struct inode *inode)
+{
+	return container_of(inode, struct shmem_inode_info, vfs_inode);
+}
+static inline struct shmem_sb_info *SHMEM_SB(const struct super_block *sb) { return sb->s_fs_info; }
+
+extern struct file_system_type shmem_fs_type;
+extern struct file_system_type rootfs_fs_type_shmem;
+extern const struct address_space_operations shmem_aops;
+static inline bool shmem_mapping(const struct address_space *mapping) { return mapping->a_ops == &shmem_aops; }
+
+int shmem_init(void);
+/* A file of `size` bytes without a name in any directory.  VM_NORESERVE: its pages are not promised.  ERR_PTR on error. */
+struct file *shmem_file_setup(const char *name, loff_t size, unsigned long flags);
+struct file *shmem_kernel_file_setup(const char *name, loff_t size, unsigned long flags);
+/* Puts such a file behind a shared anonymous mapping.  0 or -errno; mmap_lock held for writing. */
+int shmem_zero_setup(struct vm_area_struct *vma);
+/* How shmem_get_page() treats a hole. */
+enum sgp_type {
+	SGP_READ,				/* NULL for a hole */
+	SGP_CACHE,				/* a zeroed page, i_size checked */
+	SGP_WRITE,				/* a page that the caller fills: may not be up to date, beyond i_size */
+	SGP_FALLOC,				/* like WRITE, for fallocate */
+};
+/* The page at index, locked and with a reference, or *pagep NULL.  0, -ENOMEM, -ENOSPC, -EINVAL (beyond i_size). */
+int shmem_get_page(struct inode *inode, pgoff_t index, struct page **pagep, enum sgp_type sgp);
+void shmem_truncate_range(struct inode *inode, loff_t start, loff_t end);
+unsigned long shmem_swap_usage(struct vm_area_struct *vma);
+/* memfd: F_ADD_SEALS, F_GET_SEALS.  -EINVAL for a file that has none. */
+long memfd_fcntl(struct file *file, unsigned int cmd, unsigned long arg);
+unsigned int *memfd_file_seals_ptr(struct file *file);
+
+/* xattrs: kernel/mm/shmem_xattr.c */
+extern const struct xattr_handler *const shmem_xattr_handlers[];
+ssize_t shmem_listxattr(struct dentry *dentry, char *buffer, size_t size);
+void shmem_free_xattrs(struct inode *inode);
+
+#endif
