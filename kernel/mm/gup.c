@@ -141,6 +141,8 @@ static long gup_range(struct mm_struct *mm, unsigned long start, unsigned long n
 			err = (flags & FOLL_NOFAULT) ? -EFAULT : faultin_page(vma, addr, flags, locked);
 			if (err < 0)
 				break;
+			if (!err && !pages)
+				done++;		/* populating: no need to look at what was just put there */
 			cond_resched();
 			continue;
 		}
