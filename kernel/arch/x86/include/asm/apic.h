@@ -53,6 +53,7 @@ void apic_send_ipi_all_but_self(u32 mode_and_vector);
 void apic_map(void);				/* makes the registers reachable */
 void apic_setup_cpu(void);			/* enables this CPU's local APIC */
 void apic_setup_timer(void);			/* this CPU's clock_event device */
+void apic_timer_interrupt(void);
 void apic_timer_calibrate_start(void);
 void apic_timer_calibrate_end(u64 elapsed_ns);
 void disable_local_apic(void);

@@ -13,6 +13,8 @@ DECLARE_PER_CPU(int, cpu_number);		/* [I] */
 
 extern u32 cpu_to_apicid[];			/* [I] by CPU number, from the MADT */
 
+void smp_register_cpu(u32 apicid);		/* a processor that the firmware names; start-up */
+void smp_register_boot_cpu(void);		/* after all: the one we run on is CPU 0 */
 void smp_call_function_interrupt(void);
 void link_cpu_topology(int cpu);		/* once it is in cpu_online_mask */
 void identify_cpu_topology(int cpu);		/* on that CPU: fills cpu_data(cpu) */
