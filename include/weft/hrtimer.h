@@ -19,6 +19,7 @@
 
 struct task_struct;
 struct hrtimer_clock_base;
+struct restart_block;
 
 enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
 

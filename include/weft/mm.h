@@ -208,11 +208,11 @@ static inline struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned l
 
 	return vma && vma->vm_start <= addr ? vma : NULL;
 }
-static inline struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
+static inline struct vm_area_struct *vma_next(struct vm_area_struct *vma)
 {
 	return list_is_last(&vma->vm_list, &vma->vm_mm->mmap) ? NULL : list_next_entry(vma, vm_list);
 }
-static inline struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
+static inline struct vm_area_struct *vma_prev(struct vm_area_struct *vma)
 {
 	return list_is_first(&vma->vm_list, &vma->vm_mm->mmap) ? NULL : list_prev_entry(vma, vm_list);
 }

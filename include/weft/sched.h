@@ -28,6 +28,7 @@
 #include <weft/preempt.h>
 #include <weft/wait.h>
 #include <weft/completion.h>
+#include <weft/seqlock.h>
 #include <weft/hrtimer.h>
 #include <weft/mutex.h>
 #include <weft/signal_types.h>

@@ -138,6 +138,7 @@ static inline struct tty_struct *tty_kref_get(struct tty_struct *tty)
 void tty_kref_put(struct tty_struct *tty);	/* NULL is fine; any context */
 struct tty_struct *file_tty(struct file *file);
 bool tty_hung_up_p(struct file *file);
+bool tty_is_console_file(struct file *file);	/* opened as /dev/console: no hang-up, no SIGTTOU */
 /* A tty_struct for index of driver, not yet in the driver's table, or ERR_PTR(-ENOMEM). */
 struct tty_struct *alloc_tty_struct(struct tty_driver *driver, int index);
 void tty_free(struct tty_struct *tty);
@@ -180,7 +181,8 @@ void tty_wait_until_sent(struct tty_struct *tty, long timeout);
 unsigned int tty_chars_in_buffer(struct tty_struct *tty);
 unsigned int tty_write_room(struct tty_struct *tty);
 void tty_driver_flush_buffer(struct tty_struct *tty);
-int tty_perform_flush(struct tty_struct *tty, unsigned long arg);
+int tty_perform_flush(struct tty_struct *tty, unsigned long arg);	/* tcflush(): TC?FLUSH */
+int tty_flow(struct tty_struct *tty, unsigned long arg);		/* tcflow(): TCOOFF ... */
 void tty_unthrottle(struct tty_struct *tty);
 void tty_throttle(struct tty_struct *tty);
 speed_t tty_termios_baud_rate(const struct ktermios *t);

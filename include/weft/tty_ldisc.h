@@ -14,6 +14,8 @@ struct ktermios;
 
 struct tty_ldisc_ops {
 	int	(*open)(struct tty_struct *tty);	/* 0 or -ENOMEM */
+	/* No work of it runs or starts any more; with a pty, both ends are quiet before either closes. */
+	void	(*shutdown)(struct tty_struct *tty);
 	void	(*close)(struct tty_struct *tty);	/* frees what open made */
 	/* Forgets everything that was received and not read, or waits to be echoed. */
 	void	(*flush_buffer)(struct tty_struct *tty);

@@ -26,7 +26,6 @@
 #include <weft/signal.h>
 #include <weft/err.h>
 #include <weft/trace.h>
-#include <generated/trace_drivers.h>
 #include "n_tty.h"
 
 #define DISABLED_CHAR	'\0'	/* a c_cc that is switched off; also what stands for an end of file */
@@ -199,9 +198,12 @@ static void n_tty_echo_work(struct work_struct *work)
 static void n_tty_write_wakeup(struct tty_struct *tty)
 {
 	struct n_tty_data *ld = tty->disc_data;
+	unsigned long irq;
 
-	if (READ_ONCE(ld->echo_head) != READ_ONCE(ld->echo_tail))
+	spin_lock_irqsave(&ld->lock, irq);
+	if (!ld->quiet && ld->echo_head != ld->echo_tail)
 		queue_work(system_wq, &ld->echo_work);
+	spin_unlock_irqrestore(&ld->lock, irq);
 }
 
 /* ---- Editing ---- */
