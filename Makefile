@@ -25,17 +25,18 @@ PYTHON := python3
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
           -Wno-missing-field-initializers -Wno-sign-compare -Werror
 INC    := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ikernel/arch/x86/include -I$(O)/generated
-CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 \
           -fno-strict-aliasing -fwrapv -fno-common -fno-delete-null-pointer-checks -fno-stack-protector \
           -fno-omit-frame-pointer -fno-optimize-sibling-calls -fcf-protection=none -fno-asynchronous-unwind-tables \
           -fno-tree-loop-distribute-patterns -falign-functions=16 -D__KERNEL__ $(WARN) $(INC)
 ifeq ($(DEBUG),1)
-CFLAGS += -DCONFIG_DEBUG=1 -fsanitize=kernel-address -fasan-shadow-offset=0 --param asan-stack=0 --param asan-globals=0 \
+CFLAGS += -DCONFIG_DEBUG=1
+SAN    := -fsanitize=kernel-address -fasan-shadow-offset=0 --param asan-stack=0 --param asan-globals=0 \
           --param asan-instrumentation-with-call-threshold=0 -fsanitize=bounds,shift,object-size,null,alignment,vla-bound,unreachable \
           -fno-sanitize=alignment
 endif
-# What the checkers themselves are made of must not be checked (see kernel/lib/kasan.c, ubsan.c).
-NOSAN  := -fno-sanitize=all
+# What the checkers themselves are made of must not be checked.
+NOSAN  := kernel/lib/kasan.c kernel/lib/ubsan.c kernel/locking/lockdep.c kernel/locking/spinlock.c
 
 CSRC   := $(sort $(shell find kernel -name '*.c' -not -path '*/vdso/*'))
 SSRC   := $(sort $(shell find kernel -name '*.S' -not -path '*/vdso/*'))
@@ -53,7 +54,7 @@ obj: $(filter $(O)/$(DIR)/%,$(OBJ))
 $(O)/%.o: %.c $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	@$(CC) $(CFLAGS) $(CFLAGS_$(<)) -MMD -MP -c -o $@ $<
+	@$(CC) $(CFLAGS) $(if $(filter $<,$(NOSAN)),,$(SAN)) $(CFLAGS_$(<)) -MMD -MP -c -o $@ $<
 
 $(O)/%.S.o: %.S $(GENERATED)
 	@mkdir -p $(@D)

@@ -62,12 +62,12 @@ def numbers(calls):
 
 
 def table(calls):
-    out = [made_by("")]
+    out, entries = [made_by("")], {}
     for c in calls:
         if c["status"] != "none":
-            entry = c["entry"].replace("sys_", "stub_", 1) if "regs" in c["flags"] else c["entry"]
-            out.append(f"SYSCALL({c['nr']}, {entry})")
+            entries[c["nr"]] = c["entry"].replace("sys_", "stub_", 1) if "regs" in c["flags"] else c["entry"]
         out.append(f"SYSCALL_NAME({c['nr']}, \"{c['name']}\")")
+    out += [f"SYSCALL({nr}, {entries.get(nr, 'sys_unimplemented')})" for nr in range(calls[-1]["nr"] + 1)]
     return "\n".join(out + [""])
 
 

@@ -46,7 +46,7 @@ def parse(path):
 
 
 def events_h(events):
-    out = ["/* Made by tools/gen_trace.py from kernel/trace/events/*.tbl.  Do not edit. */",
+    out = ["/* Made by tools/gen_trace.py from the tables of kernel/trace/events.  Do not edit. */",
            "#ifndef GENERATED_TRACE_EVENTS_H", "#define GENERATED_TRACE_EVENTS_H", "", "enum {"]
     out += [f"\tTRACE_{name.upper()}," for name, *_ in events]
     out += ["\tNR_TRACE_EVENTS", "};", "", "extern u8 trace_event_on[NR_TRACE_EVENTS + 1];"]
@@ -64,7 +64,7 @@ static __always_inline void trace_{name}({params})
 
 
 def table_h(events):
-    out = ["/* Made by tools/gen_trace.py from kernel/trace/events/*.tbl.  Do not edit. */"]
+    out = ["/* Made by tools/gen_trace.py from the tables of kernel/trace/events.  Do not edit. */"]
     for name, system, args, fields, fmt in events:
         out.append(f'{{ .name = "{name}", .system = "{system}", .nr_args = {len(args)}, '
                    f'.fields = "{fields}", .format = "{fmt}" }},')

@@ -31,6 +31,10 @@ struct pollfd {
 };
 _Static_assert(sizeof(struct pollfd) == 8, "struct pollfd");
 
+/* select(2): one bit a descriptor. */
 #define __FD_SETSIZE	1024
+typedef struct {
+	unsigned long fds_bits[__FD_SETSIZE / (8 * sizeof(long))];
+} fd_set;
 
 #endif

@@ -9,7 +9,7 @@
  *          pages, not folios (readpage, set_page_dirty, ...); a file system mounts by file_system_type.mount.
  * Locking: s_umount -> inode->i_rwsem (parent before child, s_vfs_rename_mutex before two) -> dentry->d_lock;
  *          mmap_lock -> mapping->invalidate_lock -> i_mmap_rwsem -> page lock -> i_pages.xa_lock;
- *          inode->i_lock innermost but for s_inode_list_lock, the LRU locks and the inode hash lock.  Keys as in sched.h.
+ *          inode hash lock, s_inode_list_lock -> inode->i_lock -> dentry->d_lock, LRU locks.  Keys as in sched.h.
  * See:     spec.md §10; doc/files.md
  */
 #ifndef WEFT_FS_H
@@ -82,6 +82,7 @@ typedef void *fl_owner_t;
 #define FMODE_OPENED		((fmode_t)0x80000)	/* ->open() succeeded: ->release() is due */
 #define FMODE_CREATED		((fmode_t)0x100000)
 #define FMODE_STREAM		((fmode_t)0x200000)	/* no file position at all */
+#define FMODE_UNSIGNED_OFFSET	((fmode_t)0x2000)	/* positions are addresses: /proc/PID/mem */
 #define FMODE_NONOTIFY		((fmode_t)0x4000000)	/* makes no inotify events */
 #define FMODE_NOWAIT		((fmode_t)0x8000000)
 #define FMODE_NEED_UNMOUNT	((fmode_t)0x10000000)
@@ -744,6 +745,7 @@ int readlink_copy(char __user *buf, int len, const char *link);
 const char *vfs_get_link(struct dentry *dentry, struct delayed_call *done);
 const char *page_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
 void page_put_link(void *arg);
+void kfree_link(void *arg);			/* for set_delayed_call(): the string was kmalloc()ed */
 extern const struct inode_operations page_symlink_inode_operations;
 int page_symlink(struct inode *inode, const char *target, int len);
 

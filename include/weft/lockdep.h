@@ -35,7 +35,7 @@ struct held_lock {
 	unsigned long		ip;		/* who took it */
 	u16			class_id;
 	u8			subclass;
-	u8			read:1, trylock:1, nested:1;
+	u8			read:2, trylock:1, nested:1;
 	u32			irq_context;	/* hardirq, softirq or task context: locks of different ones are not ordered */
 };
 

@@ -27,6 +27,7 @@ struct file;
 struct inode;
 struct address_space;
 struct rlimit64;
+struct pt_regs;
 
 /* ---- vma->vm_flags: what is true of the area when the bit is set; values as in /proc/PID/smaps' reading tools ---- */
 #define VM_NONE		0x00000000

@@ -20,11 +20,15 @@
 #include <weft/atomic.h>
 #include <weft/refcount.h>
 #include <weft/list.h>
+#include <weft/rculist.h>
+#include <weft/llist.h>
+#include <weft/llist.h>
 #include <weft/rbtree.h>
 #include <weft/spinlock.h>
 #include <weft/rcu.h>
 #include <weft/cpumask.h>
 #include <weft/percpu.h>
+#include <weft/smp.h>
 #include <weft/preempt.h>
 #include <weft/wait.h>
 #include <weft/completion.h>

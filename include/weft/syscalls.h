@@ -6,6 +6,10 @@
 
 #include <weft/types.h>
 #include <weft/compiler.h>
+#include <uapi/signal.h>
+#include <uapi/siginfo.h>
+#include <uapi/capability.h>
+#include <uapi/poll.h>
 
 struct epoll_event;
 struct rlimit;
@@ -31,7 +35,7 @@ struct sockaddr;
 struct user_msghdr;
 struct mmsghdr;
 struct sysinfo;
-struct timex;
+struct __kernel_timex;
 struct tms;
 struct utimbuf;
 struct new_utsname;

@@ -9,6 +9,7 @@
 #include <weft/kernel.h>
 #include <weft/sched.h>
 #include <weft/syscalls.h>
+#include <weft/task_work.h>
 #include <weft/trace.h>
 #include <weft/string.h>
 #include <weft/errno.h>

@@ -21,7 +21,6 @@ const unsigned int nr_syscalls = NR_syscalls;
 #define SYSCALL(nr, entry)	[nr] = (sys_call_ptr_t)(void *)entry,
 #define SYSCALL_NAME(nr, name)
 const sys_call_ptr_t sys_call_table[NR_syscalls] = {
-	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_unimplemented,
 #include <generated/syscall_table.h>
 };
 #undef SYSCALL

@@ -15,6 +15,7 @@
 #include <asm/entry.h>
 #include <asm/irq_vectors.h>
 #include <asm/msr.h>
+#include <asm/thread_info.h>
 #include <asm/traps.h>
 
 #define EXCEPTION_STACK_SIZE	4096

@@ -214,13 +214,18 @@ static __always_inline int pmd_none_or_clear_bad(pmd_t *p) { return pmd_none(*p)
 /* ---- kernel/arch/x86/mm/init.c ---- */
 void init_mem_mapping(void);		/* builds swapper_pg_dir from memblock's map and loads it; boot CPU, once */
 void pat_cpu_init(void);		/* the memory types above, on each CPU */
-void mem_init(void);			/* gives memory to the page allocator */
+void *early_ioremap_apic(phys_addr_t phys);	/* the one page that is mapped uncached before ioremap() works; never undone */
+/* Page-table pages for the struct pages of frames [start, end).  Boot only. */
+void vmemmap_make_tables(unsigned long start_pfn, unsigned long end_pfn);
+/* Backs these struct pages with zeroed frames, taken one after the other from *from_pfn on, which moves up.  Any context. */
+void vmemmap_populate(unsigned long start_pfn, unsigned long end_pfn, unsigned long *from_pfn);
+
+/* ---- kernel/arch/x86/mm/pgtable.c ---- */
 /* Changes rights of existing 4 KiB kernel mappings [addr, +nr pages) and flushes.  0 or -EINVAL when not mapped so. */
 int set_memory_ro(unsigned long addr, int numpages);
 int set_memory_rw(unsigned long addr, int numpages);
-/* Takes the page-table entry of a kernel address, NULL when there is none; 2 MiB and 1 GiB pages give *level 2 and 3. */
+int set_memory_np(unsigned long addr, int numpages);	/* not mapped any more */
+/* The page-table entry of a kernel address, NULL when there is none; *level is 1, or 2 and 3 for 2 MiB and 1 GiB pages. */
 pte_t *lookup_address(unsigned long address, unsigned int *level);
-/* Backs the struct pages of frames [start, end) with memory cut from free frames at *from, which moves up. */
-void vmemmap_populate(unsigned long start_pfn, unsigned long end_pfn, unsigned long *from_pfn);
 
 #endif

@@ -37,19 +37,20 @@ static __always_inline bool __access_ok(unsigned long addr, unsigned long size)
 unsigned long copy_user_generic(void *to, const void *from, unsigned long len);	/* bytes not copied */
 unsigned long clear_user_asm(void __user *to, unsigned long len);
 
-/* One load or store of 1, 2, 4 or 8 bytes that jumps to `label` when it faults. */
-#define __get_user_size(x, ptr, insn, mod, ltype, type, label) do { \
-	type __gu_raw; \
-	asm_volatile_goto_out("1: " insn " %1, %" mod "0\n" _ASM_EXTABLE(1b, %l2) \
-		: ltype (__gu_raw) : "m" (*(const volatile struct { u8 x[sizeof(type)]; } __force *)(ptr)) : : label); \
-	(x) = (__typeof__(x))__gu_raw; \
-} while (0)
-#define asm_volatile_goto_out(x...) asm goto(x)
+/* What an instruction may touch, whatever the pointer's type says: keeps the compiler from caching around the asm. */
+struct __user_bytes { unsigned char bytes[8]; };
+#define __user_mem(ptr)	(*(struct __user_bytes __force *)(unsigned long)(ptr))
 
-#define __put_user_size(x, ptr, insn, mod, ltype, type, label) do { \
-	asm goto("1: " insn " %" mod "0, %1\n" _ASM_EXTABLE(1b, %l2) \
-		: : ltype ((type)(x)), "m" (*(volatile struct { u8 x[sizeof(type)]; } __force *)(ptr)) : "memory" : label); \
+/* One load or store of 1, 2, 4 or 8 bytes (insn, register name by mod) that jumps to `label` when it faults. */
+#define __get_user_size(val, ptr, insn, mod, out, type, label) do { \
+	type __gu_raw; \
+	asm goto("1: " insn " %1, %" mod "0\n" _ASM_EXTABLE(1b, %l2) \
+		 : out (__gu_raw) : "m" (__user_mem(ptr)) : : label); \
+	(val) = __gu_raw; \
 } while (0)
+#define __put_user_size(val, ptr, insn, mod, in, type, label) \
+	asm goto("1: " insn " %" mod "0, %1\n" _ASM_EXTABLE(1b, %l2) \
+		 : : in ((type)(val)), "m" (__user_mem(ptr)) : "memory" : label)
 
 /* Inside user_access_begin/end: no check, no stac; a fault goes to label. */
 #define unsafe_get_user(x, ptr, label) do { \

@@ -1,0 +1,181 @@
+/*
+ * internal.h: what the files of kernel/fs share and nobody else sees.
+ */
+#ifndef WEFT_FS_INTERNAL_H
+#define WEFT_FS_INTERNAL_H
+
+#include <weft/fs.h>
+#include <weft/dcache.h>
+#include <weft/mount.h>
+#include <weft/path.h>
+#include <weft/seqlock.h>
+
+struct open_how;
+
+/* ---- dcache.c, dcache_tree.c ---- */
+void __d_rehash(struct dentry *dentry);
+void __d_unhash(struct dentry *dentry);
+void __d_set_inode(struct dentry *dentry, struct inode *inode);
+bool dname_external(const struct dentry *dentry);
+void dentry_free(struct dentry *dentry);
+void dentry_put_external(const unsigned char *name, const struct dentry *was_inline_of);
+void dentry_get_external(const struct dentry *dentry);
+void dentry_unlink_inode(struct dentry *dentry);
+bool lock_for_kill(struct dentry *dentry);
+struct dentry *dentry_kill(struct dentry *dentry);
+void d_to_shrink_list(struct dentry *dentry, struct list_head *list);
+void shrink_dentry_list(struct list_head *list);
+
+/* ---- namespace.c, pnode.c ---- */
+
+/* Changed on each CPU alone; only the sum over all CPUs means something. */
+struct mnt_pcp {
+	int	count;
+	int	writers;
+};
+
+/* A dentry on which something is mounted.  Found by hash, so that a dentry needs only a flag. */
+struct mountpoint {
+	struct hlist_node	m_hash;		/* [mount_lock] */
+	struct dentry		*m_dentry;	/* a reference */
+	struct hlist_head	m_list;		/* [mount_lock] mounts here, in whatever tree */
+	int			m_count;	/* [mount_lock] mounts, and who is about to mount */
+};
+
+/*
+ * A mount.  Locking: namespace_sem (rwsem) over every change of the tree; mount_lock (seqlock) inside it over the fields
+ * that a path walk reads.
+ */
+struct mount {
+	struct hlist_node	mnt_hash;	/* [r:mount_lock] by (parent, mountpoint) */
+	struct mount		*mnt_parent;	/* [mount_lock] itself for the root of a tree */
+	struct dentry		*mnt_mountpoint;	/* [mount_lock] */
+	struct vfsmount		mnt;
+	union {
+		struct rcu_head		mnt_rcu;
+		struct callback_head	mnt_work;
+	};
+	struct llist_node	mnt_llist;	/* waiting for its end */
+	struct mnt_pcp __percpu	*mnt_pcp;
+	struct list_head	mnt_mounts;	/* [mount_lock] children */
+	struct list_head	mnt_child;	/* [mount_lock] in the parent's mnt_mounts */
+	struct list_head	mnt_instance;	/* [mount_lock] in s_mounts */
+	struct list_head	mnt_list;	/* [namespace_sem] in the namespace, in order of mounting */
+	struct list_head	mnt_umounting;	/* a private list of umount_tree() */
+	struct list_head	mnt_share;	/* [namespace_sem] ring of peers, with MNT_SHARED */
+	struct mnt_namespace	*mnt_ns;	/* [namespace_sem + mount_lock] NULL: in no tree */
+	struct mountpoint	*mnt_mp;	/* [mount_lock] */
+	struct hlist_node	mnt_mp_list;	/* [mount_lock] in mnt_mp->m_list */
+	const char		*mnt_devname;	/* [I] */
+	int			mnt_id;		/* [I] */
+	int			mnt_group_id;	/* [namespace_sem] of the peers; 0: none */
+	bool			mnt_expired;	/* [mount_lock] MNT_EXPIRE: nobody came by since the last try */
+};
+
+struct mnt_namespace {
+	struct mount		*root;		/* [namespace_sem] */
+	struct list_head	list;		/* [namespace_sem] all its mounts */
+	wait_queue_head_t	poll;
+	u64			event;		/* [mount_lock] counts changes, for poll on /proc/mounts */
+	unsigned int		mounts;		/* [namespace_sem] */
+};
+
+extern seqlock_t mount_lock;
+extern struct rw_semaphore namespace_sem;
+extern struct mnt_namespace init_mnt_ns;
+
+static inline struct mount *real_mount(struct vfsmount *mnt) { return container_of(mnt, struct mount, mnt); }
+static inline bool mnt_has_parent(const struct mount *m) { return m != m->mnt_parent; }
+static inline bool is_mounted(struct vfsmount *mnt) { return real_mount(mnt)->mnt_ns != NULL; }
+
+struct mount *__lookup_mnt(struct vfsmount *mnt, struct dentry *dentry);	/* under RCU or mount_lock */
+struct vfsmount *lookup_mnt(const struct path *path);			/* + reference */
+int __legitimize_mnt(struct vfsmount *mnt, unsigned int seq);
+void detach_mounts(struct dentry *dentry);	/* what is mounted on a name that goes away */
+bool is_local_mountpoint(struct dentry *dentry);
+int mnt_get_write_access(struct vfsmount *mnt);
+void mnt_put_write_access(struct vfsmount *mnt);
+int sb_prepare_remount_readonly(struct super_block *sb);
+
+struct mount *clone_mnt(struct mount *old, struct dentry *root, bool join_peers);
+struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, bool join_peers);
+void mnt_set_mountpoint(struct mount *parent, struct mountpoint *mp, struct mount *child);
+struct mountpoint *get_mountpoint(struct dentry *dentry);
+void put_mountpoint(struct mountpoint *mp);
+struct mount *next_mnt(struct mount *p, struct mount *root);
+
+/* pnode.c: peers of a shared mount.  namespace_sem held for writing. */
+void change_mnt_propagation(struct mount *m, unsigned long type);
+int invent_group_ids(struct mount *tree);
+int propagate_mnt(struct mount *dest, struct mountpoint *mp, struct mount *source, struct list_head *copies);
+void propagate_umount(struct mount *m, struct list_head *list);
+bool propagation_would_fail(struct mount *m);
+
+/* ---- super.c ---- */
+extern spinlock_t sb_lock;
+extern struct list_head super_blocks;
+bool trylock_super(struct super_block *sb);
+
+/* ---- inode.c ---- */
+bool atime_needs_update(const struct path *path, struct inode *inode);
+extern const struct file_operations no_open_fops;
+
+/* ---- namei*.c ---- */
+struct open_flags {
+	int	open_flag;
+	umode_t	mode;
+	int	acc_mode;	/* MAY_* */
+	int	intent;		/* LOOKUP_OPEN ... */
+	int	lookup_flags;
+};
+int build_open_flags(const struct open_how *how, struct open_flags *op);
+struct file *do_filp_open(int dfd, struct filename *name, const struct open_flags *op);
+struct file *do_file_open_root(const struct path *root, const char *name, const struct open_flags *op);
+struct dentry *lookup_one_qstr(const struct qstr *name, struct dentry *base, unsigned int flags);
+/* Walks to the parent of the last component: *parent with references, *last in name's string, *type LAST_*. */
+int filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr *last, int *type);
+struct dentry *filename_create(int dfd, struct filename *name, struct path *path, unsigned int flags);
+int do_unlinkat(int dfd, struct filename *name);
+int do_rmdir(int dfd, struct filename *name);
+int do_mkdirat(int dfd, struct filename *name, umode_t mode);
+int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev);
+int do_symlinkat(struct filename *from, int newdfd, struct filename *to);
+int do_linkat(int olddfd, struct filename *old, int newdfd, struct filename *new, int flags);
+int do_renameat2(int olddfd, struct filename *from, int newdfd, struct filename *to, unsigned int flags);
+int may_delete(struct inode *dir, struct dentry *victim, bool isdir);
+int may_create(struct inode *dir, struct dentry *child);
+extern int sysctl_protected_symlinks, sysctl_protected_hardlinks, sysctl_protected_fifos, sysctl_protected_regular;
+
+/*
+ * A name of which short ones live on the caller's stack: no allocation for most calls.  putname() knows.
+ */
+#define SHORT_NAME_LEN	112
+struct short_name {
+	struct filename	filename;
+	char		buf[SHORT_NAME_LEN];
+};
+struct filename *getname_short(const char __user *name, int flags, struct short_name *room);
+
+/*
+ * Walks and calls peek(path, inode, data) at the end: if all went well under RCU then still there and without any
+ * reference, when it must not sleep and may return -ECHILD, to be called again with references; rcu tells.
+ */
+typedef int (*peek_fn)(const struct path *path, struct inode *inode, bool rcu, void *data);
+int filename_peek(int dfd, struct filename *name, unsigned int flags, peek_fn peek, void *data);
+
+/* ---- open.c ---- */
+int do_dentry_open(struct file *file, int (*open)(struct inode *, struct file *));	/* f_path is set: takes it over */
+long do_sys_ftruncate(unsigned int fd, loff_t length);
+int chmod_common(const struct path *path, umode_t mode);
+int chown_common(const struct path *path, uid_t user, gid_t group);
+
+/* ---- file_table.c, file.c ---- */
+void files_maxfiles_init(void);
+void file_put_write_access(struct file *file);
+
+/* ---- others ---- */
+int vfs_utimes(const struct path *path, struct timespec64 *times);
+int do_vfs_ioctl(struct file *file, unsigned int fd, unsigned int cmd, unsigned long arg);
+void locks_init(void);
+
+#endif
