@@ -109,6 +109,23 @@ static __always_inline T name##_dec_if_positive(type *v)	\
 	while (c > 0 && !name##_try_cmpxchg(v, &c, c - 1))	\
 		;	\
 	return c - 1;	\
+}	\
+/* For a count whose sign says which of two kinds of user there are. */	\
+static __always_inline bool name##_inc_unless_negative(type *v)	\
+{	\
+	T c = name##_read(v);	\
+	\
+	while (c >= 0 && !name##_try_cmpxchg(v, &c, c + 1))	\
+		;	\
+	return c >= 0;	\
+}	\
+static __always_inline bool name##_dec_unless_positive(type *v)	\
+{	\
+	T c = name##_read(v);	\
+	\
+	while (c <= 0 && !name##_try_cmpxchg(v, &c, c - 1))	\
+		;	\
+	return c <= 0;	\
 }
 
 ATOMIC_FAMILY(atomic, atomic_t, int)

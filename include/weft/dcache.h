@@ -24,6 +24,7 @@
 struct inode;
 struct super_block;
 struct vfsmount;
+struct file;
 
 /* A name with its length and hash. */
 struct qstr {
@@ -91,6 +92,7 @@ struct dentry_operations {
 #define DCACHE_DISCONNECTED	0x00000020
 #define DCACHE_REFERENCED	0x00000040	/* used since the shrinker came by last */
 #define DCACHE_CANT_MOUNT	0x00000100	/* removed: no mount point any more */
+#define DCACHE_GENOCIDE		0x00000200	/* d_genocide() took the pin away */
 #define DCACHE_SHRINK_LIST	0x00000400	/* on some shrinker's private list */
 #define DCACHE_DENTRY_KILLED	0x00008000
 #define DCACHE_MOUNTED		0x00010000	/* something is mounted here, in some tree */

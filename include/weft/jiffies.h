@@ -9,6 +9,7 @@
 
 #include <weft/types.h>
 #include <weft/time64.h>
+#include <weft/limits.h>
 
 #define HZ		250
 #define USER_HZ		100

@@ -20,11 +20,8 @@ DECLARE_PER_CPU(struct kernel_cpustat, kernel_cpustat);
 #define kcpustat_this_cpu	this_cpu_ptr(&kernel_cpustat)
 #define kcpustat_cpu(cpu)	per_cpu(kernel_cpustat, cpu)
 
-/* A copy that includes the idle time that runs just now. */
-void kcpustat_cpu_fetch(struct kernel_cpustat *dst, int cpu);
-/* ns of idle and iowait time of a CPU, the present moment included. */
-u64 get_cpu_idle_ns(int cpu);
-u64 get_cpu_iowait_ns(int cpu);
+/* One of them, in ns; idle and iowait include the span that runs just now. */
+u64 kcpustat_cpu_ns(int cpu, enum cpu_usage_stat which);
 /* Context switches of all CPUs: nr_context_switches() in sched.h. */
 
 #endif

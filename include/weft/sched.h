@@ -184,6 +184,8 @@ struct signal_struct {
 	struct hrtimer		real_timer;	/* ITIMER_REAL */
 	ktime_t			it_real_incr;
 	struct cpu_itimer	it[2];		/* ITIMER_PROF, ITIMER_VIRTUAL */
+	struct list_head	cpu_timers[3];	/* armed timers on the group's CPU clocks: posix-cpu-timers.c */
+	bool			cpu_timers_active;	/* some of the three above, or RLIMIT_CPU: the tick must look */
 
 	struct pid		*pids[PIDTYPE_MAX];	/* [r:tasklist_lock] TGID, PGID, SID */
 	struct pid		*tty_old_pgrp;
@@ -194,6 +196,7 @@ struct signal_struct {
 	seqlock_t		stats_lock;
 	u64			utime, stime, cutime, cstime;	/* ns */
 	u64			sum_sched_runtime;
+	u64			prev_utime, prev_stime;	/* [cputime_lock] as in task_struct, for the group */
 	unsigned long		nvcsw, nivcsw, cnvcsw, cnivcsw;
 	unsigned long		min_flt, maj_flt, cmin_flt, cmaj_flt;
 	unsigned long		inblock, oublock, cinblock, coublock;
@@ -256,6 +259,7 @@ struct task_struct {
 	int			pdeath_signal;
 	unsigned long		jobctl;		/* [siglock] JOBCTL_* in signal.h */
 	unsigned int		personality;
+	u32			parent_exec_id, self_exec_id;	/* [-] counts execve: an exit signal must not reach a new program */
 	unsigned		in_execve:1;	/* [o] */
 	unsigned		in_iowait:1;
 	unsigned		no_new_privs:1;
@@ -284,7 +288,7 @@ struct task_struct {
 	/* Accounting [o] unless said */
 	u64			utime, stime;	/* ns, from the tick; scaled to sum_exec_runtime when shown */
 	u64			gtime;
-	u64			acct_stamp;	/* ns, at the last change between user and kernel */
+	u64			prev_utime, prev_stime;	/* [cputime_lock] what was shown last: never shown smaller */
 	unsigned long		nvcsw, nivcsw;	/* switches: voluntary, involuntary [rq->lock] */
 	unsigned long		min_flt, maj_flt;
 	unsigned long		inblock, oublock;
@@ -420,11 +424,19 @@ unsigned long nr_iowait(void);
 unsigned long long nr_context_switches(void);
 void get_avenrun(unsigned long *loads, unsigned long offset, int shift);
 u64 task_sched_runtime(struct task_struct *p);	/* ns on a processor, up to now */
+struct task_cputime {
+	u64 utime, stime, sum_exec_runtime;	/* ns */
+};
+/* Sums over all threads of p's group, those that have gone included.  Any context; siglock may be held. */
+void thread_group_cputime(struct task_struct *p, struct task_cputime *sum);
 void task_cputime_adjusted(struct task_struct *p, u64 *ut, u64 *st);
 void thread_group_cputime_adjusted(struct task_struct *p, u64 *ut, u64 *st);
 const char *task_state_name(const struct task_struct *p);	/* "R (running)" ... as /proc/PID/status */
 char task_state_char(const struct task_struct *p);
 void sched_show_task(struct task_struct *p);
+struct seq_file;
+void proc_sched_show_task(struct task_struct *p, struct seq_file *m);	/* /proc/PID/sched */
+unsigned long get_wchan(struct task_struct *p);	/* where a sleeping task waits; 0: it does not */
 void show_state(void);				/* all tasks, for SysRq-like dumps and panics */
 
 #define cond_resched() ({ __might_sleep_here(); __cond_resched(); })

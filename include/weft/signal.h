@@ -13,6 +13,7 @@
 #include <weft/types.h>
 #include <weft/sched.h>
 #include <weft/signal_types.h>
+#include <weft/errno.h>
 
 struct file;
 

@@ -28,7 +28,7 @@ struct tty_ldisc_ops {
 	/* From the driver: bytes taken, less than count when it is full.  flags may be NULL: all TTY_NORMAL.  Process context. */
 	size_t	(*receive_buf)(struct tty_struct *tty, const u8 *buf, const u8 *flags, size_t count);
 	size_t	(*receive_room)(struct tty_struct *tty);
-	void	(*write_wakeup)(struct tty_struct *tty);	/* the driver has room again; process context */
+	void	(*write_wakeup)(struct tty_struct *tty);	/* the driver has room again; any context */
 };
 extern const struct tty_ldisc_ops n_tty_ops;
 

@@ -10,6 +10,7 @@
 
 #include <weft/wait.h>
 #include <weft/bitops.h>
+#include <weft/kernel.h>
 
 struct wait_bit_key {
 	void		*flags;

@@ -15,6 +15,7 @@
 #include <weft/atomic.h>
 #include <weft/list.h>
 #include <weft/timer.h>
+#include <weft/cpumask.h>
 
 struct workqueue_struct;
 struct work_struct;

@@ -614,21 +614,18 @@ void dentry_free(struct dentry *dentry)
 		call_rcu(&dentry->d_u.d_rcu, __d_free);
 }
 
-/* A name was put in place of another: the old external one, if any, loses a user. */
-void dentry_put_external(const unsigned char *name, const struct dentry *was_inline_of)
+/* For names that lie outside their dentry: one user more, one less. */
+void get_external_name(const unsigned char *name)
 {
-	struct external_name *p;
-
-	if (name == was_inline_of->d_iname)
-		return;
-	p = container_of(name, struct external_name, name[0]);
-	if (atomic_dec_and_test(&p->count))
-		kfree_rcu(p, rcu);
+	atomic_inc(&container_of(name, struct external_name, name[0])->count);
 }
 
-void dentry_get_external(const struct dentry *dentry)
+void put_external_name(const unsigned char *name)
 {
-	atomic_inc(&external_name(dentry)->count);
+	struct external_name *p = container_of(name, struct external_name, name[0]);
+
+	if (atomic_dec_and_test(&p->count))
+		kfree_rcu(p, rcu);
 }
 
 /* The dentry lets go of its inode and turns negative.  i_lock and d_lock held; both are released. */

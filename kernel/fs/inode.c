@@ -493,8 +493,6 @@ static void evict(struct inode *inode)
 		truncate_inode_pages_final(&inode->i_data);
 		clear_inode(inode);
 	}
-	if (S_ISCHR(inode->i_mode) && inode->i_cdev)
-		cd_forget(inode);
 	remove_inode_hash(inode);
 	if (waitqueue_active(&inode_wait))
 		wake_up_all(&inode_wait);

@@ -175,7 +175,5 @@ char *bin2hex(char *dst, const void *src, size_t count)
 
 int hex_to_bin(unsigned char ch)
 {
-	int v = isxdigit(ch) ? digit_value(ch) : -1;
-
-	return v;
+	return isxdigit(ch) ? digit_value(ch) : -1;
 }

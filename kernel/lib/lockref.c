@@ -10,7 +10,7 @@
 #include <weft/compiler.h>
 #include <weft/bug.h>
 #include <weft/atomic.h>
-#include <weft/processor.h>
+#include <weft/arch.h>
 
 #define LOCKREF_FITS	(sizeof(spinlock_t) == 4)
 

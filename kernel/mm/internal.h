@@ -67,6 +67,13 @@ static inline unsigned long pmd_boundary(unsigned long addr, unsigned long end)
 long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
 long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool write, int *locked);
 
+/* ---- filemap.c ---- */
+int filemap_read_page(struct file *file, struct address_space *mapping, struct page *page);
+
+/* ---- rmap.c ---- */
+/* Makes all entries of a file's page read-only and clean: the next write to each faults.  Page locked.  Entries changed. */
+int page_mkclean(struct page *page);
+
 /* ---- madvise.c ---- */
 int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 

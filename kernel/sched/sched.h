@@ -96,7 +96,6 @@ struct rq {
 	unsigned long		next_balance;	/* jiffies */
 	unsigned int		nr_balance_failed;
 	u64			avg_idle;	/* ns, decaying: how long this CPU idles; short: do not search for work */
-	u64			idle_stamp;
 	bool			active_balance;	/* the stopper pushes the running task away */
 	int			push_cpu;
 	struct cpu_stop_work	active_balance_work;
@@ -189,8 +188,15 @@ void activate_task(struct rq *rq, struct task_struct *p, int flags);
 void deactivate_task(struct rq *rq, struct task_struct *p, int flags);
 void sched_ttwu_pending(void);
 int select_task_rq(struct task_struct *p, int cpu, int wake_flags);
-bool set_nr_if_polling(struct task_struct *p);
 void schedule_idle(void);
+/* The run queue's lock changes hands with the CPU: the lock checker keeps its books by task. */
+#ifdef CONFIG_DEBUG
+#define lock_handed_to_next(lock)	spin_release(&(lock)->dep_map, _THIS_IP_)
+#define lock_acquired_from_prev(lock)	spin_acquire(&(lock)->dep_map, 0, 0, _THIS_IP_)
+#else
+#define lock_handed_to_next(lock)	do { } while (0)
+#define lock_acquired_from_prev(lock)	do { } while (0)
+#endif
 static inline void add_nr_running(struct rq *rq, unsigned int n) { WRITE_ONCE(rq->nr_running, rq->nr_running + n); }
 static inline void sub_nr_running(struct rq *rq, unsigned int n) { WRITE_ONCE(rq->nr_running, rq->nr_running - n); }
 
@@ -198,7 +204,15 @@ static inline void sub_nr_running(struct rq *rq, unsigned int n) { WRITE_ONCE(rq
 extern const int sched_prio_to_weight[40];
 extern const u32 sched_prio_to_wmult[40];
 void set_load_weight(struct task_struct *p);
+/* user: check the caller's rights.  0, -EINVAL, -EPERM. */
 int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, bool user);
+bool check_same_owner(struct task_struct *p);	/* does the running task's euid own p? */
+/* p is off its queue (and not the running one) between these, so that what orders it may change.  rq->lock held. */
+struct sched_change {
+	bool queued, running;
+};
+struct sched_change sched_change_begin(struct rq *rq, struct task_struct *p);
+void sched_change_end(struct rq *rq, struct task_struct *p, struct sched_change c, int enqueue_flags);
 
 /* ---- affinity.c ---- */
 struct rq *move_queued_task(struct rq *rq, struct task_struct *p, int new_cpu);

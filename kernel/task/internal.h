@@ -20,30 +20,44 @@ extern int nr_threads, max_threads;		/* nr_threads [tasklist_lock] */
 extern unsigned long total_forks;
 DECLARE_PER_CPU(unsigned long, process_counts);
 void put_signal_struct(struct signal_struct *sig);
-int unshare_files_for_exec(void);
+struct task_struct *dup_task_struct(struct task_struct *orig);
+void mm_release(struct task_struct *tsk, struct mm_struct *mm);
+struct sighand_struct *alloc_sighand(void);
+extern struct kmem_cache *sighand_cachep, *signal_cachep;
+
+/* exit.c */
+bool is_current_pgrp_orphaned(void);
+static inline bool is_global_init(const struct task_struct *t) { return t->tgid == 1; }
+
+/* The next thread of t's group, round and round.  siglock, tasklist_lock or RCU. */
+static inline struct task_struct *next_thread(const struct task_struct *t)
+{
+	const struct list_head *head = &t->signal->thread_head;
+	struct list_head *next = READ_ONCE(t->thread_node.next);
+
+	return list_entry(next == head ? READ_ONCE(head->next) : next, struct task_struct, thread_node);
+}
+static inline bool task_is_stopped(const struct task_struct *t) { return (READ_ONCE(t->__state) & __TASK_STOPPED) != 0; }
 
 /* capability.c: the sets follow a change of ids */
 struct cred;
 void cap_fix_setuid(struct cred *new, const struct cred *old);
 void cap_fix_setfsuid(struct cred *new, const struct cred *old);
 
-/* init_task.c */
-extern struct fs_struct init_fs;
-
-/* signal.c, signal_take.c: the parts of one story in two files */
-void recalc_sigpending_tsk_or_clear(struct task_struct *t);
-bool has_pending_signals(const sigset_t *signal, const sigset_t *blocked);
+/* signal.c (send), signal_take.c (take, stop), signal_sys.c: one story in three files.  siglock held unless said. */
 bool recalc_sigpending_tsk(struct task_struct *t);
-struct sigqueue *__sigqueue_alloc(struct task_struct *t, gfp_t gfp, bool override_rlimit, int flags);
+struct sigqueue *__sigqueue_alloc(struct task_struct *t, gfp_t gfp, bool override_rlimit);
 void __sigqueue_free(struct sigqueue *q);
 void flush_sigqueue_mask(const sigset_t *mask, struct sigpending *s);
+int next_signal(const struct sigpending *pending, const sigset_t *mask);
 void collect_signal(int sig, struct sigpending *list, kernel_siginfo_t *info, bool *resched_timer);
-int next_signal(struct sigpending *pending, const sigset_t *mask);
-int check_kill_permission(int sig, struct kernel_siginfo *info, struct task_struct *t);
+void retarget_shared_pending(struct task_struct *tsk, const sigset_t *which);
+int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t, enum pid_type type, bool force);
+int check_kill_permission(int sig, struct kernel_siginfo *info, struct task_struct *t);	/* RCU */
 void prepare_kill_siginfo(int sig, struct kernel_siginfo *info, enum pid_type type);
 int kill_something_info(int sig, struct kernel_siginfo *info, pid_t pid);
-bool wants_signal(int sig, struct task_struct *p);
-extern struct kmem_cache *sigqueue_cachep, *sighand_cachep, *signal_cachep;
+bool task_participate_group_stop(struct task_struct *task);
+extern struct kmem_cache *sigqueue_cachep;
 /* A fork under way that group signals must also reach: see copy_process(). */
 struct multiprocess_signals {
 	sigset_t		signal;

@@ -198,12 +198,9 @@ static void n_tty_echo_work(struct work_struct *work)
 static void n_tty_write_wakeup(struct tty_struct *tty)
 {
 	struct n_tty_data *ld = tty->disc_data;
-	unsigned long irq;
 
-	spin_lock_irqsave(&ld->lock, irq);
-	if (!ld->quiet && ld->echo_head != ld->echo_tail)
+	if (READ_ONCE(ld->echo_head) != READ_ONCE(ld->echo_tail))
 		queue_work(system_wq, &ld->echo_work);
-	spin_unlock_irqrestore(&ld->lock, irq);
 }
 
 /* ---- Editing ---- */
@@ -748,13 +745,20 @@ static int n_tty_open(struct tty_struct *tty)
 	return 0;
 }
 
+static void n_tty_shutdown(struct tty_struct *tty)
+{
+	struct n_tty_data *ld = tty->disc_data;
+
+	if (ld)
+		cancel_work_sync(&ld->echo_work);
+}
+
 static void n_tty_close(struct tty_struct *tty)
 {
 	struct n_tty_data *ld = tty->disc_data;
 
 	if (!ld)
 		return;
-	cancel_work_sync(&ld->echo_work);
 	kvfree(ld->buf);
 	kfree(ld->line_ends);
 	kvfree(ld);
@@ -763,6 +767,7 @@ static void n_tty_close(struct tty_struct *tty)
 
 const struct tty_ldisc_ops n_tty_ops = {
 	.open		= n_tty_open,
+	.shutdown	= n_tty_shutdown,
 	.close		= n_tty_close,
 	.flush_buffer	= n_tty_flush_buffer,
 	.read		= n_tty_read,

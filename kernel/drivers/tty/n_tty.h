@@ -36,7 +36,6 @@ struct n_tty_data {
 	size_t		tail, canon_head, head;
 	bool		full;			/* somebody was told that there is no room */
 	bool		lnext;			/* the next byte is taken literally (Ctrl-V) */
-	bool		quiet;			/* after shutdown: queues no work */
 	bool		erasing;		/* between "\" and "/" of ECHOPRT */
 	bool		push;			/* what became a line by a change to ICANON: its last byte is no end of file */
 

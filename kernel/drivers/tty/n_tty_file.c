@@ -171,7 +171,7 @@ static int wait_for_input(struct tty_struct *tty, struct file *file, size_t min,
 		ret = input_available(ld, min) || packet_pending(tty);
 		if (ret)
 			break;
-		if (!*timeout)
+		if (!*timeout && !test_bit(TTY_OTHER_CLOSED, &tty->flags))
 			break;
 		ret = cannot_wait(tty, file);
 		if (ret == -EIO && !last_look)

@@ -18,6 +18,7 @@
 #include <asm/io.h>
 #include <asm/irq_vectors.h>
 #include <asm/msr.h>
+#include <asm/pgtable.h>
 #include <asm/tsc.h>
 
 #define APICBASE_ENABLE		(1 << 11)

@@ -110,18 +110,15 @@ static void __init map_memory(phys_addr_t start, phys_addr_t end)
 
 static void __init map_image_part(const char *start, const char *end, pgprot_t prot)
 {
-	unsigned long addr = (unsigned long)start & PAGE_MASK;
-
-	/* Parts end where the next begins, so that each page has one set of rights. */
-	for (; addr < PAGE_ALIGN((unsigned long)end); addr += PAGE_SIZE)
+	for (unsigned long addr = (unsigned long)start; addr < (unsigned long)end; addr += PAGE_SIZE)
 		set_pte(make_pte(addr), __pte(__pa_symbol(addr) | pgprot_val(prot)));
 }
 
 static void __init map_image(void)
 {
 	map_image_part(_text, _etext, PAGE_KERNEL_ROX);
-	map_image_part(__inittext_end, __init_end, PAGE_KERNEL);
 	map_image_part(__inittext_begin, __inittext_end, PAGE_KERNEL_ROX);
+	map_image_part((char *)PAGE_ALIGN((unsigned long)__inittext_end), __init_end, PAGE_KERNEL);
 	map_image_part(__start_rodata, _end, PAGE_KERNEL);
 }
 
@@ -135,7 +132,7 @@ static void __init make_shared_tables(void)
 
 void pat_cpu_init(void)
 {
-	wrmsrl(MSR_IA32_CR_PAT, PAT_VALUE);
+	wrmsrl(MSR_IA32_PAT, PAT_VALUE);
 }
 
 void __init init_mem_mapping(void)

@@ -6,6 +6,7 @@
  *          that ask for it, or whose stack may grow without limit.
  * See:     spec.md §5 "mm_struct"; man 2 personality, ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE
  */
+#include <weft/minmax.h>
 #include <weft/mm.h>
 #include <weft/personality.h>
 #include <weft/random.h>
@@ -18,9 +19,14 @@
 #define MIN_STACK_ROOM		(128ul << 20)
 #define MAX_STACK_ROOM		(TASK_SIZE_MAX / 6 * 5)
 
+static bool randomize(void)
+{
+	return !(current->personality & ADDR_NO_RANDOMIZE);
+}
+
 static unsigned long mmap_rnd(void)
 {
-	if (!(current->flags & PF_RANDOMIZE))
+	if (!randomize())
 		return 0;
 	return (get_random_u64() & ((1ul << MMAP_RND_BITS) - 1)) << PAGE_SHIFT;
 }
@@ -28,7 +34,7 @@ static unsigned long mmap_rnd(void)
 /* The stack's limit, its random shift and its guard gap fit above the answer. */
 static unsigned long mmap_base(unsigned long rnd, const struct rlimit64 *rlim_stack)
 {
-	unsigned long pad = stack_guard_gap + ((current->flags & PF_RANDOMIZE) ? STACK_RND_SIZE : 0);
+	unsigned long pad = stack_guard_gap + (randomize() ? STACK_RND_SIZE : 0);
 	unsigned long room = rlim_stack->rlim_cur;
 
 	if (room + pad > room)

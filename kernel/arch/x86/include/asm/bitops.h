@@ -40,6 +40,10 @@ static __always_inline bool test_bit(long nr, const volatile unsigned long *addr
 {
 	return (READ_ONCE(*__BITOP_WORD(nr, addr)) >> (nr & (BITS_PER_LONG - 1))) & 1;
 }
+static __always_inline bool test_bit_acquire(long nr, const volatile unsigned long *addr)
+{
+	return (__atomic_load_n(__BITOP_WORD(nr, addr), __ATOMIC_ACQUIRE) >> (nr & (BITS_PER_LONG - 1))) & 1;
+}
 static __always_inline bool test_and_set_bit_lock(long nr, volatile unsigned long *addr)
 {
 	return test_and_set_bit(nr, addr);

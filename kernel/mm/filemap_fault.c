@@ -1,0 +1,165 @@
+/*
+ * filemap_fault.c: pages of files in address spaces: faults, fault-around, the first write to a shared page.
+ *
+ * Idea:    filemap_map_pages() maps what is cached around the fault without waiting for anything; filemap_fault() reads the
+ *          page that is missing and hands it over locked, so that truncation waits until it is mapped (and then finds it).
+ * Locking: mmap_lock (reading), held by the caller, also while the page is read.  invalidate_lock for reading where the page
+ *          may have to be read; then the page lock.
+ *
+ *              CPU 0: fault                            CPU 1: truncation
+ *              page found, locked; index < size
+ *              mapped, unlocked                        size made smaller
+ *                                                      unmap_mapping_pages; truncate_inode_pages: locks the page,
+ *                                                      still mapped: unmaps it again, removes it
+ *          If CPU 1 locks first, CPU 0 finds page->mapping NULL after locking, looks again and finds index >= size: SIGBUS.
+ * See:     spec.md §5 "demand"; memory.c
+ */
+#include <weft/fs.h>
+#include <weft/highmem.h>
+#include <weft/pagemap.h>
+#include <weft/rmap.h>
+#include <weft/sched.h>
+#include <weft/vmstat.h>
+#include "internal.h"
+
+static pgoff_t pages_of_file(const struct inode *inode)
+{
+	return DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
+/* The fault's page, locked, in the file, perhaps not up to date.  NULL: out of memory. */
+static struct page *fault_lock_page(struct vm_fault *vmf, struct address_space *mapping, vm_fault_t *ret)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct page *page = find_get_page(mapping, vmf->pgoff);
+
+	if (page && PageReadahead(page))
+		page_cache_async_readahead(mapping, &file->f_ra, file, page, vmf->pgoff, 1);
+	if (!page) {
+		*ret |= VM_FAULT_MAJOR;
+		count_vm_event(PGMAJFAULT);
+		if (!(vmf->vma->vm_flags & VM_RAND_READ))
+			page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
+	} else {
+		put_page(page);
+	}
+	return pagecache_get_page(mapping, vmf->pgoff, FGP_LOCK | FGP_CREAT | FGP_ACCESSED, mapping->gfp_mask);
+}
+
+/* Reads the page again if it is not up to date.  0: it is, and locked.  Else its reference is gone; AOP_TRUNCATED_PAGE: again. */
+static int fault_read_page(struct file *file, struct address_space *mapping, struct page *page)
+{
+	int err;
+
+	if (likely(PageUptodate(page)))
+		return 0;
+	err = filemap_read_page(file, mapping, page);
+	put_page(page);
+	return err ? err : AOP_TRUNCATED_PAGE;	/* read, but unlocked: look it up again */
+}
+
+vm_fault_t filemap_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	vm_fault_t ret = 0;
+	struct page *page;
+	int err;
+
+	do {
+		if (vmf->pgoff >= pages_of_file(mapping->host))
+			return VM_FAULT_SIGBUS;
+		filemap_invalidate_lock_shared(mapping);
+		page = fault_lock_page(vmf, mapping, &ret);
+		err = page ? fault_read_page(file, mapping, page) : -ENOMEM;
+		filemap_invalidate_unlock_shared(mapping);
+	} while (err == AOP_TRUNCATED_PAGE);
+	if (err)
+		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	if (unlikely(vmf->pgoff >= pages_of_file(mapping->host))) {
+		unlock_page(page);
+		put_page(page);
+		return VM_FAULT_SIGBUS;
+	}
+	vmf->page = page;
+	return ret | VM_FAULT_LOCKED;
+}
+
+/* A reference and the lock, without waiting; false: leave it to a fault of its own. */
+static bool take_mappable_page(struct page *page, struct address_space *mapping, pgoff_t index)
+{
+	if (!PageUptodate(page) || PageReadahead(page) || !get_page_unless_zero(page))
+		return false;
+	if (!trylock_page(page))
+		goto put;
+	if (page->mapping == mapping && page->index == index && PageUptodate(page) &&
+	    index < pages_of_file(mapping->host))
+		return true;
+	unlock_page(page);
+put:
+	put_page(page);
+	return false;
+}
+
+/* Maps what is cached of [start, end]; all of it lies in vmf's page table.  Never sleeps. */
+void filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	unsigned long base = vma->vm_start + ((start - vma->vm_pgoff) << PAGE_SHIFT);
+	pte_t *table = pte_offset_map_lock(vma->vm_mm, vmf->pmd, base, &vmf->ptl);
+	unsigned long index;
+	struct page *page;
+
+	rcu_read_lock();
+	xa_for_each_range(&mapping->i_pages, index, page, start, end) {
+		vmf->pte = table + (index - start);
+		if (!pte_none(*vmf->pte) || !take_mappable_page(page, mapping, index))
+			continue;
+		do_set_pte(vmf, page, base + ((index - start) << PAGE_SHIFT));
+		unlock_page(page);
+	}
+	rcu_read_unlock();
+	pte_unmap_unlock(table, vmf->ptl);
+	vmf->pte = NULL;
+}
+
+/* The first write to a shared page: it becomes dirty before the entry becomes writable. */
+vm_fault_t filemap_page_mkwrite(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct page *page = vmf->page;
+
+	file_update_time(file);
+	lock_page(page);
+	if (page->mapping != file->f_mapping) {
+		unlock_page(page);
+		return VM_FAULT_NOPAGE;
+	}
+	set_page_dirty(page);
+	wait_for_stable_page(page);
+	return VM_FAULT_LOCKED;
+}
+
+const struct vm_operations_struct generic_file_vm_ops = {
+	.fault		= filemap_fault,
+	.map_pages	= filemap_map_pages,
+	.page_mkwrite	= filemap_page_mkwrite,
+};
+
+int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!file->f_mapping->a_ops->readpage)
+		return -ENOEXEC;
+	file_accessed(file);
+	vma->vm_ops = &generic_file_vm_ops;
+	return 0;
+}
+
+/* For file systems that cannot write pages back. */
+int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & VM_SHARED) && (vma->vm_flags & VM_MAYWRITE))
+		return -EINVAL;
+	return generic_file_mmap(file, vma);
+}

@@ -1,0 +1,550 @@
+/*
+ * page_alloc.c: the buddy system: page frames in blocks of 2^order.
+ *
+ * Idea:    a block and its buddy (the block whose number differs in the lowest bit) become one block of the next order when
+ *          both are free, so memory joins up again as it is freed.  Small orders pass through lists of each CPU, which
+ *          take and give `batch` pages at a time.
+ *
+ *          alloc_pages -> a zone above its watermark -> CPU list -> free_area -> split a larger block -> grow_zone
+ *                      -> slow path: below the watermark, shrinkers, OOM killer, the reserves
+ *          put_page, __free_pages -> CPU list -> free_area, joined with buddies
+ *
+ * States:  in a free list: PG_buddy, order in page->private, count 0.  In a CPU list: no flags, count 0.  In use: count > 0.
+ *          A tail page of a compound block has PG_tail and names its head.
+ * Locking: zone->lock (irq-safe) guards free_area; CPU lists need interrupts off.  zone->lock is a leaf.
+ * Cost:    CPU list hit: no lock, about 60 instructions.  Else O(orders) under the zone lock.
+ * See:     spec.md §6 "buddy system"; gfp.h for the contract; page_init.c for where the memory comes from
+ */
+#include <weft/kernel.h>
+#include <weft/kasan.h>
+#include <weft/mutex.h>
+#include <weft/oom.h>
+#include <weft/percpu.h>
+#include <weft/sched.h>
+#include <weft/slab.h>
+#include <weft/smp.h>
+#include <weft/trace.h>
+#include <weft/vmstat.h>
+#include "page_alloc.h"
+
+/* How far down a request may go, beside a WMARK_* number in the low bits. */
+#define ALLOC_WMARK_MASK	0x03u
+#define ALLOC_NO_WATERMARKS	0x04u
+#define ALLOC_HIGH		0x10u		/* half of min */
+#define ALLOC_HARDER		0x20u		/* a quarter less again */
+#define ALLOC_OOM		0x40u		/* an OOM victim on its way out: half of what is left */
+
+#define MAX_RECLAIM_ROUNDS	16
+
+/* ---- free_area: blocks and their buddies ---- */
+
+static void add_to_free_list(struct page *page, struct zone *zone, unsigned int order) __must_hold(&zone->lock)
+{
+	page->private = order;
+	__SetPageBuddy(page);
+	list_add(&page->lru, &zone->free_area[order].free_list);
+	zone->free_area[order].nr_free++;
+}
+
+static void del_from_free_list(struct page *page, struct zone *zone, unsigned int order) __must_hold(&zone->lock)
+{
+	list_del(&page->lru);
+	__ClearPageBuddy(page);
+	page->private = 0;
+	zone->free_area[order].nr_free--;
+}
+
+/* A buddy lies in the same 4 MiB, thus in the same chunk: its struct page exists. */
+void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order)
+{
+	lockdep_assert_held(&zone->lock);
+	WRITE_ONCE(zone->free_pages, zone->free_pages + (1UL << order));
+	for (; order < MAX_ORDER - 1; order++) {
+		unsigned long buddy_pfn = pfn ^ (1UL << order);
+		struct page *buddy = page + (buddy_pfn - pfn);
+
+		if (!PageBuddy(buddy) || buddy->private != order)
+			break;
+		del_from_free_list(buddy, zone, order);
+		pfn &= buddy_pfn;
+		page = pfn_to_page(pfn);
+	}
+	add_to_free_list(page, zone, order);
+}
+
+/* Takes the smallest block that is large enough and gives back what is too much of it, half by half. */
+static struct page *take_block(struct zone *zone, unsigned int order) __must_hold(&zone->lock)
+{
+	for (unsigned int o = order; o < MAX_ORDER; o++) {
+		struct page *page = list_first_entry_or_null(&zone->free_area[o].free_list, struct page, lru);
+
+		if (!page)
+			continue;
+		del_from_free_list(page, zone, o);
+		while (o > order)
+			add_to_free_list(page + (1UL << --o), zone, o);
+		WRITE_ONCE(zone->free_pages, zone->free_pages - (1UL << order));
+		return page;
+	}
+	return NULL;
+}
+
+/* Up to n blocks to the end of the list; returns how many.  Interrupts are off. */
+static unsigned int take_blocks(struct zone *zone, unsigned int order, unsigned int n, struct list_head *list)
+{
+	unsigned int got = 0;
+
+	do {
+		spin_lock(&zone->lock);
+		for (; got < n; got++) {
+			struct page *page = take_block(zone, order);
+
+			if (!page)
+				break;
+			list_add_tail(&page->lru, list);
+		}
+		spin_unlock(&zone->lock);
+	} while (!got && grow_zone(zone, order));
+	return got;
+}
+
+/* ---- the lists of each CPU; interrupts off ---- */
+
+static struct page *pcp_take(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
+{
+	struct list_head *list = &pcp->lists[order];
+	struct page *page;
+
+	if (list_empty(list)) {
+		unsigned int n = max(pcp->batch >> order, 1);
+
+		pcp->count += (int)(take_blocks(zone, order, n, list) << order);
+		if (list_empty(list))
+			return NULL;
+	}
+	page = list_first_entry(list, struct page, lru);
+	list_del(&page->lru);
+	pcp->count -= 1 << order;
+	return page;
+}
+
+/* At least n pages, or all there are, go back to the zone: larger blocks first, of each size the one freed longest ago. */
+static void pcp_give_back(struct zone *zone, struct per_cpu_pages *pcp, int n)
+{
+	spin_lock(&zone->lock);
+	for (int order = PCP_ORDERS - 1; order >= 0; order--) {
+		while (n > 0 && !list_empty(&pcp->lists[order])) {
+			struct page *page = list_last_entry(&pcp->lists[order], struct page, lru);
+
+			list_del(&page->lru);
+			__free_one_page(page, page_to_pfn(page), zone, (unsigned int)order);
+			pcp->count -= 1 << order;
+			n -= 1 << order;
+		}
+	}
+	spin_unlock(&zone->lock);
+}
+
+void drain_local_pages(void)
+{
+	struct zone *zone;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	for_each_populated_zone(zone) {
+		struct per_cpu_pages *pcp = this_cpu_ptr(zone->pageset);
+
+		if (pcp->count)
+			pcp_give_back(zone, pcp, pcp->count);
+	}
+	local_irq_restore(flags);
+}
+
+static void drain_cpu(void *unused) { drain_local_pages(); }
+
+void drain_all_pages(void)
+{
+	on_each_cpu(drain_cpu, NULL, 1);
+}
+
+/* ---- freeing ---- */
+
+static void bad_page(struct page *page, const char *why)
+{
+	printk(KERN_ALERT "bad page: frame %#lx, %s: flags %#lx count %d mapcount %d mapping %px\n", page_to_pfn(page), why,
+	       page->flags, page_ref_count(page), page_mapcount(page), page->mapping);
+	dump_stack();
+}
+
+static void dissolve_compound(struct page *head, unsigned int order)
+{
+	__ClearPageHead(head);
+	for (struct page *p = head + 1; p < head + (1UL << order); p++) {
+		__ClearPageTail(p);
+		p->compound_head = NULL;
+		p->mapping = NULL;
+	}
+}
+
+/* Takes the last user's traces off.  False: somebody still uses the page, so it must never be handed out again. */
+static bool free_pages_prepare(struct page *page, unsigned int order)
+{
+	trace_mm_page_free(page_to_pfn(page), order);
+	if (PageHead(page))
+		dissolve_compound(page, order);
+	if (unlikely(page_mapped(page) || page_ref_count(page) || (page->flags & PAGE_FLAGS_CHECK_AT_FREE))) {
+		bad_page(page, "freed while in use");
+		return false;
+	}
+	page->flags &= PAGE_FLAGS_ZONE_MASK;
+	page->mapping = NULL;
+	kasan_poison(page_address(page), PAGE_SIZE << order, KASAN_PAGE_FREE);
+	debug_check_no_locks_freed(page_address(page), PAGE_SIZE << order);
+	return true;
+}
+
+void free_unref_page(struct page *page, unsigned int order)
+{
+	struct zone *zone = page_zone(page);
+	unsigned long flags;
+
+	if (!free_pages_prepare(page, order))
+		return;
+	local_irq_save(flags);
+	count_vm_events(PGFREE, 1L << order);
+	if (likely(order < PCP_ORDERS)) {
+		struct per_cpu_pages *pcp = this_cpu_ptr(zone->pageset);
+
+		list_add(&page->lru, &pcp->lists[order]);
+		pcp->count += 1 << order;
+		if (pcp->count > pcp->high)
+			pcp_give_back(zone, pcp, pcp->batch);
+	} else {
+		spin_lock(&zone->lock);
+		__free_one_page(page, page_to_pfn(page), zone, order);
+		spin_unlock(&zone->lock);
+	}
+	local_irq_restore(flags);
+}
+
+static void remove_from_lru(struct page *page)
+{
+	struct pglist_data *pgdat = page_pgdat(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&pgdat->lru_lock, flags);
+	list_del(&page->lru);
+	pgdat->nr_lru--;
+	ClearPageLRU(page);
+	spin_unlock_irqrestore(&pgdat->lru_lock, flags);
+	dec_node_state(NR_LRU_FILE);
+}
+
+/* put_page()'s last: any kind of page may come here, see page_ref.h. */
+void __put_page(struct page *page)
+{
+	if (unlikely(PageLRU(page)))
+		remove_from_lru(page);
+	free_unref_page(page, compound_order(page));
+}
+
+/*
+ * A look-up without locks may hold a reference to the first page of a block that is not compound; it only knows one page:
+ *
+ *   __free_pages(page, 2)            look-up
+ *                                    get_page_unless_zero(page)     2
+ *   count 2 -> 1: not the last
+ *   frees pages 1, 2, 3
+ *                                    not its page: put_page()       0, frees page 0 alone
+ */
+void __free_pages(struct page *page, unsigned int order)
+{
+	bool compound = PageHead(page);
+
+	if (put_page_testzero(page))
+		free_unref_page(page, order);
+	else if (!compound)
+		while (order-- > 0)
+			free_unref_page(page + (1UL << order), order);
+}
+
+void free_pages(unsigned long addr, unsigned int order)
+{
+	if (addr)
+		__free_pages(virt_to_page(addr), order);
+}
+
+/* ---- allocating: what was found becomes what was asked for ---- */
+
+static void make_compound(struct page *head, unsigned int order)
+{
+	__SetPageHead(head);
+	head[1].compound_order = order;
+	for (struct page *p = head + 1; p < head + (1UL << order); p++) {
+		__SetPageTail(p);
+		p->compound_head = head;
+	}
+}
+
+static void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
+{
+	VM_BUG_ON_PAGE(page_ref_count(page) || page_mapped(page) || (page->flags & ~PAGE_FLAGS_ZONE_MASK), page);
+	page->private = 0;
+	set_page_count(page, 1);
+	kasan_unpoison(page_address(page), PAGE_SIZE << order);
+	if (gfp & __GFP_ZERO)
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			clear_page(page_address(page + i));
+	if (order && (gfp & __GFP_COMP))
+		make_compound(page, order);
+	trace_mm_page_alloc(page_to_pfn(page), order, gfp);
+}
+
+static struct page *rmqueue(struct zone *zone, unsigned int order)
+{
+	struct page *page = NULL;
+	unsigned long flags;
+	LIST_HEAD(list);
+
+	local_irq_save(flags);
+	if (likely(order < PCP_ORDERS)) {
+		page = pcp_take(zone, this_cpu_ptr(zone->pageset), order);
+	} else if (take_blocks(zone, order, 1, &list)) {
+		page = list_first_entry(&list, struct page, lru);
+		list_del(&page->lru);
+	}
+	if (page)
+		count_vm_events(PGALLOC, 1L << order);
+	local_irq_restore(flags);
+	return page;
+}
+
+static enum zone_type gfp_zone(gfp_t gfp)
+{
+	return gfp & (__GFP_DMA | __GFP_DMA32) ? ZONE_DMA32 : ZONE_NORMAL;
+}
+
+/* Would the zone still have its reserve after this request, and a block that is large enough? */
+static bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum zone_type highest, unsigned int alloc_flags)
+{
+	long min = (long)zone->watermark[alloc_flags & ALLOC_WMARK_MASK];
+	long free = (long)zone_free_pages(zone) - (1L << order) + 1;
+
+	if (alloc_flags & ALLOC_NO_WATERMARKS)
+		return true;
+	if (alloc_flags & ALLOC_HIGH)
+		min -= min / 2;
+	if (alloc_flags & ALLOC_HARDER)
+		min -= min / 4;
+	if (alloc_flags & ALLOC_OOM)
+		min -= min / 2;
+	if (free <= min + (long)zone->lowmem_reserve[highest])
+		return false;
+	if (!order || READ_ONCE(zone->fresh_pages))
+		return true;
+	for (unsigned int o = order; o < MAX_ORDER; o++)
+		if (READ_ONCE(zone->free_area[o].nr_free))
+			return true;
+	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order]);
+}
+
+static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags)
+{
+	enum zone_type highest = gfp_zone(gfp);
+
+	for (int i = (int)highest; i >= 0; i--) {
+		struct zone *zone = &contig_page_data.node_zones[i];
+		struct page *page;
+
+		if (!populated_zone(zone) || !zone_watermark_ok(zone, order, highest, alloc_flags))
+			continue;
+		page = rmqueue(zone, order);
+		if (page) {
+			prep_new_page(page, order, gfp);
+			return page;
+		}
+	}
+	return NULL;
+}
+
+/* ---- the slow path ---- */
+
+static unsigned int gfp_to_alloc_flags(gfp_t gfp)
+{
+	unsigned int alloc_flags = WMARK_MIN;
+
+	if (gfp & __GFP_HIGH)
+		alloc_flags |= ALLOC_HIGH;
+	if (gfp & __GFP_ATOMIC)
+		alloc_flags |= ALLOC_HARDER;
+	if (gfp & __GFP_NOMEMALLOC)
+		return alloc_flags;
+	if (gfp & __GFP_MEMALLOC)
+		return alloc_flags | ALLOC_NO_WATERMARKS;
+	if (in_interrupt())
+		return alloc_flags;
+	if (current->flags & PF_MEMALLOC)
+		return alloc_flags | ALLOC_NO_WATERMARKS;
+	if (tsk_is_oom_victim(current))
+		return alloc_flags | ALLOC_OOM;
+	return alloc_flags;
+}
+
+/* Pages that were freed; they may still not make up a block of the order. */
+static unsigned long direct_reclaim(gfp_t gfp, unsigned int order)
+{
+	unsigned int had_flag = current->flags & PF_MEMALLOC;
+	unsigned long freed;
+
+	count_vm_event(ALLOCSTALL);
+	current->flags |= PF_MEMALLOC;
+	freed = try_to_free_pages(order, gfp);
+	current->flags = (current->flags & ~PF_MEMALLOC) | had_flag;
+	drain_all_pages();
+	trace_mm_direct_reclaim(order, freed);
+	return freed;
+}
+
+/* True: try again, since somebody was killed or another request is just seeing to that. */
+static bool kill_for_memory(gfp_t gfp, unsigned int order)
+{
+	struct oom_control oc = { .gfp_mask = gfp, .order = (int)order };
+	bool killed;
+
+	if (!mutex_trylock(&oom_lock)) {
+		schedule_timeout_uninterruptible(1);
+		return true;
+	}
+	killed = out_of_memory(&oc);
+	mutex_unlock(&oom_lock);
+	if (killed && !tsk_is_oom_victim(current))
+		schedule_timeout_uninterruptible(1);
+	return killed;
+}
+
+static void warn_alloc(gfp_t gfp, unsigned int order)
+{
+	static int reports = 10;		/* [-] a few more or less do not matter */
+
+	if ((gfp & __GFP_NOWARN) || reports <= 0)
+		return;
+	reports--;
+	printk(KERN_WARNING "%s: page allocation failure: order %u, gfp %#x, %lu pages free\n", current->comm, order, gfp,
+	       nr_free_pages());
+	dump_stack();
+}
+
+/* Is it worth another round?  May kill somebody to make it so. */
+static bool should_retry(gfp_t gfp, unsigned int order, unsigned int round, bool progress)
+{
+	if (gfp & __GFP_NORETRY)
+		return false;
+	if (progress && round < MAX_RECLAIM_ROUNDS)
+		return true;
+	if (order > PAGE_ALLOC_COSTLY_ORDER || (gfp & __GFP_RETRY_MAYFAIL))
+		return false;
+	if (system_state == SYSTEM_BOOTING)
+		return false;
+	/* It has the reserves already, and is to end anyway. */
+	if (tsk_is_oom_victim(current) && round)
+		return false;
+	/* Without file systems much could not be reclaimed: leave the killing to others and give them time. */
+	if (!(gfp & __GFP_FS)) {
+		schedule_timeout_uninterruptible(1);
+		return round < 8 * MAX_RECLAIM_ROUNDS;
+	}
+	return kill_for_memory(gfp, order);
+}
+
+static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
+{
+	bool may_reclaim = gfpflags_allow_blocking(gfp) && !(current->flags & PF_MEMALLOC);
+	struct page *page;
+
+	for (unsigned int round = 0; ; round++) {
+		bool progress;
+
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		if (page)
+			return page;
+		if (!may_reclaim)
+			break;
+		progress = direct_reclaim(gfp, order) > 0;
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		if (page)
+			return page;
+		if (!should_retry(gfp, order, round, progress)) {
+			if (!(gfp & __GFP_NOFAIL))
+				break;
+			schedule_timeout_uninterruptible(1);
+		}
+	}
+	warn_alloc(gfp, order);
+	return NULL;
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page;
+
+	if (WARN_ON_ONCE(order >= MAX_ORDER))
+		return NULL;
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+	page = get_page_from_freelist(gfp, order, WMARK_LOW);
+	if (likely(page))
+		return page;
+	return alloc_pages_slow(gfp, order);
+}
+
+/* ---- other shapes of the same ---- */
+
+unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **array)
+{
+	for (unsigned long i = 0; i < nr; i++) {
+		if (array[i])
+			continue;
+		array[i] = alloc_page(gfp);
+		if (!array[i])
+			return i;
+	}
+	return nr;
+}
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = alloc_pages(gfp, order);
+
+	return page ? (unsigned long)page_address(page) : 0;
+}
+
+unsigned long get_zeroed_page(gfp_t gfp)
+{
+	return __get_free_pages(gfp | __GFP_ZERO, 0);
+}
+
+void split_page(struct page *page, unsigned int order)
+{
+	VM_BUG_ON_PAGE(PageCompound(page), page);
+	for (unsigned long i = 1; i < 1UL << order; i++)
+		set_page_count(page + i, 1);
+}
+
+void *alloc_pages_exact(size_t size, gfp_t gfp)
+{
+	unsigned long pages = PFN_UP(size);
+	unsigned int order = (unsigned int)order_base_2(max(pages, 1UL));
+	struct page *page = alloc_pages(gfp & ~__GFP_COMP, order);
+
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	for (unsigned long i = max(pages, 1UL); i < 1UL << order; i++)
+		__free_page(page + i);
+	return page_address(page);
+}
+
+void free_pages_exact(void *virt, size_t size)
+{
+	for (unsigned long i = 0; i < max(PFN_UP(size), 1UL); i++)
+		free_page((unsigned long)virt + i * PAGE_SIZE);
+}

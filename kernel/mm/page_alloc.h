@@ -1,0 +1,24 @@
+/*
+ * page_alloc.h: what page_alloc.c and page_init.c show to each other.
+ */
+#ifndef MM_PAGE_ALLOC_H
+#define MM_PAGE_ALLOC_H
+
+#include <weft/mm.h>
+
+/* A chunk: the piece of memory whose struct pages come into being together.  16 MiB. */
+#define CHUNK_ORDER		12
+#define CHUNK_PAGES		(1UL << CHUNK_ORDER)
+/* Frames that hold the struct pages of one chunk. */
+#define CHUNK_MAP_PAGES		(CHUNK_PAGES * sizeof(struct page) / PAGE_SIZE)
+
+/* Puts a block into the free lists, joined with its free neighbours.  Its pages have count 0 and no flags. */
+void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order) __must_hold(&zone->lock);
+/* Gives the frames [start, end) of one zone to its free lists. */
+void free_frames(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn);
+/* Brings one fresh chunk of the zone into being.  False: there is none left. */
+bool grow_zone(struct zone *zone, unsigned int order);
+void page_alloc_init(void);
+void setup_per_zone_wmarks(void);
+
+#endif
