@@ -41,5 +41,7 @@ int device_for_each(int (*fn)(struct device *dev, void *data), void *data);
  * device_for_each()) the node /dev/NAME.  0 also when devtmpfs has not started.
  */
 int devtmpfs_create_node(const char *name, umode_t mode, dev_t devt);
+/* Mounts it on /dev when the root file system has such a folder.  0 or -errno. */
+int devtmpfs_mount(void);
 
 #endif

@@ -79,7 +79,10 @@ again:
 				retry = false;
 			if (ret != D_WALK_SKIP && !list_empty(&dentry->d_subdirs)) {
 				spin_unlock(&this_parent->d_lock);
+				/* For the lock checker the child is the parent from now on. */
+				spin_release(&dentry->d_lock.dep_map, _RET_IP_);
 				this_parent = dentry;
+				spin_acquire(&this_parent->d_lock.dep_map, 0, 1, _RET_IP_);
 				next = this_parent->d_subdirs.next;
 				continue;
 			}

@@ -9,6 +9,8 @@
 #include <weft/mount.h>
 #include <weft/path.h>
 #include <weft/seqlock.h>
+#include <weft/wait.h>
+#include <weft/llist.h>
 
 struct open_how;
 
@@ -51,17 +53,14 @@ struct mount {
 	struct mount		*mnt_parent;	/* [mount_lock] itself for the root of a tree */
 	struct dentry		*mnt_mountpoint;	/* [mount_lock] */
 	struct vfsmount		mnt;
-	union {
-		struct rcu_head		mnt_rcu;
-		struct callback_head	mnt_work;
-	};
+	struct rcu_head		mnt_rcu;	/* first for the deferred end, then for the grace period */
 	struct llist_node	mnt_llist;	/* waiting for its end */
 	struct mnt_pcp __percpu	*mnt_pcp;
 	struct list_head	mnt_mounts;	/* [mount_lock] children */
 	struct list_head	mnt_child;	/* [mount_lock] in the parent's mnt_mounts */
 	struct list_head	mnt_instance;	/* [mount_lock] in s_mounts */
 	struct list_head	mnt_list;	/* [namespace_sem] in the namespace, in order of mounting */
-	struct list_head	mnt_umounting;	/* a private list of umount_tree() */
+	struct list_head	mnt_private;	/* a private list of whoever changes the tree */
 	struct list_head	mnt_share;	/* [namespace_sem] ring of peers, with MNT_SHARED */
 	struct mnt_namespace	*mnt_ns;	/* [namespace_sem + mount_lock] NULL: in no tree */
 	struct mountpoint	*mnt_mp;	/* [mount_lock] */
@@ -97,19 +96,42 @@ int mnt_get_write_access(struct vfsmount *mnt);
 void mnt_put_write_access(struct vfsmount *mnt);
 int sb_prepare_remount_readonly(struct super_block *sb);
 
-struct mount *clone_mnt(struct mount *old, struct dentry *root, bool join_peers);
-struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, bool join_peers);
-void mnt_set_mountpoint(struct mount *parent, struct mountpoint *mp, struct mount *child);
-struct mountpoint *get_mountpoint(struct dentry *dentry);
-void put_mountpoint(struct mountpoint *mp);
+/* The tree: namespace_sem held for writing unless said. */
+#define CL_JOIN_PEERS	1		/* clone_mnt(): a copy of a shared mount becomes its peer */
+#define CL_SKIP_UNBINDABLE 2
+struct mount *alloc_mount(const char *name);
+struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags);
+struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags);
 struct mount *next_mnt(struct mount *p, struct mount *root);
+void mnt_set_mountpoint(struct mount *parent, struct mountpoint *mp, struct mount *child);	/* mount_lock */
+void attach_mnt(struct mount *mnt, struct mount *parent, struct mountpoint *mp);		/* mount_lock */
+void commit_tree(struct mount *mnt);								/* mount_lock */
+struct mountpoint *unhash_mnt(struct mount *mnt);						/* mount_lock */
+struct mountpoint *get_mountpoint(struct dentry *dentry);		/* ERR_PTR; not under mount_lock */
+void put_mountpoint(struct mountpoint *mp);				/* mount_lock */
+void umount_tree(struct mount *mnt, bool propagate);			/* mount_lock */
+int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountpoint *mp, bool moving);
+struct mountpoint *lock_mount(struct path *path);			/* takes namespace_sem and the i_rwsem */
+void unlock_mount(struct mountpoint *mp);
+void namespace_lock(void);
+void namespace_unlock(void);						/* ends what umount_tree() took out */
+void touch_mnt_namespace(struct mnt_namespace *ns);			/* mount_lock */
+int mnt_get_count(struct mount *mnt);					/* mount_lock */
+int mnt_make_readonly(struct mount *mnt);				/* mount_lock; -EBUSY */
+static inline void lock_mount_hash(void) { write_seqlock(&mount_lock); }
+static inline void unlock_mount_hash(void) { write_sequnlock(&mount_lock); }
+static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == &init_mnt_ns; }
+#define MNT_NS_INTERNAL	((struct mnt_namespace *)-1L)	/* kern_mount(): alive, in no tree */
 
 /* pnode.c: peers of a shared mount.  namespace_sem held for writing. */
-void change_mnt_propagation(struct mount *m, unsigned long type);
-int invent_group_ids(struct mount *tree);
+static inline bool is_mnt_shared(const struct mount *m) { return m->mnt.mnt_flags & MNT_SHARED; }
+void change_mnt_propagation(struct mount *m, int type);			/* mount_lock */
+int invent_group_ids(struct mount *tree, bool recurse);
+void cleanup_group_ids(struct mount *tree, struct mount *end);
+void mnt_join_peers(struct mount *m, struct mount *peer);
 int propagate_mnt(struct mount *dest, struct mountpoint *mp, struct mount *source, struct list_head *copies);
-void propagate_umount(struct mount *m, struct list_head *list);
-bool propagation_would_fail(struct mount *m);
+void propagate_umount(struct mount *m, struct list_head *list);		/* mount_lock */
+bool propagate_mount_busy(struct mount *m, int refs);			/* mount_lock */
 
 /* ---- super.c ---- */
 extern spinlock_t sb_lock;

@@ -296,10 +296,12 @@ static void undo_walk(struct xa_change *c)
 {
 	struct xa_node *node = c->node;
 
-	if (!node || node->map[XA_HAS])
-		shrink(c->xa);
-	else
+	if (!node && is_node(c->xa->xa_head))
+		node = to_node(c->xa->xa_head);
+	if (node && !node->map[XA_HAS])
 		prune(c->xa, node);
+	else
+		shrink(c->xa);
 }
 
 static void *current_entry(struct xa_change *c)
@@ -329,10 +331,7 @@ static void replace_entry(struct xa_change *c, void *entry)
 
 /* ---- changes ---- */
 
-/*
- * The one way in: stores entry if allowed(what is there) and returns what was there, or an error entry.
- *	XA_ANY	whatever is there	XA_IF_OLD	only `old`
- */
+/* The one way in: stores entry if `any` or if `old` is there.  Returns what was there, or an error entry. */
 static void *store(struct xarray *xa, unsigned long index, void *old, bool any, void *entry, gfp_t gfp)
 	__no_context_analysis	/* may drop and take the lock in refill_reserve() */
 {

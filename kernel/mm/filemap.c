@@ -23,6 +23,7 @@
 #include <weft/fs.h>
 #include <weft/hash.h>
 #include <weft/highmem.h>
+#include <weft/main.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/signal.h>

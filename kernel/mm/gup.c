@@ -348,7 +348,7 @@ int access_process_vm(struct task_struct *tsk, unsigned long addr, void *buf, in
 size_t fault_in_readable(const char __user *uaddr, size_t size)
 {
 	const char __user *end = uaddr + size, *p;
-	char c;
+	char c __maybe_unused;
 
 	if (!size)
 		return 0;

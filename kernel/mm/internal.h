@@ -4,7 +4,11 @@
 #ifndef MM_INTERNAL_H
 #define MM_INTERNAL_H
 
+#include <weft/init.h>
+#include <weft/kernel.h>
+#include <weft/minmax.h>
 #include <weft/mm.h>
+#include <weft/string.h>
 
 struct mmu_gather;
 

@@ -20,6 +20,7 @@
 #include <weft/file.h>
 #include <weft/fs.h>
 #include <weft/mman.h>
+#include <weft/mount.h>
 #include <weft/personality.h>
 #include <weft/sched.h>
 #include <weft/shmem_fs.h>

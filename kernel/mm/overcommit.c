@@ -9,9 +9,11 @@
  */
 #include <weft/capability.h>
 #include <weft/cpumask.h>
+#include <weft/minmax.h>
 #include <weft/mman.h>
 #include <weft/percpu.h>
 #include <weft/sched.h>
+#include <weft/vmstat.h>
 
 #define COMMIT_BATCH	256			/* pages a processor may be off by */
 

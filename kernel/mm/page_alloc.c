@@ -81,8 +81,10 @@ static struct page *take_block(struct zone *zone, unsigned int order) __must_hol
 		if (!page)
 			continue;
 		del_from_free_list(page, zone, o);
-		while (o > order)
-			add_to_free_list(page + (1UL << --o), zone, o);
+		while (o > order) {
+			o--;
+			add_to_free_list(page + (1UL << o), zone, o);
+		}
 		WRITE_ONCE(zone->free_pages, zone->free_pages - (1UL << order));
 		return page;
 	}
@@ -164,7 +166,10 @@ static void drain_cpu(void *unused) { drain_local_pages(); }
 
 void drain_all_pages(void)
 {
-	on_each_cpu(drain_cpu, NULL, 1);
+	if (system_state == SYSTEM_BOOTING)
+		drain_local_pages();
+	else
+		on_each_cpu(drain_cpu, NULL, 1);
 }
 
 /* ---- freeing ---- */

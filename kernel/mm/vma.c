@@ -76,7 +76,7 @@ pgprot_t vm_get_page_prot(unsigned long vm_flags)
 		prot |= _PAGE_RW;	/* private pages become writable one by one, by copy on write */
 	if (!(vm_flags & VM_EXEC))
 		prot |= _PAGE_NX;
-	return __pgprot(prot & __supported_pte_mask);
+	return __pgprot(prot);
 }
 
 /* A shared area whose owner wants to hear of the first write to each page starts read-only. */
@@ -132,7 +132,7 @@ struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long
 
 /* ---- the tree with its gaps ---- */
 
-static unsigned long vma_compute_gap(const struct vm_area_struct *vma)
+static unsigned long vma_compute_gap(struct vm_area_struct *vma)
 {
 	const struct vm_area_struct *prev = vma_prev(vma);
 	unsigned long low = prev ? prev->vm_end : 0, high = vm_start_gap(vma);

@@ -63,7 +63,7 @@ void tty_lock_slave(struct tty_struct *tty)
 {
 	if (tty) {
 		tty_kref_get(tty);
-		mutex_lock_nested(&tty->legacy_mutex, 1);
+		mutex_lock(&tty->legacy_mutex);	/* a class of its own: see pty.c */
 	}
 }
 

@@ -21,12 +21,14 @@
  *          A lazy processor is interrupted only when page tables themselves are freed: it could walk them speculatively.
  * See:     spec.md §5 "active_mm"; doc/address-spaces.md; Intel SDM vol. 3 §4.10
  */
+#include <weft/init.h>
 #include <weft/kernel.h>
 #include <weft/mm.h>
 #include <weft/proc_fs.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
 #include <weft/smp.h>
+#include <weft/string.h>
 #include <weft/trace.h>
 #include <asm/mmu_context.h>
 #include <asm/processor.h>

@@ -1,0 +1,340 @@
+/*
+ * page-writeback.c: dirty pages: who they are, and writing them back to where they came from.
+ *
+ * Idea:    PG_dirty on the page and PAGECACHE_TAG_DIRTY in the file's array say the same; the mark lets write-back find dirty
+ *          pages without looking at clean ones.  Writing back a page: lock, clear dirty (which also makes every entry that
+ *          maps it read-only, so that the next write is noticed), set "under write-back", let the file system write.
+ *          A writer pays himself when a fifth of all memory is dirty: he writes back the file he is writing to.
+ * Locking: page lock around clearing dirty; i_pages.xa_lock (interrupts off) for marks.  Dirtying needs the page lock, or the
+ *          ptl of an entry that maps it: either keeps the page in the file.
+ * See:     spec.md §6 "page cache"; writeback.h
+ */
+#include <weft/file.h>
+#include <weft/fs.h>
+#include <weft/pagemap.h>
+#include <weft/rmap.h>
+#include <weft/sched.h>
+#include <weft/vmstat.h>
+#include <weft/writeback.h>
+#include "internal.h"
+
+#define BATCH		16
+#define DIRTY_FRACTION	5			/* a fifth of memory may be dirty before writers must write back */
+
+/* ---- setting and clearing ---- */
+
+int __set_page_dirty_no_writeback(struct page *page)
+{
+	return !PageDirty(page) && !TestSetPageDirty(page);
+}
+
+int __set_page_dirty_nobuffers(struct page *page)
+{
+	struct address_space *mapping;
+	unsigned long flags;
+
+	if (TestSetPageDirty(page))
+		return 0;
+	mapping = page_mapping(page);
+	if (!mapping)
+		return 1;
+	xa_lock_irqsave(&mapping->i_pages, flags);
+	if (page->mapping == mapping) {
+		inc_node_state(NR_FILE_DIRTY);
+		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_DIRTY);
+	}
+	xa_unlock_irqrestore(&mapping->i_pages, flags);
+	if (mapping->host)
+		__mark_inode_dirty(mapping->host, I_DIRTY_PAGES);
+	return 1;
+}
+
+int set_page_dirty(struct page *page)
+{
+	struct address_space *mapping;
+
+	page = compound_head(page);
+	mapping = page_mapping(page);
+	if (!mapping)
+		return __set_page_dirty_no_writeback(page);
+	if (mapping->a_ops->set_page_dirty)
+		return mapping->a_ops->set_page_dirty(page);
+	return __set_page_dirty_nobuffers(page);
+}
+
+int set_page_dirty_lock(struct page *page)
+{
+	int ret;
+
+	page = compound_head(page);
+	lock_page(page);
+	ret = set_page_dirty(page);
+	unlock_page(page);
+	return ret;
+}
+
+/*
+ * Page locked, not yet under write-back.  1: it was dirty, and the caller must write it.
+ * The entries are cleaned first and what they knew goes into PG_dirty; a write after that faults and waits for our lock.
+ */
+int clear_page_dirty_for_io(struct page *page)
+{
+	struct address_space *mapping = page_mapping(page);
+
+	VM_BUG_ON_PAGE(!PageLocked(page), page);
+	if (!mapping || PageSwapBacked(page))
+		return TestClearPageDirty(page);
+	if (page_mkclean(page))
+		set_page_dirty(page);
+	if (!TestClearPageDirty(page))
+		return 0;
+	dec_node_state(NR_FILE_DIRTY);
+	return 1;
+}
+
+/* The contents are not wanted: truncation. */
+void __cancel_dirty_page(struct page *page)
+{
+	struct address_space *mapping = page_mapping(page);
+
+	if (TestClearPageDirty(page) && mapping && !PageSwapBacked(page))
+		dec_node_state(NR_FILE_DIRTY);
+}
+
+void cancel_dirty_page(struct page *page)
+{
+	if (PageDirty(page))
+		__cancel_dirty_page(page);
+}
+
+/* Page locked.  Moves the mark from dirty to write-back; a page that was dirtied again keeps both. */
+bool set_page_writeback(struct page *page)
+{
+	struct address_space *mapping = page_mapping(page);
+	unsigned long flags;
+	bool was;
+
+	if (!mapping)
+		return TestSetPageWriteback(page);
+	xa_lock_irqsave(&mapping->i_pages, flags);
+	was = TestSetPageWriteback(page);
+	if (!was) {
+		inc_node_state(NR_WRITEBACK);
+		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
+	}
+	if (!PageDirty(page))
+		__xa_clear_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_DIRTY);
+	xa_unlock_irqrestore(&mapping->i_pages, flags);
+	return was;
+}
+
+/* The write is done; any context.  The page may not be freed between clearing the bit and waking: hence the reference. */
+void end_page_writeback(struct page *page)
+{
+	struct address_space *mapping = page_mapping(page);
+	unsigned long flags;
+
+	get_page(page);
+	if (mapping) {
+		xa_lock_irqsave(&mapping->i_pages, flags);
+		if (TestClearPageWriteback(page)) {
+			dec_node_state(NR_WRITEBACK);
+			__xa_clear_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
+		}
+		xa_unlock_irqrestore(&mapping->i_pages, flags);
+	} else {
+		ClearPageWriteback(page);
+	}
+	smp_mb__after_atomic();			/* the bit before the waiters: the sleeper does it the other way round */
+	if (PageWaiters(page))
+		__unlock_page_waiters(page);
+	put_page(page);
+}
+
+/* No checksums over pages under write-back so far: they may be written to. */
+void wait_for_stable_page(struct page *page)
+{
+}
+
+/* Reading or writing one page has ended. */
+void page_endio(struct page *page, bool is_write, int err)
+{
+	if (!is_write) {
+		if (err)
+			SetPageError(page);
+		else
+			SetPageUptodate(page);
+		unlock_page(page);
+		return;
+	}
+	if (err) {
+		SetPageError(page);
+		if (page_mapping(page))
+			mapping_set_error(page_mapping(page), err);
+	}
+	end_page_writeback(page);
+}
+
+/* ---- writing back ---- */
+
+/* One page, with a reference.  0 or the file system's error. */
+static int write_one(struct address_space *mapping, struct page *page, struct writeback_control *wbc,
+		     writepage_t writepage, void *data)
+{
+	int err = 0;
+
+	lock_page(page);
+	if (page->mapping != mapping || !PageDirty(page))
+		goto unlock;
+	if (PageWriteback(page)) {
+		if (wbc->sync_mode == WB_SYNC_NONE)
+			goto unlock;
+		wait_on_page_writeback(page);
+	}
+	if (!clear_page_dirty_for_io(page))
+		goto unlock;
+	wbc->nr_to_write--;
+	err = writepage(page, wbc, data);
+	if (err == AOP_WRITEPAGE_ACTIVATE) {
+		err = 0;
+		goto unlock;
+	}
+	return err;				/* writepage has unlocked it */
+unlock:
+	unlock_page(page);
+	return err;
+}
+
+int write_cache_pages(struct address_space *mapping, struct writeback_control *wbc, writepage_t writepage, void *data)
+{
+	pgoff_t index = wbc->range_start >> PAGE_SHIFT, end = wbc->range_end >> PAGE_SHIFT;
+	struct page *pages[BATCH];
+	int ret = 0;
+	unsigned int nr;
+
+	while (index <= end &&
+	       (nr = find_get_pages_range_tag(mapping, &index, end, PAGECACHE_TAG_DIRTY, BATCH, pages))) {
+		for (unsigned int i = 0; i < nr; i++) {
+			int err = write_one(mapping, pages[i], wbc, writepage, data);
+
+			put_page(pages[i]);
+			ret = ret ? ret : err;
+		}
+		cond_resched();
+		if (wbc->sync_mode == WB_SYNC_NONE && wbc->nr_to_write <= 0)
+			break;
+	}
+	return ret;
+}
+
+static int generic_writepage(struct page *page, struct writeback_control *wbc, void *data)
+{
+	struct address_space *mapping = data;
+	int err = mapping->a_ops->writepage(page, wbc);
+
+	mapping_set_error(mapping, err < 0 ? err : 0);
+	return err;
+}
+
+int do_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	if (wbc->nr_to_write <= 0)
+		return 0;
+	if (mapping->a_ops->writepages)
+		return mapping->a_ops->writepages(mapping, wbc);
+	if (mapping->a_ops->writepage)
+		return write_cache_pages(mapping, wbc, generic_writepage, mapping);
+	return 0;
+}
+
+int __filemap_fdatawrite_range(struct address_space *mapping, loff_t start, loff_t end, int sync_mode)
+{
+	struct writeback_control wbc = {
+		.sync_mode = sync_mode, .nr_to_write = LONG_MAX, .range_start = start, .range_end = end,
+	};
+
+	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		return 0;
+	return do_writepages(mapping, &wbc);
+}
+
+int filemap_fdatawrite_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	return __filemap_fdatawrite_range(mapping, start, end, WB_SYNC_ALL);
+}
+
+int filemap_fdatawrite(struct address_space *mapping)
+{
+	return filemap_fdatawrite_range(mapping, 0, LLONG_MAX);
+}
+
+int filemap_flush(struct address_space *mapping)
+{
+	return __filemap_fdatawrite_range(mapping, 0, LLONG_MAX, WB_SYNC_NONE);
+}
+
+int filemap_check_errors(struct address_space *mapping)
+{
+	int err = 0;
+
+	if (test_bit(AS_ENOSPC, &mapping->flags) && test_and_clear_bit(AS_ENOSPC, &mapping->flags))
+		err = -ENOSPC;
+	if (test_bit(AS_EIO, &mapping->flags) && test_and_clear_bit(AS_EIO, &mapping->flags))
+		err = -EIO;
+	return err;
+}
+
+/* Waits until [start, end], in bytes, is not under write-back any more.  0, -EIO, -ENOSPC. */
+int filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	pgoff_t index = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	struct page *pages[BATCH];
+	unsigned int nr;
+
+	while (index <= last &&
+	       (nr = find_get_pages_range_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK, BATCH, pages))) {
+		for (unsigned int i = 0; i < nr; i++) {
+			wait_on_page_writeback(pages[i]);
+			put_page(pages[i]);
+		}
+		cond_resched();
+	}
+	return filemap_check_errors(mapping);
+}
+
+int filemap_fdatawait(struct address_space *mapping)
+{
+	return filemap_fdatawait_range(mapping, 0, LLONG_MAX);
+}
+
+int filemap_write_and_wait_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	int err, err2;
+
+	if (mapping_empty(mapping))
+		return 0;
+	err = filemap_fdatawrite_range(mapping, start, end);
+	err2 = err == -EIO ? filemap_check_errors(mapping) : filemap_fdatawait_range(mapping, start, end);
+	return err ? err : err2;
+}
+
+int filemap_write_and_wait(struct address_space *mapping)
+{
+	return filemap_write_and_wait_range(mapping, 0, LLONG_MAX);
+}
+
+int file_write_and_wait_range(struct file *file, loff_t start, loff_t end)
+{
+	return filemap_write_and_wait_range(file->f_mapping, start, end);
+}
+
+/* Called by a writer after each page.  May sleep. */
+void balance_dirty_pages_ratelimited(struct address_space *mapping)
+{
+	struct writeback_control wbc = { .sync_mode = WB_SYNC_NONE, .nr_to_write = 1024, .range_end = LLONG_MAX };
+
+	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		return;
+	if (global_node_page_state(NR_FILE_DIRTY) > totalram_pages() / DIRTY_FRACTION)
+		do_writepages(mapping, &wbc);
+}
