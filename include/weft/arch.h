@@ -32,8 +32,9 @@ void exit_thread(struct task_struct *tsk);
 /* arch_prctl(ARCH_SET_FS ...) and clone's CLONE_SETTLS. */
 long do_arch_prctl_64(struct task_struct *task, int option, unsigned long arg2);
 
-/* Signal delivery on the way to user mode: kernel/arch/x86/signal.c. */
+/* Signal delivery on the way to user mode: kernel/arch/x86/kernel/signal.c. */
 void arch_do_signal_or_restart(struct pt_regs *regs);
+unsigned long get_sigframe_size(void);		/* the largest frame: AT_MINSIGSTKSZ */
 
 /* ---- idle ---- */
 void arch_cpu_idle(void);		/* called with interrupts off, returns with them on, after one interrupt */

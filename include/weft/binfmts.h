@@ -36,6 +36,7 @@ struct linux_binprm {
 	const char		*filename;	/* as execve got it: AT_EXECFN */
 	const char		*interp;	/* what really is run: differs for scripts */
 	char			*fdpath;	/* made name for execveat() */
+	bool			nondumpable;	/* a file that its user cannot read: would_dump() */
 	bool			path_inaccessible;	/* fdpath goes through a close-on-exec descriptor: no script */
 	unsigned long		exec;		/* where AT_EXECFN's string lies */
 	struct rlimit64		rlim_stack;	/* saved: another thread may change the limit meanwhile */
@@ -47,7 +48,7 @@ struct linux_binprm {
 #define LSM_UNSAFE_NO_NEW_PRIVS	4
 
 struct linux_binfmt {
-	struct list_head	lh;		/* [binfmt_lock] */
+	struct list_head	lh;		/* [I] in exec.c's list of formats */
 	const char		*name;
 	int			(*load_binary)(struct linux_binprm *bprm);
 };

@@ -28,6 +28,12 @@
 int printk(const char *fmt, ...) __printf(1, 2);
 int vprintk(const char *fmt, va_list args);
 
+/* For "%pV": a format inside a format. */
+struct va_format {
+	const char	*fmt;
+	va_list		*va;
+};
+
 #ifndef pr_fmt
 #define pr_fmt(fmt) fmt
 #endif
@@ -72,6 +78,7 @@ int printk_read(u64 seq, struct printk_info *info, char *text, size_t size);
 u64 printk_first_seq(void);
 u64 printk_next_seq(void);	/* the number that the next message will get */
 u64 printk_clear_seq(void);	/* first record after the last SYSLOG_ACTION_CLEAR */
+void printk_set_clear_seq(u64 seq);
 /* A line from user space (/dev/kmsg); prio = facility * 8 + level. */
 int printk_emit(int prio, const char *text, size_t len);
 struct wait_queue_head;
@@ -84,6 +91,8 @@ extern bool oops_in_progress;			/* consoles take no lock that the dead may hold 
 
 /* Pushes what the consoles have not seen yet: after registering one. */
 void console_flush_all(void);
+/* The tick: wakes readers of the log on behalf of those who printed where nobody may be woken.  Interrupts off. */
+void printk_tick(void);
 
 /* ---- lib/panic.c ---- */
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);

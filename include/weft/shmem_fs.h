@@ -11,11 +11,10 @@
 #include <weft/xattr.h>
 
 struct shmem_inode_info {
-	unsigned int		seals;		/* F_SEAL_* [i_rwsem, and i_pages.xa_lock for F_SEAL_WRITE] */
+	unsigned int		seals;		/* F_SEAL_* [i_rwsem] */
+	unsigned long		flags;		/* VM_NORESERVE: its size is not promised, but each page when it comes [I] */
 	unsigned long		alloced;	/* pages charged to the file [i_lock] */
-	unsigned long		fallocend;	/* [i_rwsem] fallocate() in progress promises pages below this index */
-	struct list_head	xattrs;		/* [xattr_lock] struct shmem_xattr */
-	struct mutex		xattr_lock;
+	struct simple_xattrs	xattrs;
 	struct inode		vfs_inode;
 };
 
@@ -39,9 +38,12 @@ static inline struct shmem_sb_info *SHMEM_SB(const struct super_block *sb) { ret
 extern struct file_system_type shmem_fs_type;
 extern struct file_system_type rootfs_fs_type_shmem;
 extern const struct address_space_operations shmem_aops;
+extern const struct file_operations shmem_file_operations;
+extern const struct vm_operations_struct shmem_vm_ops;
 static inline bool shmem_mapping(const struct address_space *mapping) { return mapping->a_ops == &shmem_aops; }
 
-int shmem_init(void);
+int shmem_init(void);			/* from mnt_init(), when mounts can be made */
+int shmem_fill_super(struct super_block *sb, void *data, int silent);	/* data: mount options, or NULL */
 /* A file of `size` bytes without a name in any directory.  VM_NORESERVE: its pages are not promised.  ERR_PTR on error. */
 struct file *shmem_file_setup(const char *name, loff_t size, unsigned long flags);
 struct file *shmem_kernel_file_setup(const char *name, loff_t size, unsigned long flags);
@@ -56,15 +58,15 @@ enum sgp_type {
 };
 /* The page at index, locked and with a reference, or *pagep NULL.  0, -ENOMEM, -ENOSPC, -EINVAL (beyond i_size). */
 int shmem_get_page(struct inode *inode, pgoff_t index, struct page **pagep, enum sgp_type sgp);
+/* Bytes [start, end], end inclusive (-1: all), become a hole; the caller has unmapped them.  Private copies stay. */
 void shmem_truncate_range(struct inode *inode, loff_t start, loff_t end);
+/* Promises what a file of `size` bytes may need, or takes the promise back.  0 or -ENOMEM. */
+int shmem_acct_size(unsigned long flags, loff_t size);
+void shmem_unacct_size(unsigned long flags, loff_t size);
+int shmem_reacct_size(unsigned long flags, loff_t oldsize, loff_t newsize);
 unsigned long shmem_swap_usage(struct vm_area_struct *vma);
 /* memfd: F_ADD_SEALS, F_GET_SEALS.  -EINVAL for a file that has none. */
 long memfd_fcntl(struct file *file, unsigned int cmd, unsigned long arg);
 unsigned int *memfd_file_seals_ptr(struct file *file);
-
-/* xattrs: kernel/mm/shmem_xattr.c */
-extern const struct xattr_handler *const shmem_xattr_handlers[];
-ssize_t shmem_listxattr(struct dentry *dentry, char *buffer, size_t size);
-void shmem_free_xattrs(struct inode *inode);
 
 #endif

@@ -43,7 +43,7 @@ static DEFINE_IDA(mnt_id_ida);
 seqlock_t mount_lock __cacheline_aligned = __SEQLOCK_UNLOCKED(mount_lock);
 DECLARE_RWSEM(namespace_sem);
 static LIST_HEAD(unmounted);		/* [namespace_sem] mnt_private: taken out of the tree, to be put */
-static LIST_HEAD(ex_mountpoints);	/* [namespace_sem + mount_lock] struct ex_mountpoint: dentries to be put */
+static HLIST_HEAD(ex_mountpoints);	/* [namespace_sem] m_hash: nothing is mounted there any more, dentries to be put */
 
 struct mnt_namespace init_mnt_ns = {
 	.list = LIST_HEAD_INIT(init_mnt_ns.list),
@@ -465,11 +465,6 @@ bool is_local_mountpoint(struct dentry *dentry)
 
 /* ---- mount points ---- */
 
-struct ex_mountpoint {
-	struct list_head	node;
-	struct dentry		*dentry;
-};
-
 static struct mountpoint *lookup_mountpoint(struct dentry *dentry)
 {
 	struct mountpoint *mp;
@@ -513,13 +508,10 @@ struct mountpoint *get_mountpoint(struct dentry *dentry)
 	return new;
 }
 
-/* The dentry itself is put by namespace_unlock(): not under a spin lock.  The structure's room serves as the list entry. */
-_Static_assert(sizeof(struct ex_mountpoint) <= sizeof(struct mountpoint), "reused memory");
-
+/* The dentry itself is put by namespace_unlock(): not under a spin lock. */
 void put_mountpoint(struct mountpoint *mp)
 {
 	struct dentry *dentry = mp->m_dentry;
-	struct ex_mountpoint *ex = (void *)mp;
 
 	if (--mp->m_count)
 		return;
@@ -528,8 +520,7 @@ void put_mountpoint(struct mountpoint *mp)
 	dentry->d_flags &= ~DCACHE_MOUNTED;
 	spin_unlock(&dentry->d_lock);
 	hlist_del(&mp->m_hash);
-	ex->dentry = dentry;
-	list_add(&ex->node, &ex_mountpoints);
+	hlist_add_head(&mp->m_hash, &ex_mountpoints);
 }
 
 /* ---- attaching ---- */
@@ -686,13 +677,14 @@ void namespace_lock(void)
 /* Lets go of what was taken out meanwhile, after the walks that may stand on it have gone on. */
 void namespace_unlock(void)
 {
-	struct ex_mountpoint *ex, *next_ex;
 	struct mount *m, *next;
+	struct mountpoint *mp;
+	struct hlist_node *tmp;
 	LIST_HEAD(mounts);
-	LIST_HEAD(dentries);
+	HLIST_HEAD(points);
 
 	list_splice_init(&unmounted, &mounts);
-	list_splice_init(&ex_mountpoints, &dentries);
+	hlist_move_list(&ex_mountpoints, &points);
 	up_write(&namespace_sem);
 	if (!list_empty(&mounts))
 		synchronize_rcu_expedited();
@@ -700,9 +692,9 @@ void namespace_unlock(void)
 		list_del_init(&m->mnt_private);
 		mntput(&m->mnt);
 	}
-	list_for_each_entry_safe(ex, next_ex, &dentries, node) {
-		dput(ex->dentry);
-		kfree(ex);
+	hlist_for_each_entry_safe(mp, tmp, &points, m_hash) {
+		dput(mp->m_dentry);
+		kfree(mp);
 	}
 }
 

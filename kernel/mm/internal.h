@@ -78,6 +78,9 @@ int filemap_read_page(struct file *file, struct address_space *mapping, struct p
 /* Makes all entries of a file's page read-only and clean: the next write to each faults.  Page locked.  Entries changed. */
 int page_mkclean(struct page *page);
 
+/* ---- start-up: called by mm_core_init() ---- */
+void kfree_rcu_init(void);
+
 /* ---- madvise.c ---- */
 int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 

@@ -25,6 +25,7 @@
 #include <weft/trace.h>
 #include <weft/vmalloc.h>
 #include <weft/vmstat.h>
+#include "internal.h"
 #include "page_alloc.h"
 
 #define NR_CHUNKS	(MAX_PHYSMEM >> PAGE_SHIFT >> CHUNK_ORDER)
@@ -331,6 +332,7 @@ void __init mm_core_init(void)
 	kasan_init();
 	page_alloc_init();
 	kmem_cache_init();
+	kfree_rcu_init();
 	vmalloc_init();
 	printk(KERN_INFO "memory: %lu KiB for use of %llu KiB\n", totalram_pages() << (PAGE_SHIFT - 10),
 	       memblock_phys_mem_size() >> 10);

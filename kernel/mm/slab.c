@@ -70,7 +70,7 @@ static struct page *alloc_slab_pages(struct kmem_cache *s, gfp_t gfp)
 	gfp = (gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_DMA32)) | __GFP_COMP;
 	if (s->order > s->min_order)
 		page = alloc_pages((gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN, s->order);
-	return page ? page : alloc_pages(gfp, s->order > s->min_order ? s->min_order : s->order);
+	return page ? page : alloc_pages(gfp, s->min_order);
 }
 
 /* A slab whose objects are all free and constructed, on no list; NULL when out of memory. */

@@ -21,7 +21,6 @@
 #include <weft/personality.h>
 #include <weft/posix-timers.h>
 #include <weft/rseq.h>
-#include <weft/rwlock.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
 #include <weft/syscalls.h>
@@ -33,14 +32,11 @@
 
 #define MAX_INTERPRETERS	5	/* scripts that name scripts */
 
-static LIST_HEAD(formats);		/* [binfmt_lock] */
-static DEFINE_RWLOCK(binfmt_lock);	/* class: binfmt */
+static LIST_HEAD(formats);	/* [I] once the initcalls have run */
 
 void register_binfmt(struct linux_binfmt *fmt)
 {
-	write_lock(&binfmt_lock);
 	list_add_tail(&fmt->lh, &formats);
-	write_unlock(&binfmt_lock);
 }
 
 /* ---- the file ---- */
@@ -69,7 +65,7 @@ static struct file *do_open_execat(int fd, struct filename *name, int flags)
 	err = inode_permission(d_inode(path.dentry), MAY_EXEC | MAY_OPEN);
 	if (err)
 		goto out;
-	file = dentry_open(&path, O_LARGEFILE | O_RDONLY | __FMODE_EXEC, current_cred());
+	file = dentry_open(&path, O_LARGEFILE | O_RDONLY, current_cred());
 	err = PTR_ERR_OR_ZERO(file);
 	if (err)
 		goto out;
@@ -105,17 +101,15 @@ void exec_file_put(struct file *file)
 void would_dump(struct linux_binprm *bprm, struct file *file)
 {
 	if (inode_permission(file_inode(file), MAY_READ) < 0)
-		set_dumpable(bprm->mm, suid_dumpable);
+		bprm->nondumpable = true;
 }
 
 /* ---- struct linux_binprm ---- */
 
 static void free_bprm(struct linux_binprm *bprm)
 {
-	if (bprm->mm) {
-		free_arg_pages(bprm);
+	if (bprm->mm)
 		mmput(bprm->mm);
-	}
 	if (bprm->cred) {
 		mutex_unlock(&current->signal->cred_guard_mutex);
 		abort_creds(bprm->cred);
@@ -352,14 +346,13 @@ static void exec_mmap(struct mm_struct *mm)
 	}
 }
 
-static int stop_timers(struct task_struct *me)
+static void stop_timers(struct task_struct *me)
 {
 	exit_itimers(me);
 	spin_lock_irq(&me->sighand->siglock);
 	posix_cpu_timers_exit(me);
 	spin_unlock_irq(&me->sighand->siglock);
 	flush_itimer_signals();
-	return 0;
 }
 
 static void reset_task(struct linux_binprm *bprm, struct task_struct *me)
@@ -375,8 +368,9 @@ static void reset_task(struct linux_binprm *bprm, struct task_struct *me)
 	}
 	sas_ss_reset(me);
 	rseq_execve(me);
-	set_dumpable(me->mm, bprm->secureexec || bprm->unsafe || current_euid() != current_uid() ||
-		     current_egid() != current_gid() ? suid_dumpable : SUID_DUMP_USER);
+	/* commit_creds() takes this away again from a program that gains rights. */
+	set_dumpable(me->mm, bprm->nondumpable || current_euid() != current_uid() || current_egid() != current_gid() ?
+		     suid_dumpable : SUID_DUMP_USER);
 	__set_task_comm(me, kbasename(bprm->filename), true);
 	WRITE_ONCE(me->self_exec_id, me->self_exec_id + 1);
 	flush_signal_handlers(me, 0);
@@ -400,16 +394,14 @@ int begin_new_exec(struct linux_binprm *bprm)
 	err = set_mm_exe_file(bprm->mm, bprm->file);
 	if (err)
 		return err;
+	would_dump(bprm, bprm->file);
 	exec_mmap(bprm->mm);
 	bprm->mm = NULL;
-	err = stop_timers(me);
-	if (err)
-		return err;
+	stop_timers(me);
 	err = unshare_sighand(me);
 	if (err)
 		return err;
 	reset_task(bprm, me);
-	would_dump_current(bprm);
 	commit_creds(bprm->cred);
 	bprm->cred = NULL;	/* free_bprm() does not unlock any more: setup_new_exec() does */
 	return 0;
@@ -451,7 +443,6 @@ static int search_binary_handler(struct linux_binprm *bprm)
 	if (err)
 		return err;
 	err = -ENOEXEC;
-	/* Formats are only registered at start-up: the list stands still. */
 	list_for_each_entry(fmt, &formats, lh) {
 		err = fmt->load_binary(bprm);
 		if (err != -ENOEXEC || bprm->point_of_no_return)

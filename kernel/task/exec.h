@@ -17,7 +17,6 @@ struct arg_list {
 };
 
 int bprm_mm_init(struct linux_binprm *bprm);	/* a new address space with one stack area; 0 or -ENOMEM */
-void free_arg_pages(struct linux_binprm *bprm);
 /* Counts and copies name, environment and arguments to the new stack.  0, -E2BIG, -EFAULT, -ENOMEM, -ERESTARTNOHAND. */
 int copy_args(struct linux_binprm *bprm, struct arg_list argv, struct arg_list envp);
 void exec_file_put(struct file *file);		/* of open_exec(); NULL is fine */

@@ -55,12 +55,6 @@ int bprm_mm_init(struct linux_binprm *bprm)
 	return 0;
 }
 
-/* mmput() frees them with the rest. */
-void free_arg_pages(struct linux_binprm *bprm)
-{
-	bprm->vma = NULL;
-}
-
 /* ---- one page of the new stack ---- */
 
 /* With a reference, writable; NULL when there is no memory or the stack may not grow so far. */

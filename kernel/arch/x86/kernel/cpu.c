@@ -171,15 +171,13 @@ void __init identify_boot_cpu(void)
 		cr4_features |= X86_CR4_SMAP;
 	if (boot_cpu_has(X86_FEATURE_UMIP))
 		cr4_features |= X86_CR4_UMIP;
-	if (boot_cpu_has(X86_FEATURE_PCID))
-		cr4_features |= X86_CR4_PCIDE;
 	if (boot_cpu_has(X86_FEATURE_FSGSBASE)) {
 		cr4_features |= X86_CR4_FSGSBASE;
 		fsgsbase_enabled = true;
 	}
 }
 
-/* This CPU's control registers.  PCIDE may only be set with PCID 0 loaded, as it is everywhere at this time. */
+/* This CPU's control registers.  PCID comes later: cpu_init_pcid(). */
 void cpu_init_features(void)
 {
 	u64 efer = rdmsrl_val(MSR_EFER) | EFER_SCE;

@@ -20,6 +20,7 @@
 #include <asm/fpu.h>
 #include <asm/page.h>
 #include <asm/sections.h>
+#include <asm/tlbflush.h>
 #include <asm/setup.h>
 #include <asm/traps.h>
 #include <asm/tsc.h>
@@ -108,7 +109,13 @@ void __init setup_arch(void)
 /* The per-CPU areas exist now: from the template (base 0) over to our own copy. */
 void __init smp_prepare_boot_cpu(void)
 {
+	int cpu;
+
 	load_gdt_and_percpu(0);
 	cpu_init_exception_handling();
+	for_each_possible_cpu(cpu)
+		per_cpu(cpu_number, cpu) = cpu;
+	cpu_init_pcid();
+	initialize_tlbstate_and_flush();
 	link_cpu_topology(0);
 }
