@@ -29,7 +29,7 @@ $(O)/vdso/%.o: $(VDSO_DIR)/%.c $(wildcard $(VDSO_DIR)/*.h) include/weft/vdso_dat
 	@$(CC) $(VDSO_CFLAGS) -c -o $@ $<
 
 $(O)/vdso/vdso.so: $(patsubst $(VDSO_DIR)/%.c,$(O)/vdso/%.o,$(wildcard $(VDSO_DIR)/*.c)) $(VDSO_DIR)/vdso.lds
-	@$(LD) -shared -soname=linux-vdso.so.1 --hash-style=both --build-id=none -z noexecstack -z max-page-size=4096 \
+	@$(LD) -shared -soname=linux-vdso.so.1 --hash-style=both --build-id=none --eh-frame-hdr -z noexecstack -z max-page-size=4096 \
 	       --no-undefined -Bsymbolic -T $(VDSO_DIR)/vdso.lds -o $@ $(filter %.o,$^)
 
 $(GEN)/vdso_path.h: $(O)/vdso/vdso.so

@@ -25,7 +25,7 @@ static inline u64 mul_u64_u64_div_u64(u64 a, u64 mul, u64 div)
 {
 	u64 quot, rem;
 
-	__asm__("mulq %3; divq %4" : "=a"(quot), "=&d"(rem) : "0"(a), "rm"(mul), "rm"(div));
+	__asm__("mulq %3; divq %4" : "=&a"(quot), "=&d"(rem) : "0"(a), "rm"(mul), "rm"(div));
 	return quot;
 }
 static inline u64 mul_u64_u32_div(u64 a, u32 mul, u32 div) { return mul_u64_u64_div_u64(a, mul, div); }

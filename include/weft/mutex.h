@@ -6,7 +6,7 @@
  *          A contender spins while the owner runs on another processor (it will be done soon) and sleeps otherwise.
  * Locking: wait_lock guards the list of waiters.  May not be used in interrupts; not recursive.
  *          Debug builds check owner, order (lockdep) and that no spinlock is held when it sleeps.
- * See:     spec.md §8; kernel/sched/mutex.c
+ * See:     spec.md §8; kernel/locking/mutex.c
  */
 #ifndef WEFT_MUTEX_H
 #define WEFT_MUTEX_H

@@ -6,7 +6,7 @@
  *          room that was left behind the template in each copy.
  * Locking: this_cpu_*() are single instructions, safe in any context.  this_cpu_ptr() and __this_cpu_*() are for callers
  *          who cannot be moved to another CPU: preemption off.
- * See:     kernel/locking/percpu.c, asm/percpu.h
+ * See:     kernel/mm/percpu.c, asm/percpu.h
  */
 #ifndef WEFT_PERCPU_H
 #define WEFT_PERCPU_H
@@ -80,7 +80,7 @@ DECLARE_PER_CPU(unsigned long, this_cpu_off);	/* [I] this CPU's entry of it */
 #define raw_cpu_inc(var)		this_cpu_inc(var)
 #define raw_cpu_dec(var)		this_cpu_dec(var)
 
-/* ---- locking/percpu.c ---- */
+/* ---- mm/percpu.c ---- */
 void setup_per_cpu_areas(void);
 /* Zeroed room on each possible CPU, or NULL.  Any context that may take a spin lock. */
 void __percpu *__alloc_percpu(size_t size, size_t align);

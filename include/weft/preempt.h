@@ -40,7 +40,7 @@
 #define INIT_PREEMPT_COUNT	PREEMPT_OFFSET
 #define FORK_PREEMPT_COUNT	(2 * PREEMPT_DISABLE_OFFSET + PREEMPT_ENABLED)
 
-DECLARE_PER_CPU(int, __preempt_count);			/* [c] locking/percpu.c */
+DECLARE_PER_CPU(int, __preempt_count);			/* [c] mm/percpu.c */
 
 static __always_inline int preempt_count(void)
 {

@@ -2,7 +2,7 @@
  * random.h: random bytes for the kernel and for programs.
  * Context: all of these may be called anywhere, from the first C function on.  Before the generator has enough
  *          entropy (rng_is_initialized) they are as good as the processor's RDRAND and the time make them.
- * See:     kernel/drivers/char/random.c; random(7)
+ * See:     kernel/lib/random.c; random(7)
  */
 #ifndef WEFT_RANDOM_H
 #define WEFT_RANDOM_H

@@ -5,7 +5,7 @@
  *          must get it next (handoff), from bit 8 on the number of readers.  A reader's fast path is one atomic add, a
  *          writer's one cmpxchg.  Waiters queue in order, so neither side starves.
  * Locking: wait_lock guards the queue.  May sleep: never in interrupts.
- * See:     spec.md §8; kernel/sched/rwsem.c
+ * See:     spec.md §8; kernel/locking/rwsem.c
  */
 #ifndef WEFT_RWSEM_H
 #define WEFT_RWSEM_H

@@ -157,6 +157,7 @@ void signalfd_cleanup(struct sighand_struct *sighand);	/* the handlers go: polle
 int dequeue_signal(struct task_struct *tsk, sigset_t *mask, kernel_siginfo_t *info, enum pid_type *type);
 bool get_signal(struct ksignal *ksig);		/* on the way to user mode; true: run a handler.  May not return */
 void signal_setup_done(int failed, struct ksignal *ksig, int stepping);
+bool is_current_pgrp_orphaned(void);		/* task/exit.c: nobody could continue the running group if it stopped */
 void exit_signals(struct task_struct *tsk);	/* PF_EXITING: signals for the group go to others from now on */
 bool do_notify_parent(struct task_struct *tsk, int sig);	/* tasklist_lock for writing; true: nobody will wait */
 void do_notify_parent_cldstop(struct task_struct *tsk, bool for_ptracer, int why);

@@ -10,11 +10,5 @@
 #include <weft/wait.h>
 #include <uapi/signalfd.h>
 
-static inline void signalfd_notify(struct task_struct *tsk, int sig)
-{
-	if (unlikely(waitqueue_active(&tsk->sighand->signalfd_wqh)))
-		wake_up(&tsk->sighand->signalfd_wqh);
-}
-void signalfd_cleanup(struct sighand_struct *sighand);	/* the queue goes: POLLFREE */
 
 #endif

@@ -20,6 +20,7 @@
 #include <weft/types.h>
 #include <weft/list.h>
 #include <weft/spinlock.h>
+#include <weft/kernel.h>
 #include <uapi/wait.h>
 
 struct task_struct;

@@ -81,6 +81,10 @@ int page_mkclean(struct page *page);
 /* ---- start-up: called by mm_core_init() ---- */
 void kfree_rcu_init(void);
 
+/* ---- shrinker.c, vmscan.c: reclaim; may sleep ---- */
+unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed, of 1/2^shift of all */
+unsigned long shrink_lru(unsigned long nr_to_scan);		/* pages freed */
+
 /* ---- madvise.c ---- */
 int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 

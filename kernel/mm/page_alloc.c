@@ -19,6 +19,7 @@
 #include <weft/kasan.h>
 #include <weft/mutex.h>
 #include <weft/oom.h>
+#include <weft/pagemap.h>
 #include <weft/percpu.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
@@ -232,24 +233,11 @@ void free_unref_page(struct page *page, unsigned int order)
 	local_irq_restore(flags);
 }
 
-static void remove_from_lru(struct page *page)
-{
-	struct pglist_data *pgdat = page_pgdat(page);
-	unsigned long flags;
-
-	spin_lock_irqsave(&pgdat->lru_lock, flags);
-	list_del(&page->lru);
-	pgdat->nr_lru--;
-	ClearPageLRU(page);
-	spin_unlock_irqrestore(&pgdat->lru_lock, flags);
-	dec_node_state(NR_LRU_FILE);
-}
-
 /* put_page()'s last: any kind of page may come here, see page_ref.h. */
 void __put_page(struct page *page)
 {
 	if (unlikely(PageLRU(page)))
-		remove_from_lru(page);
+		lru_cache_del(page);
 	free_unref_page(page, compound_order(page));
 }
 

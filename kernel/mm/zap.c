@@ -68,7 +68,7 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 		page = vm_normal_page(vma, addr, entry);
 		if (page && !even_cows && PageAnon(page))
 			continue;
-		entry = tlb->fullmm ? native_local_ptep_get_and_clear(pte) : ptep_get_and_clear(tlb->mm, addr, pte);
+		entry = ptep_get_and_clear_full(tlb->mm, addr, pte, tlb->fullmm);
 		tlb_track_range(tlb, addr, PAGE_SIZE);
 		if (!page)
 			continue;

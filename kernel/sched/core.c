@@ -54,6 +54,7 @@
 #include <weft/string.h>
 #include <weft/tick.h>
 #include <weft/uaccess.h>
+#include <weft/wait_bit.h>
 #include <weft/workqueue.h>
 #include <asm/mmu_context.h>
 
@@ -225,6 +226,7 @@ static void ttwu_do_activate(struct rq *rq, struct task_struct *p, int wake_flag
 	lockdep_assert_held(&rq->lock);
 	if (p->sched_contributes_to_load)
 		rq->nr_uninterruptible--;
+	rq->ttwu_count++;
 	activate_task(rq, p, ENQUEUE_WAKEUP);
 	ttwu_do_wakeup(rq, p, wake_flags);
 }
@@ -617,6 +619,8 @@ static void __schedule(bool preempt) __no_context_analysis	/* the lock is releas
 		WRITE_ONCE(rq->curr, next);
 		++*switch_count;
 		next->wait_sum += rq_clock(rq) - next->wait_start;
+		rq->run_delay += rq_clock(rq) - next->wait_start;
+		rq->pcount++;
 		prev->wait_start = rq_clock(rq);
 		trace_sched_switch(prev->pid, prev->prio, preempt ? TASK_RUNNING : prev_state, next->pid, next->prio);
 		context_switch(rq, prev, next);

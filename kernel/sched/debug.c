@@ -134,8 +134,9 @@ static int schedstat_show(struct seq_file *m, void *v)
 	for_each_online_cpu(cpu) {
 		struct rq *rq = cpu_rq(cpu);
 
-		seq_printf(m, "cpu%d %u 0 %llu %u %u %u %llu %llu %lu\n", cpu, rq->yld_count, rq->nr_switches, rq->sched_goidle,
-			   rq->ttwu_count, rq->ttwu_local, rq->rq_cpu_time, rq->run_delay, rq->pcount);
+		seq_printf(m, "cpu%d %u 0 %llu %u %u 0 %llu %llu %lu\n", cpu, rq->yld_count, rq->nr_switches, rq->sched_goidle,
+			   rq->ttwu_count, kcpustat_cpu_ns(cpu, CPUTIME_USER) + kcpustat_cpu_ns(cpu, CPUTIME_SYSTEM),
+			   rq->run_delay, rq->pcount);
 	}
 	return 0;
 }

@@ -52,7 +52,7 @@ static long private_expedited(int registered)
 {
 	if (!(atomic_read(&current->mm->membarrier_state) & registered))
 		return -EPERM;
-	if (atomic_read(&current->mm->mm_users) > 1)
+	if (refcount_read(&current->mm->mm_users) > 1)
 		barrier_on_cpus(current->mm);
 	return 0;
 }

@@ -102,8 +102,8 @@ struct rq {
 	bool			nohz_kick;	/* [-] this idle CPU was asked to balance */
 
 	/* statistics for /proc/schedstat and /proc/sched_debug */
-	unsigned int		yld_count, sched_count, sched_goidle, ttwu_count, ttwu_local;
-	u64			rq_cpu_time, run_delay;
+	unsigned int		yld_count, sched_goidle, ttwu_count;
+	u64			run_delay;	/* ns that tasks waited here, ready */
 	unsigned long		pcount;
 } ____cacheline_aligned;
 

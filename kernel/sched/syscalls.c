@@ -1,5 +1,5 @@
 /*
- * syscalls.c: the sched_* calls, nice, getpriority and setpriority: reading what the user wants, finding the task.
+ * syscalls.c: the sched_* calls, getpriority and setpriority: reading what the user wants, finding the task.
  *
  * Locking: tasks are found under RCU and held by a reference while they are changed (policy.c takes the locks);
  *          setpriority for a group or a user walks under tasklist_lock.
@@ -222,18 +222,6 @@ long sys_sched_yield(void)
 }
 
 /* ---- nice ---- */
-
-long sys_nice(int increment)
-{
-	long nice;
-
-	increment = clamp(increment, MIN_NICE - MAX_NICE, MAX_NICE - MIN_NICE);
-	nice = clamp_t(long, task_nice(current) + increment, MIN_NICE, MAX_NICE);
-	if (increment < 0 && !can_nice(current, (int)nice))
-		return -EPERM;
-	set_user_nice(current, nice);
-	return 0;
-}
 
 /* One task of a setpriority(): `err` is what the call will return so far, -ESRCH when nobody was found yet. */
 static int set_one_prio(struct task_struct *p, int nice, int err)

@@ -117,7 +117,7 @@ void __wake_up_locked_sync_key(struct wait_queue_head *wq_head, unsigned int mod
 
 void __wake_up_pollfree(struct wait_queue_head *wq_head)
 {
-	__wake_up(wq_head, TASK_NORMAL, 0, poll_to_key(EPOLLHUP | POLLFREE));
+	__wake_up(wq_head, TASK_NORMAL, 0, poll_to_key(POLLHUP | POLLFREE));
 	WARN_ON_ONCE(waitqueue_active(wq_head));
 }
 

@@ -26,6 +26,7 @@
 #include <weft/signal.h>
 #include <weft/err.h>
 #include <weft/trace.h>
+#include <uapi/ioctls.h>
 #include "n_tty.h"
 
 #define DISABLED_CHAR	'\0'	/* a c_cc that is switched off; also what stands for an end of file */

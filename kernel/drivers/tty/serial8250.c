@@ -15,6 +15,7 @@
 #include <weft/err.h>
 #include <weft/string.h>
 #include <weft/sched.h>
+#include <weft/signal.h>
 #include <weft/io.h>
 #include <weft/irq.h>
 #include <weft/interrupt.h>

@@ -17,6 +17,7 @@
 #include <weft/seq_file.h>
 #include <weft/proc_fs.h>
 #include <weft/init.h>
+#include <uapi/tty.h>
 #include "internal.h"
 
 DEFINE_MUTEX(tty_mutex);

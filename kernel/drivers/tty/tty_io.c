@@ -29,6 +29,7 @@
 #include <weft/poll.h>
 #include <weft/device.h>
 #include <weft/console.h>
+#include <uapi/ioctls.h>
 #include "internal.h"
 
 #define TTY_WRITE_CHUNK	2048	/* most that goes to the discipline at once */

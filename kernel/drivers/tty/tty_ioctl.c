@@ -16,6 +16,7 @@
 #include <weft/poll.h>
 #include <weft/fs.h>
 #include <uapi/ioctls.h>
+#include <uapi/tty.h>
 #include "internal.h"
 
 /* ---- what the driver can do, or nothing ---- */

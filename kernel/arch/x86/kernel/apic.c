@@ -29,6 +29,7 @@ bool x2apic_mode __ro_after_init;
 phys_addr_t apic_phys_base __ro_after_init = 0xfee00000;
 static void __iomem *apic_regs __ro_after_init;
 static u32 timer_hz __ro_after_init;		/* countdown frequency; 0: TSC deadline */
+static u64 countdown_began __initdata;		/* TSC at the start of the measurement */
 static DEFINE_PER_CPU(struct clock_event_device, apic_timer);
 
 u32 apic_read(u32 reg)
@@ -149,22 +150,26 @@ static int apic_timer_shutdown(struct clock_event_device *evt)
 /* Starts the countdown at its largest value, masked; the end measures how far it came. */
 void __init apic_timer_calibrate_start(void)
 {
-	if (use_tsc_deadline())
-		return;
 	apic_write(APIC_TDCR, TIMER_DIVIDE_1);
 	apic_write(APIC_LVTT, APIC_LVT_MASKED | LOCAL_TIMER_VECTOR);
 	apic_write(APIC_TMICT, ~0u);
+	countdown_began = rdtsc_ordered();
 }
 
-void __init apic_timer_calibrate_end(u64 elapsed_ns)
+/* The TSC's frequency is known now.  A millisecond is enough for a countdown in nanoseconds. */
+void __init apic_timer_calibrate_end(void)
 {
+	u64 cycles;
 	u32 gone;
 
 	if (use_tsc_deadline())
 		return;
+	while (rdtsc() - countdown_began < tsc_khz)
+		cpu_relax();
 	gone = ~apic_read(APIC_TMCCT);
+	cycles = rdtsc_ordered() - countdown_began;
 	apic_write(APIC_TMICT, 0);
-	timer_hz = (u32)min_t(u64, div64_u64((u64)gone * 1000000000ULL, elapsed_ns), U32_MAX);
+	timer_hz = (u32)min_t(u64, div64_u64((u64)gone * tsc_khz, cycles) * 1000, U32_MAX);
 	if (!timer_hz)
 		panic("the local APIC's timer does not count");
 }

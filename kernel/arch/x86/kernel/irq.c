@@ -18,6 +18,7 @@
 #include <weft/slab.h>
 #include <weft/smp.h>
 #include <weft/spinlock.h>
+#include <weft/string.h>
 #include <weft/trace.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>

@@ -25,6 +25,7 @@
 #include <asm/delay.h>
 #include <asm/desc.h>
 #include <asm/fpu.h>
+#include <asm/msr.h>
 #include <asm/pgtable.h>
 #include <asm/sections.h>
 #include <asm/setup.h>

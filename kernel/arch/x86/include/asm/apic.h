@@ -55,7 +55,7 @@ void apic_setup_cpu(void);			/* enables this CPU's local APIC */
 void apic_setup_timer(void);			/* this CPU's clock_event device */
 void apic_timer_interrupt(void);
 void apic_timer_calibrate_start(void);
-void apic_timer_calibrate_end(u64 elapsed_ns);
+void apic_timer_calibrate_end(void);
 void disable_local_apic(void);
 
 void ioapic_register(u32 id, phys_addr_t base, u32 gsi_base);

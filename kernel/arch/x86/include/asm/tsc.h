@@ -12,7 +12,7 @@ extern unsigned int tsc_khz;		/* [I] after time_init() */
 extern unsigned int cpu_khz;
 
 void tsc_calibrate_start(void);		/* as early as the tables are read: the work of start-up is the waiting */
-void tsc_init(void);
+void tsc_init(void);			/* the frequency, and the clock made of it */
 u64 native_sched_clock(void);		/* ns since start-up; any context */
 static inline cycles_t get_cycles(void) { return rdtsc(); }
 
