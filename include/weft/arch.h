@@ -15,6 +15,7 @@
 #include <asm/thread_info.h>
 #include <asm/processor.h>
 #include <asm/switch_to.h>
+#include <weft/stacktrace.h>
 
 struct task_struct;
 struct kernel_clone_args;
@@ -44,12 +45,6 @@ void machine_halt(void);
 /* ---- layout helpers for execve ---- */
 unsigned long arch_align_stack(unsigned long sp);
 unsigned long arch_randomize_brk(struct mm_struct *mm);
-
-/* Back traces (kernel/dumpstack.c): fills at most `size` return addresses, newest first; returns how many. */
-unsigned int stack_trace_save(unsigned long *store, unsigned int size, unsigned int skip);
-unsigned int stack_trace_save_tsk(struct task_struct *tsk, unsigned long *store, unsigned int size, unsigned int skip);
-void show_stack(struct task_struct *task);	/* prints it; NULL is the running task */
-void dump_stack(void);
 
 /* A number that is hard to guess, if the processor has one to give. */
 bool arch_get_random_long(unsigned long *v);

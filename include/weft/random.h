@@ -24,6 +24,5 @@ void add_interrupt_randomness(int irq);
 void add_hwgenerator_randomness(const void *buf, size_t len, size_t entropy);
 bool rng_is_initialized(void);
 int wait_for_random_bytes(void);			/* 0 or -ERESTARTSYS */
-void random_init_early(void);
 
 #endif

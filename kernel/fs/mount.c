@@ -515,15 +515,12 @@ int path_umount(struct path *path, int flags)
 
 long sys_umount2(char __user *name, int flags)
 {
-	unsigned int lookup = LOOKUP_MOUNTPOINT;
 	struct path path;
 	int err;
 
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	if (!(flags & UMOUNT_NOFOLLOW))
-		lookup |= LOOKUP_FOLLOW;
-	err = user_path_at(AT_FDCWD, name, lookup & ~LOOKUP_MOUNTPOINT, &path);
+	err = user_path_at(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &path);
 	return err ? err : path_umount(&path, flags);
 }
 

@@ -105,13 +105,13 @@ static void new_base_key(void) __must_hold(&pool_lock)
 static void mix_in(const void *data, size_t len, unsigned int bits)
 {
 	unsigned long flags;
-	bool became_ready;
+	bool was_ready;
 
 	spin_lock_irqsave(&pool_lock, flags);
 	absorb(data, len);
-	became_ready = credit < READY_BITS && credit + bits >= READY_BITS;
+	was_ready = credit == READY_BITS;
 	credit = min(credit + bits, (unsigned int)READY_BITS);
-	if (became_ready)
+	if (!was_ready && credit == READY_BITS)
 		new_base_key();
 	spin_unlock_irqrestore(&pool_lock, flags);
 }
@@ -149,14 +149,6 @@ void add_interrupt_randomness(int irq)
 bool rng_is_initialized(void)
 {
 	return READ_ONCE(credit) >= READY_BITS;
-}
-
-void __init random_init_early(void)
-{
-	u64 now = ktime_get_real_ns();
-
-	add_device_randomness(&now, sizeof(now));
-	add_device_randomness(saved_command_line, strlen(saved_command_line));
 }
 
 /* ---- making bytes ---- */
@@ -326,3 +318,15 @@ long sys_getrandom(char __user *buf, size_t count, unsigned int flags)
 	}
 	return random_to_user(buf, min(count, (size_t)(INT_MAX & PAGE_MASK)));
 }
+
+/* The first seed, unless somebody needed random bytes before. */
+static int __init random_init(void)
+{
+	u64 now = ktime_get_real_ns();
+
+	add_device_randomness(&now, sizeof(now));
+	add_device_randomness(saved_command_line, strlen(saved_command_line));
+	get_random_u64();
+	return 0;
+}
+core_initcall(random_init);

@@ -23,7 +23,6 @@
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/trace.h>
-#include <weft/vmalloc.h>
 #include <weft/vmstat.h>
 #include "internal.h"
 #include "page_alloc.h"
@@ -333,7 +332,6 @@ void __init mm_core_init(void)
 	page_alloc_init();
 	kmem_cache_init();
 	kfree_rcu_init();
-	vmalloc_init();
 	printk(KERN_INFO "memory: %lu KiB for use of %llu KiB\n", totalram_pages() << (PAGE_SHIFT - 10),
 	       memblock_phys_mem_size() >> 10);
 }

@@ -618,9 +618,11 @@ static void __schedule(bool preempt) __no_context_analysis	/* the lock is releas
 		rq->nr_switches++;
 		WRITE_ONCE(rq->curr, next);
 		++*switch_count;
-		next->wait_sum += rq_clock(rq) - next->wait_start;
-		rq->run_delay += rq_clock(rq) - next->wait_start;
-		rq->pcount++;
+		if (next != rq->idle) {
+			next->wait_sum += rq_clock(rq) - next->wait_start;
+			rq->run_delay += rq_clock(rq) - next->wait_start;
+			rq->pcount++;
+		}
 		prev->wait_start = rq_clock(rq);
 		trace_sched_switch(prev->pid, prev->prio, preempt ? TASK_RUNNING : prev_state, next->pid, next->prio);
 		context_switch(rq, prev, next);

@@ -72,10 +72,12 @@ void __init __noreturn x86_start_kernel(phys_addr_t start_info)
 {
 	const struct hvm_start_info *si = __va(start_info);
 
+	/* The gates hold instructions that not every processor has: patched before the first fault may come. */
+	identify_boot_cpu();
+	smap_patch_sites();
 	trap_init_early();
 	if (si->magic == HVM_START_MAGIC)
 		copy_start_info(si);
-	early_console_init();
 	if (!boot_info.nr_ranges)
 		panic("the loader gave no memory map (start info at %#llx, magic %#x)", start_info, si->magic);
 	start_kernel();

@@ -83,8 +83,6 @@ static void __init setup_memory_map(void)
 /* The boot processor in full dress: features, its own descriptor tables, exception stacks, vector registers. */
 static void __init setup_boot_cpu(void)
 {
-	identify_boot_cpu();
-	smap_patch_sites();
 	cpu_init_features();
 	idt_setup_ist();
 	load_gdt_and_percpu(0);
