@@ -53,6 +53,7 @@ struct pid {
 extern int pid_max;
 
 void pid_idr_init(void);
+int last_pid(void);				/* the number given last: /proc/loadavg */
 struct pid *alloc_pid(pid_t *set_tid, size_t set_tid_size);	/* may sleep; ERR_PTR(-EAGAIN, -ENOMEM, -EEXIST...) */
 void free_pid(struct pid *pid);			/* the number is free at once, the structure after a grace period */
 void put_pid(struct pid *pid);			/* NULL is fine */

@@ -48,7 +48,8 @@ struct pipe_inode_info {
 	unsigned int		tail;		/* next slot to empty */
 	unsigned int		max_usage;	/* slots that may be used */
 	unsigned int		ring_size;	/* a power of two */
-	unsigned int		nr_accounted;
+	unsigned int		nr_accounted;	/* slots charged to user */
+	struct user_struct	*user;		/* who made it; a reference */
 	unsigned int		readers, writers;
 	unsigned int		files;		/* open files: [i_lock] */
 	unsigned int		r_counter, w_counter;	/* opens ever: a FIFO's open waits for a change */

@@ -358,6 +358,8 @@ struct task_struct {
 };
 
 extern struct task_struct init_task;
+extern int nr_threads, max_threads;		/* nr_threads [tasklist_lock] */
+extern unsigned long total_forks;		/* [tasklist_lock] since boot */
 extern rwlock_t tasklist_lock;			/* class: tasklist */
 DECLARE_PER_CPU(struct task_struct *, current_task);
 

@@ -5,7 +5,7 @@
  *          generator (tools/gen_trace.py) makes an inline trace_NAME(arguments) of it.
  * Idea:    when the event is off, the call is one load and one predicted branch.  When it is on, the arguments, the time
  *          and the task go into this CPU's ring buffer without a lock, from any context, the oldest records giving way.
- * See:     kernel/trace/ring.c, tracefs.c; spec.md §11
+ * See:     kernel/trace/ring.c, events.c, proc.c; spec.md §11
  */
 #ifndef WEFT_TRACE_H
 #define WEFT_TRACE_H

@@ -126,6 +126,11 @@ static int copy_back(struct inflate_state *s, unsigned int distance, unsigned in
 
 	if (distance > s->total + s->pos)
 		return -EINVAL;
+	if (likely(s->pos + len < WINDOW && from + len < WINDOW)) {
+		for (; len; len--)
+			s->window[s->pos++] = s->window[from++];	/* may overlap: byte by byte on purpose */
+		return 0;
+	}
 	while (len--) {
 		int err = put(s, s->window[from]);
 

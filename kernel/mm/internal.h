@@ -78,9 +78,6 @@ int filemap_read_page(struct file *file, struct address_space *mapping, struct p
 /* Makes all entries of a file's page read-only and clean: the next write to each faults.  Page locked.  Entries changed. */
 int page_mkclean(struct page *page);
 
-/* ---- start-up: called by mm_core_init() ---- */
-void kfree_rcu_init(void);
-
 /* ---- shrinker.c, vmscan.c: reclaim; may sleep ---- */
 unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed, of 1/2^shift of all */
 unsigned long shrink_lru(unsigned long nr_to_scan);		/* pages freed */

@@ -24,7 +24,6 @@
 #include <weft/string.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
-#include "internal.h"
 #include "page_alloc.h"
 
 #define NR_CHUNKS	(MAX_PHYSMEM >> PAGE_SHIFT >> CHUNK_ORDER)
@@ -331,7 +330,6 @@ void __init mm_core_init(void)
 	kasan_init();
 	page_alloc_init();
 	kmem_cache_init();
-	kfree_rcu_init();
 	printk(KERN_INFO "memory: %lu KiB for use of %llu KiB\n", totalram_pages() << (PAGE_SHIFT - 10),
 	       memblock_phys_mem_size() >> 10);
 }

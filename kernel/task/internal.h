@@ -16,8 +16,6 @@ int ksys_setsid(void);
 void disable_pid_allocation(void);
 
 /* fork.c */
-extern int nr_threads, max_threads;		/* nr_threads [tasklist_lock] */
-extern unsigned long total_forks;
 DECLARE_PER_CPU(unsigned long, process_counts);
 void put_signal_struct(struct signal_struct *sig);
 struct task_struct *dup_task_struct(struct task_struct *orig);

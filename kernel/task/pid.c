@@ -57,6 +57,11 @@ static void init_pid(struct pid *pid)
 	pid->numbers[0] = (struct upid){ 0 };
 }
 
+int last_pid(void)
+{
+	return idr_get_cursor(&pid_idr) - 1;
+}
+
 /* The first number >= 1 that is free after the last one given; after a wrap not below RESERVED_PIDS. */
 static int next_number(struct pid *pid)
 {

@@ -6,8 +6,8 @@
  *          offsets of their clocks to monotonic time; when a clock is set all CPUs read the offsets again.
  * States:  queued: in a tree.  running: base->running is it: its function is being called, without a lock.  Both at once, if
  *          the function or somebody else started it again meanwhile.
- * Locking: cpu_base->lock (irq).  timer->base says whose, and changes only under the old base's lock: so take that lock
- *          and look again.  A timer whose function runs stays on its base:
+ * Locking: cpu_base->lock (irq).  timer->base says whose, and changes only under the old base's lock (to migration_base
+ *          and from there to the new): so take that lock and look again.  A timer whose function runs stays on its base:
  *
  *              CPU 0: function runs                    CPU 1: hrtimer_start()
  *              (base 0 -> running = timer)             lock base 0: running: keep base 0, queue it there
@@ -68,16 +68,21 @@ static int clockid_to_base(clockid_t clock)
 
 /* ---- base and lock of a timer ---- */
 
+static struct hrtimer_clock_base migration_base;	/* of a timer between two bases: never locked, wait until it is over */
+
 static struct hrtimer_clock_base *lock_base(const struct hrtimer *timer, unsigned long *flags)
 	__no_context_analysis		/* which lock is known only when it is held */
 {
 	for (;;) {
 		struct hrtimer_clock_base *base = READ_ONCE(timer->base);
 
-		spin_lock_irqsave(&base->cpu_base->lock, *flags);
-		if (likely(base == timer->base))
-			return base;
-		spin_unlock_irqrestore(&base->cpu_base->lock, *flags);
+		if (likely(base != &migration_base)) {
+			spin_lock_irqsave(&base->cpu_base->lock, *flags);
+			if (likely(base == timer->base))
+				return base;
+			spin_unlock_irqrestore(&base->cpu_base->lock, *flags);
+		}
+		cpu_relax();
 	}
 }
 
@@ -86,7 +91,10 @@ static void unlock_base(struct hrtimer_clock_base *base, unsigned long flags) __
 	spin_unlock_irqrestore(&base->cpu_base->lock, flags);
 }
 
-/* To this CPU, unless its function runs on the other.  Not queued; the old lock is held, the result's on return. */
+/*
+ * To this CPU, unless its function runs on the other.  Not queued; the old lock is held, the result's on return.  While no
+ * lock is held migration_base keeps everybody else out.
+ */
 static struct hrtimer_clock_base *switch_base(struct hrtimer *timer, struct hrtimer_clock_base *old)
 	__no_context_analysis
 {
@@ -95,8 +103,10 @@ static struct hrtimer_clock_base *switch_base(struct hrtimer *timer, struct hrti
 
 	if (old == new || old->running == timer)
 		return old;
+	WRITE_ONCE(timer->base, &migration_base);
 	spin_unlock(&old->cpu_base->lock);
 	spin_lock(&new->cpu_base->lock);
+	smp_store_release(&timer->base, new);
 	return new;
 }
 
@@ -175,49 +185,31 @@ void hrtimer_init(struct hrtimer *timer, clockid_t clock, enum hrtimer_mode mode
 	RB_CLEAR_NODE(&timer->node);
 }
 
-/*
- * Moving a timer needs the old lock and then the new one.  It is in no tree and not running, so between the two only
- * another hrtimer_start() of the same timer could come: base is written under the new lock, and whoever comes looks at base
- * after taking a lock, finds it changed or wins and is found:
- *
- *      A: unlock(old)                          B: lock(old): base == old still; queues it in old
- *      A: lock(new)
- *      A: queued, or base != old: start over
- */
 void hrtimer_start_range_ns(struct hrtimer *timer, ktime_t tim, u64 delta_ns, enum hrtimer_mode mode)
 	__no_context_analysis		/* one lock is given for another */
 {
-	struct hrtimer_clock_base *base, *new;
+	struct hrtimer_clock_base *base;
 	unsigned long flags;
 	bool first;
 
-	for (;;) {
-		base = lock_base(timer, &flags);
-		if (timer->queued)
-			dequeue(timer, base);
-		new = switch_base(timer, base);
-		if (new == base)
-			break;
-		if (timer->base == base && !timer->queued) {
-			WRITE_ONCE(timer->base, new);
-			break;
-		}
-		unlock_base(new, flags);
-	}
+	base = lock_base(timer, &flags);
+	if (timer->queued)
+		dequeue(timer, base);
+	base = switch_base(timer, base);
 	timer->is_rel = mode & HRTIMER_MODE_REL;
 	if (mode & HRTIMER_MODE_REL)
 		tim = ktime_add_safe(tim, hrtimer_cb_get_time(timer));
 	timer->expires = tim;
-	first = enqueue(timer, new);
+	first = enqueue(timer, base);
 	trace_hrtimer_start((u64)timer, (u64)timer->function, (u64)tim);
 
-	if (first && new->cpu_base == this_cpu_ptr(&hrtimer_bases) && !new->cpu_base->in_interrupt) {
-		ktime_t expires = mono_expiry(timer, new);
+	if (first && base->cpu_base == this_cpu_ptr(&hrtimer_bases) && !base->cpu_base->in_interrupt) {
+		ktime_t expires = mono_expiry(timer, base);
 
-		if (expires < new->cpu_base->expires_next)
-			set_device(new->cpu_base, expires);
+		if (expires < base->cpu_base->expires_next)
+			set_device(base->cpu_base, expires);
 	}
-	unlock_base(new, flags);
+	unlock_base(base, flags);
 }
 
 int hrtimer_try_to_cancel(struct hrtimer *timer)
@@ -296,6 +288,7 @@ bool hrtimer_active(const struct hrtimer *timer)
 	return active;
 }
 
+/* For its own function and those who hold a lock that the function takes. */
 bool hrtimer_callback_running(struct hrtimer *timer)
 {
 	return READ_ONCE(READ_ONCE(timer->base)->running) == timer;

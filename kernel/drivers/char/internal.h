@@ -6,7 +6,7 @@
 
 #include <weft/fs.h>
 
-extern const struct file_operations random_fops, urandom_fops;	/* random.c */
+extern const struct file_operations random_fops, urandom_fops;	/* random_dev.c */
 extern const struct file_operations kmsg_fops;			/* kmsg.c */
 
 #endif

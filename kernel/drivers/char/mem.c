@@ -2,7 +2,7 @@
  * mem.c: major 1: null, zero, full, random, urandom, kmsg.
  *
  * Idea:    one open() for the major picks the functions by minor number; each device is a row of a table.
- * See:     spec.md §10; null(4), full(4), random.c, kmsg.c
+ * See:     spec.md §10; null(4), full(4), random_dev.c, kmsg.c
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

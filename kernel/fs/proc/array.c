@@ -8,6 +8,7 @@
  * See:     proc(5)
  */
 #include <weft/kernel.h>
+#include <weft/fs_struct.h>
 #include <weft/sched.h>
 #include <weft/mm.h>
 #include <weft/cred.h>
@@ -72,6 +73,28 @@ static void show_set(struct seq_file *m, const char *name, const sigset_t *set)
 	seq_printf(m, "%s:\t%016lx\n", name, set->sig[0]);
 }
 
+static unsigned int fd_table_size(struct task_struct *p)
+{
+	unsigned int size = 0;
+
+	task_lock(p);
+	if (p->files) {
+		rcu_read_lock();
+		size = files_fdtable(p->files)->max_fds;
+		rcu_read_unlock();
+	}
+	task_unlock(p);
+	return size;
+}
+
+static void show_umask(struct seq_file *m, struct task_struct *p)
+{
+	task_lock(p);
+	if (p->fs)
+		seq_printf(m, "Umask:\t%#04o\n", p->fs->umask);
+	task_unlock(p);
+}
+
 static void status_ids(struct seq_file *m, struct task_struct *p)
 {
 	const struct cred *cred;
@@ -89,7 +112,7 @@ static void status_ids(struct seq_file *m, struct task_struct *p)
 	seq_printf(m, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->tgid, p->pid, ppid, tracer);
 	seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid, cred->suid, cred->fsuid);
 	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", cred->gid, cred->egid, cred->sgid, cred->fsgid);
-	seq_printf(m, "FDSize:\t%u\nGroups:\t", files_fdtable_size(p));
+	seq_printf(m, "FDSize:\t%u\nGroups:\t", fd_table_size(p));
 	gi = cred->group_info;
 	for (int i = 0; i < gi->ngroups; i++)
 		seq_printf(m, "%u ", gi->gid[i]);
@@ -151,8 +174,7 @@ int proc_pid_status(struct seq_file *m, struct pid *pid, struct task_struct *p)
 	seq_puts(m, "Name:\t");
 	show_comm(m, p, "\n\\");
 	seq_putc(m, '\n');
-	if (p->fs)
-		seq_printf(m, "Umask:\t%#04o\n", task_umask(p));
+	show_umask(m, p);
 	seq_printf(m, "State:\t%s\n", state_names[(unsigned char)task_state_char(p)]);
 	status_ids(m, p);
 	if (mm) {

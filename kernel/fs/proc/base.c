@@ -9,6 +9,7 @@
  * See:     proc(5); array.c, task_files.c, fd.c, mm's part in task_mmu.c
  */
 #include <weft/kernel.h>
+#include <weft/uaccess.h>
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/fs.h>
@@ -283,34 +284,17 @@ static struct dentry *pident_lookup(struct inode *dir, struct dentry *dentry, co
 	return res;
 }
 
-/* Emits one name, with the inode number of its dentry, which is made if it is not there yet. */
-bool proc_fill_cache(struct file *file, struct dir_context *ctx, const char *name, unsigned int len,
-		     instantiate_t *instantiate, struct task_struct *task, const void *ptr)
+/* Emits one name, with the inode number of its dentry if that is in the cache: a listing makes no inodes. */
+bool proc_fill_cache(struct file *file, struct dir_context *ctx, const char *name, unsigned int len, unsigned int type)
 {
-	struct dentry *dir = file->f_path.dentry, *child, *res;
+	struct dentry *dir = file->f_path.dentry, *child;
 	struct qstr q = QSTR_INIT(name, len);
-	unsigned int type = DT_UNKNOWN;
 	ino_t ino = 1;
 
 	child = d_hash_and_lookup(dir, &q);
-	if (!child) {
-		DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
-
-		child = d_alloc_parallel(dir, &q, &wq);
-		if (!IS_ERR(child) && d_in_lookup(child)) {
-			res = instantiate(child, task, ptr);
-			d_lookup_done(child);
-			if (unlikely(res)) {
-				dput(child);
-				child = res;
-			}
-		}
-	}
 	if (!IS_ERR_OR_NULL(child)) {
-		struct inode *inode = d_inode(child);
-
-		ino = inode->i_ino;
-		type = inode->i_mode >> 12;
+		if (d_inode(child))
+			ino = d_inode(child)->i_ino;
 		dput(child);
 	}
 	return dir_emit(ctx, name, len, ino, type);
@@ -326,7 +310,7 @@ static int pident_readdir(struct file *file, struct dir_context *ctx, const stru
 		while (ctx->pos >= 2 && ctx->pos < n + 2) {
 			const struct pid_entry *e = &ents[ctx->pos - 2];
 
-			if (!proc_fill_cache(file, ctx, e->name, strlen(e->name), pident_instantiate, task, e))
+			if (!proc_fill_cache(file, ctx, e->name, strlen(e->name), e->mode >> 12))
 				break;
 			ctx->pos++;
 		}
@@ -528,7 +512,7 @@ int proc_pid_readdir(struct file *file, struct dir_context *ctx)
 		bool more;
 
 		ctx->pos = nr + PROC_PIDS_POS;
-		more = proc_fill_cache(file, ctx, name, len, proc_pid_instantiate, task, NULL);
+		more = proc_fill_cache(file, ctx, name, len, DT_DIR);
 		put_task_struct(task);
 		if (!more)
 			return 0;
@@ -583,7 +567,7 @@ static int proc_task_readdir(struct file *file, struct dir_context *ctx)
 	while ((t = nth_thread(leader, ctx->pos - 2))) {
 		char name[12];
 		unsigned int len = snprintf(name, sizeof(name), "%d", task_pid_nr(t));
-		bool more = proc_fill_cache(file, ctx, name, len, proc_task_instantiate, t, NULL);
+		bool more = proc_fill_cache(file, ctx, name, len, DT_DIR);
 
 		put_task_struct(t);
 		if (!more)

@@ -14,9 +14,11 @@
 #include <weft/fdtable.h>
 #include <weft/namei.h>
 #include <weft/mount.h>
+#include <weft/filelock.h>
 #include <weft/ptrace.h>
 #include <weft/seq_file.h>
 #include <weft/stat.h>
+#include "../internal.h"
 #include "internal.h"
 
 /* The mode of fd `fd` of the task's table; false when it is not open. */
@@ -90,6 +92,25 @@ static int proc_fd_link(struct dentry *dentry, struct path *path)
 	return 0;
 }
 
+static bool fd_cloexec(struct task_struct *task, unsigned int fd)
+{
+	struct files_struct *files;
+	bool set = false;
+
+	task_lock(task);
+	files = task->files;
+	if (files) {
+		struct fdtable *fdt;
+
+		rcu_read_lock();
+		fdt = files_fdtable(files);
+		set = fd < fdt->max_fds && close_on_exec(fd, fdt);
+		rcu_read_unlock();
+	}
+	task_unlock(task);
+	return set;
+}
+
 static int fdinfo_show(struct seq_file *m, void *v)
 {
 	struct inode *inode = m->private;
@@ -104,8 +125,8 @@ static int fdinfo_show(struct seq_file *m, void *v)
 		return -ENOENT;
 	}
 	seq_printf(m, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%i\nino:\t%lu\n", (long long)file->f_pos,
-		   file->f_flags | (fd_is_cloexec(task, PROC_I(inode)->fd) ? O_CLOEXEC : 0),
-		   mount_id(file->f_path.mnt), (unsigned long)file_inode(file)->i_ino);
+		   file->f_flags | (fd_cloexec(task, PROC_I(inode)->fd) ? O_CLOEXEC : 0),
+		   real_mount(file->f_path.mnt)->mnt_id, (unsigned long)file_inode(file)->i_ino);
 	show_fd_locks(m, file, task);
 	if (file->f_op->show_fdinfo)
 		file->f_op->show_fdinfo(m, file);
@@ -189,19 +210,30 @@ static struct dentry *lookup_common(struct inode *dir, struct dentry *dentry, in
 	return res;
 }
 
-static int readdir_common(struct file *file, struct dir_context *ctx, instantiate_t *instantiate)
+/* The lowest open number from *fd on. */
+static bool next_open_fd(struct task_struct *task, unsigned int *fd)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = task_lookup_next_fd_rcu(task, fd) != NULL;
+	rcu_read_unlock();
+	return found;
+}
+
+static int readdir_common(struct file *file, struct dir_context *ctx, unsigned int type)
 {
 	struct task_struct *task = get_proc_task(file_inode(file));
 
 	if (!task)
 		return -ENOENT;
 	if (dir_emit_dots(file, ctx))
-		for (unsigned int fd = ctx->pos - 2; (fd = next_fd_of_task(task, fd)) != ~0U; fd++) {
+		for (unsigned int fd = ctx->pos - 2; next_open_fd(task, &fd); fd++) {
 			char name[12];
 			unsigned int len = snprintf(name, sizeof(name), "%u", fd);
 
 			ctx->pos = fd + 2;
-			if (!proc_fill_cache(file, ctx, name, len, instantiate, task, (void *)(unsigned long)fd))
+			if (!proc_fill_cache(file, ctx, name, len, type))
 				break;
 			ctx->pos = fd + 3;
 			cond_resched();
@@ -222,12 +254,12 @@ static struct dentry *proc_lookupfdinfo(struct inode *dir, struct dentry *dentry
 
 static int proc_readfd(struct file *file, struct dir_context *ctx)
 {
-	return readdir_common(file, ctx, fd_instantiate);
+	return readdir_common(file, ctx, DT_LNK);
 }
 
 static int proc_readfdinfo(struct file *file, struct dir_context *ctx)
 {
-	return readdir_common(file, ctx, fdinfo_instantiate);
+	return readdir_common(file, ctx, DT_REG);
 }
 
 /* A process may always look at its own descriptors, even when it is no longer the owner of its folder. */

@@ -1,18 +1,23 @@
 /*
  * info.c: the files directly below /proc that tell of the whole machine.
  *
- * What:    version, uptime, loadavg, stat, meminfo, cmdline, cpuinfo, interrupts, filesystems, devices, misc.
+ * What:    version, uptime, loadavg, stat, meminfo, cmdline, interrupts, filesystems, devices, misc.
  * Idea:    each file is one show function over numbers that the owning subsystem exports; nothing is kept here.
  *          The formats are ABI: procps and busybox parse them with sscanf.
  * See:     proc(5)
  */
 #include <weft/kernel.h>
+#include <weft/mman.h>
+#include <weft/vmalloc.h>
+#include <weft/vmstat.h>
+#include <weft/irq.h>
+#include <weft/softirq.h>
+#include <weft/pid.h>
 #include <weft/init.h>
 #include <weft/main.h>
 #include <weft/mm.h>
 #include <weft/mmzone.h>
 #include <weft/vmstat.h>
-#include <weft/swap_info.h>
 #include <weft/sched.h>
 #include <weft/loadavg.h>
 #include <weft/kernel_stat.h>
@@ -71,6 +76,17 @@ static int loadavg_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static unsigned long long total_interrupts(void)
+{
+	unsigned long long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += kstat_cpu_irqs_sum(cpu);
+	return sum;
+}
+
+
 static void show_cpu_times(struct seq_file *m, const u64 ns[NR_STATS])
 {
 	static const int order[] = { CPUTIME_USER, CPUTIME_NICE, CPUTIME_SYSTEM, CPUTIME_IDLE, CPUTIME_IOWAIT, CPUTIME_IRQ,
@@ -85,6 +101,22 @@ static void cpu_times(int cpu, u64 ns[NR_STATS])
 {
 	for (int i = 0; i < NR_STATS; i++)
 		ns[i] = kcpustat_cpu_ns(cpu, i);
+}
+
+static void show_softirqs(struct seq_file *m)
+{
+	unsigned long long sums[NR_SOFTIRQS] = { 0 }, all = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		for (int i = 0; i < NR_SOFTIRQS; i++)
+			sums[i] += kstat_softirqs_cpu(i, cpu);
+	for (int i = 0; i < NR_SOFTIRQS; i++)
+		all += sums[i];
+	seq_printf(m, "softirq %llu", all);
+	for (int i = 0; i < NR_SOFTIRQS; i++)
+		seq_printf(m, " %llu", sums[i]);
+	seq_putc(m, '\n');
 }
 
 static int stat_show(struct seq_file *m, void *v)
@@ -109,7 +141,7 @@ static int stat_show(struct seq_file *m, void *v)
 	seq_printf(m, "intr %llu\n", total_interrupts());
 	seq_printf(m, "ctxt %llu\nbtime %lld\nprocesses %lu\nprocs_running %lu\nprocs_blocked %lu\n",
 		   nr_context_switches(), (long long)boot.tv_sec, total_forks, nr_running(), nr_iowait());
-	seq_puts(m, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
+	show_softirqs(m);
 	return 0;
 }
 
@@ -156,14 +188,13 @@ static int meminfo_show(struct seq_file *m, void *v)
 
 static int interrupts_show(struct seq_file *m, void *v)
 {
-	show_interrupts(m);
-	return 0;
+	return show_interrupts(m, v);
 }
 
 static int devices_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "Character devices:\n");
-	chrdev_show(m);
+	chrdev_show(m, v);
 	seq_puts(m, "\nBlock devices:\n");
 	return 0;
 }
@@ -178,5 +209,4 @@ void __init proc_info_init(void)
 	proc_create_single("meminfo", 0, NULL, meminfo_show);
 	proc_create_single("interrupts", 0, NULL, interrupts_show);
 	proc_create_single("devices", 0, NULL, devices_show);
-	proc_create_seq("cpuinfo", 0, NULL, &cpuinfo_op);
 }

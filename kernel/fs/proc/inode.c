@@ -6,6 +6,7 @@
  * See:     generic.c, base.c
  */
 #include <weft/kernel.h>
+#include <weft/string.h>
 #include <weft/slab.h>
 #include <weft/fs.h>
 #include <weft/poll.h>

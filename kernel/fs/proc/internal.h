@@ -82,8 +82,7 @@ int pid_revalidate(struct dentry *dentry, unsigned int flags);
 void task_dump_owner(struct task_struct *task, umode_t mode, kuid_t *ruid, kgid_t *rgid);
 int pid_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
 typedef struct dentry *instantiate_t(struct dentry *dentry, struct task_struct *task, const void *ptr);
-bool proc_fill_cache(struct file *file, struct dir_context *ctx, const char *name, unsigned int len,
-		     instantiate_t *instantiate, struct task_struct *task, const void *ptr);
+bool proc_fill_cache(struct file *file, struct dir_context *ctx, const char *name, unsigned int len, unsigned int type);
 
 /* fd.c */
 extern const struct inode_operations proc_fd_inode_operations, proc_fdinfo_inode_operations;
@@ -109,6 +108,12 @@ int proc_pid_children(struct seq_file *m, struct pid *pid, struct task_struct *t
 extern const struct file_operations proc_pid_cmdline_ops, proc_environ_operations, proc_auxv_operations;
 extern const struct file_operations proc_pid_set_comm_operations, proc_oom_score_adj_operations, proc_oom_adj_operations;
 extern const struct file_operations proc_loginuid_operations, proc_mem_operations;
+
+/* task_mmu.c */
+int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task);
+int proc_pid_mm(struct seq_file *m, struct pid *pid, struct task_struct *task);	/* mm_users, mm_count, pgd, who borrows it */
+extern const struct file_operations proc_pid_maps_operations, proc_pid_smaps_operations, proc_pid_smaps_rollup_operations;
+extern const struct file_operations proc_pagemap_operations, proc_clear_refs_operations;
 
 /* self.c, info.c, sysctl.c */
 struct inode *proc_self_inode(struct super_block *sb, const struct qstr *name);

@@ -6,6 +6,7 @@
  * See:     spec.md §10; generic.c (registered entries), base.c (processes)
  */
 #include <weft/kernel.h>
+#include <weft/string.h>
 #include <weft/fs.h>
 #include <weft/init.h>
 #include <weft/main.h>

@@ -7,6 +7,7 @@
  * See:     proc(5); include/weft/proc_fs.h
  */
 #include <weft/kernel.h>
+#include <asm/page.h>
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/fs.h>

@@ -6,6 +6,7 @@
  * See:     proc(5); base.c holds the tables
  */
 #include <weft/kernel.h>
+#include <weft/vmstat.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
 #include <weft/string.h>
@@ -179,7 +180,7 @@ static ssize_t read_remote(struct mm_struct *mm, unsigned long start, unsigned l
 		return -ENOMEM;
 	while (iov_iter_count(to) && start + *pos < end) {
 		size_t n = min3(iov_iter_count(to), (size_t)(end - start - *pos), (size_t)PAGE_SIZE);
-		int got = access_remote_vm(mm, start + *pos, page, n, FOLL_ANON);
+		int got = access_remote_vm(mm, start + *pos, page, n, 0);
 
 		if (got <= 0) {
 			done = done ? done : -EIO;

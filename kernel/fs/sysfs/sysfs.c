@@ -8,6 +8,7 @@
  * See:     include/weft/sysfs.h; who fills it: cpu.c, the drivers
  */
 #include <weft/kernel.h>
+#include <asm/page.h>
 #include <weft/init.h>
 #include <weft/slab.h>
 #include <weft/string.h>

@@ -148,6 +148,20 @@ void show_regs(struct pt_regs *regs)
 	printk(KERN_EMERG "CR2: %016lx CR3: %016lx CR4: %016lx\n", read_cr2(), read_cr3(), read_cr4());
 }
 
+/* An exception inside of die(): say so once more, with the bare minimum, and then nothing. */
+static void stop_if_recursive(const char *what, const struct pt_regs *regs)
+{
+	static int depth[NR_CPUS];
+	int level = depth[raw_smp_processor_id()]++;
+
+	if (!level)
+		return;
+	if (level == 1)
+		printk(KERN_EMERG "Oops: %s at %px while reporting the first\n", what, (void *)regs->ip);
+	for (;;)
+		halt();
+}
+
 /*
  * An exception in the kernel that nothing foresaw.  The state of the kernel is unknown, so it ends here: registers,
  * trace, panic.
@@ -158,6 +172,7 @@ void die(const char *what, struct pt_regs *regs, long error_code)
 
 	local_irq_disable();
 	oops_in_progress = true;
+	stop_if_recursive(what, regs);
 	printk(KERN_EMERG "Oops: %s, error code %04lx, CPU %d, pid %d (%s)\n", what, error_code & 0xffff,
 	       raw_smp_processor_id(), current->pid, current->comm);
 	show_regs(regs);
