@@ -11,7 +11,7 @@ import argparse, concurrent.futures, os, pathlib, re, shutil, signal, subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "tests"
-REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption")
+REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption|======= ")
 passed = failed = skipped = 0
 lock = threading.Lock()
 verbose = False

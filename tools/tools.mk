@@ -12,3 +12,9 @@ run: deps
 	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
 	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' CMD="$$CMD" \
 	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' tools/run.sh
+
+# Boots with QEMU's gdb stub and attaches gdb: kernel symbols, and weft-ps, weft-bt, weft-mm, weft-rq, weft-slab.
+gdb: deps
+	@tools/deps.sh gdb
+	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
+	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' tools/gdb/attach.sh

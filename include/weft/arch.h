@@ -46,10 +46,6 @@ void machine_halt(void);
 unsigned long arch_align_stack(unsigned long sp);
 unsigned long arch_randomize_brk(struct mm_struct *mm);
 
-/* /proc/cpuinfo */
-struct seq_operations;
-extern const struct seq_operations cpuinfo_op;
-
 /* A number that is hard to guess, if the processor has one to give. */
 bool arch_get_random_long(unsigned long *v);
 

@@ -48,6 +48,9 @@ void locks_free_lock_context(struct inode *inode);
 int fcntl_getlk(struct file *file, unsigned int cmd, struct flock *flock);
 int fcntl_setlk(unsigned int fd, struct file *file, unsigned int cmd, struct flock *flock);
 int posix_lock_file(struct file *file, struct file_lock *fl, struct file_lock *conflock);
+struct seq_file;
+struct task_struct;
+void show_fd_locks(struct seq_file *m, struct file *file, struct task_struct *task);	/* /proc/PID/fdinfo: "lock:" lines */
 int vfs_cancel_lock(struct file *file, struct file_lock *fl);
 
 #endif

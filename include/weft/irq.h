@@ -30,7 +30,6 @@ DECLARE_PER_CPU(irq_cpustat_t, irq_stat);
 void init_IRQ(void);
 /* All interrupts of one CPU, for /proc/stat. */
 u64 kstat_cpu_irqs_sum(unsigned int cpu);
-u64 total_interrupts(void);		/* of all CPUs */
 /* Calls of one line on all CPUs. */
 u64 kstat_irqs(unsigned int irq);
 /* The whole of /proc/interrupts. */

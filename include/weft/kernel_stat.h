@@ -22,6 +22,9 @@ DECLARE_PER_CPU(struct kernel_cpustat, kernel_cpustat);
 
 /* One of them, in ns; idle and iowait include the span that runs just now. */
 u64 kcpustat_cpu_ns(int cpu, enum cpu_usage_stat which);
+/* From the tick, interrupts off: a tick of user or system time for the running task. */
+struct task_struct;
+void account_process_tick(struct task_struct *p, bool user_tick);
 /* Context switches of all CPUs: nr_context_switches() in sched.h. */
 
 #endif

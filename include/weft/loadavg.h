@@ -10,4 +10,7 @@
 #define LOAD_INT(x)	((x) >> FSHIFT)
 #define LOAD_FRAC(x)	LOAD_INT(((x) & (FIXED_1 - 1)) * 100)
 
+/* Whenever jiffies has advanced; callers are serialised by jiffies_lock. */
+void calc_global_load(void);
+
 #endif

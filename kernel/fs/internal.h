@@ -99,6 +99,8 @@ int sb_prepare_remount_readonly(struct super_block *sb);
 /* The tree: namespace_sem held for writing unless said. */
 #define CL_JOIN_PEERS	1		/* clone_mnt(): a copy of a shared mount becomes its peer */
 #define CL_SKIP_UNBINDABLE 2
+bool path_reachable(struct mount *mnt, struct dentry *dentry, const struct path *root);	/* or mount_lock */
+bool path_is_under(const struct path *path, const struct path *root);
 struct mount *alloc_mount(const char *name);
 struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags);
 struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags);
@@ -150,6 +152,7 @@ struct open_flags {
 	int	intent;		/* LOOKUP_OPEN ... */
 	int	lookup_flags;
 };
+struct filename;
 int build_open_flags(const struct open_how *how, struct open_flags *op);
 struct file *do_filp_open(int dfd, struct filename *name, const struct open_flags *op);
 struct file *do_file_open_root(const struct path *root, const char *name, const struct open_flags *op);

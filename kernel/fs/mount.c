@@ -526,16 +526,6 @@ long sys_umount2(char __user *name, int flags)
 
 /* ---- pivot_root(2) ---- */
 
-/* Can `path` be seen from root?  namespace_sem held. */
-static bool path_reachable(struct mount *mnt, struct dentry *dentry, const struct path *root)
-{
-	while (&mnt->mnt != root->mnt && mnt_has_parent(mnt)) {
-		dentry = mnt->mnt_mountpoint;
-		mnt = mnt->mnt_parent;
-	}
-	return &mnt->mnt == root->mnt && is_subdir(dentry, root->dentry);
-}
-
 /* new becomes the root, the old root moves to put_old; all checks with the tree locked. */
 static int swap_roots(const struct path *root, const struct path *new, const struct path *put_old, struct mountpoint *old_mp)
 {

@@ -219,8 +219,6 @@ static int nd_jump_root(struct nameidata *nd)
 
 	if (unlikely(nd->flags & LOOKUP_BENEATH))
 		return -EXDEV;
-	if (unlikely(nd->flags & LOOKUP_NO_XDEV) && nd->path.mnt && nd->root.mnt != nd->path.mnt && nd->root.mnt)
-		return -EXDEV;
 	if (!nd->root.mnt) {
 		err = set_root(nd);
 		if (err)
@@ -481,7 +479,8 @@ static bool nd_alloc_stack(struct nameidata *nd)
 	return true;
 }
 
-static void put_link(struct nameidata *nd)
+/* Its text was walked to the end. */
+void put_link(struct nameidata *nd)
 {
 	struct saved_link *last = &nd->stack[--nd->depth];
 
@@ -508,11 +507,8 @@ static int reserve_stack(struct nameidata *nd, struct path *link, unsigned int s
 	bool grabbed;
 
 	if (unlikely(nd->total_link_count++ >= MAXSYMLINKS)) {
-		if (!(nd->flags & LOOKUP_RCU)) {
-			dput(link->dentry);
-			if (link->mnt != nd->path.mnt)
-				mntput(link->mnt);
-		}
+		if (!(nd->flags & LOOKUP_RCU))
+			path_put(link);
 		return -ELOOP;
 	}
 	if (likely(nd->depth < EMBEDDED_LEVELS || nd->stack != nd->internal))
@@ -607,13 +603,8 @@ const char *step_into(struct nameidata *nd, int flags, struct dentry *dentry, un
 	int err;
 
 	if (nd->flags & LOOKUP_RCU) {
-		if (unlikely(!follow_mount_rcu(nd, &path, &seq))) {
-			/* Back to where it was found, and there the slow way. */
-			path = (struct path){ .mnt = nd->path.mnt, .dentry = dentry };
-			if (!try_to_unlazy(nd))
-				return ERR_PTR(-ECHILD);
-			return ERR_PTR(nd->flags & LOOKUP_NO_XDEV && path_is_mountpoint(&path) ? -EXDEV : -ECHILD);
-		}
+		if (unlikely(!follow_mount_rcu(nd, &path, &seq)))
+			return ERR_PTR(-ECHILD);
 		inode = READ_ONCE(path.dentry->d_inode);
 		if (unlikely(!inode)) {
 			if (read_seqcount_retry(&path.dentry->d_seq, seq))

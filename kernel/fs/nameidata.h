@@ -86,6 +86,6 @@ const char *step_into(struct nameidata *nd, int flags, struct dentry *dentry, un
 bool try_to_unlazy(struct nameidata *nd);
 int complete_walk(struct nameidata *nd);
 void terminate_walk(struct nameidata *nd);
-bool path_is_under(const struct path *path, const struct path *root);
+void put_link(struct nameidata *nd);
 
 #endif

@@ -463,6 +463,26 @@ bool is_local_mountpoint(struct dentry *dentry)
 	return res;
 }
 
+/* Does the place (mnt, dentry) lie below root?  mount_lock or namespace_sem held. */
+bool path_reachable(struct mount *mnt, struct dentry *dentry, const struct path *root)
+{
+	while (&mnt->mnt != root->mnt && mnt_has_parent(mnt)) {
+		dentry = mnt->mnt_mountpoint;
+		mnt = mnt->mnt_parent;
+	}
+	return &mnt->mnt == root->mnt && is_subdir(dentry, root->dentry);
+}
+
+bool path_is_under(const struct path *path, const struct path *root)
+{
+	bool res;
+
+	read_seqlock_excl(&mount_lock);
+	res = path_reachable(real_mount(path->mnt), path->dentry, root);
+	read_sequnlock_excl(&mount_lock);
+	return res;
+}
+
 /* ---- mount points ---- */
 
 static struct mountpoint *lookup_mountpoint(struct dentry *dentry)

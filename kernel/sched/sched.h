@@ -245,9 +245,7 @@ void trigger_load_balance(struct rq *rq);	/* from the tick */
 void nohz_balance_kicked(struct rq *rq);	/* from the reschedule interrupt */
 void init_balance(void);
 
-/* ---- loadavg.c, cputime.c ---- */
-void calc_global_load(void);
-void account_process_tick(struct task_struct *p, bool user_tick);
+/* ---- cputime.c ---- */
 void account_idle_span(struct rq *rq, u64 ns);
 
 #endif

@@ -27,6 +27,7 @@
 #include <weft/spinlock.h>
 #include <weft/tick.h>
 #include <weft/trace.h>
+#include "internal.h"
 
 enum { BASE_MONOTONIC, BASE_REALTIME, BASE_BOOTTIME, BASE_TAI, NR_BASES };
 
@@ -377,7 +378,7 @@ void hrtimer_interrupt(struct clock_event_device *dev)
 	spin_unlock(&cpu_base->lock);
 }
 
-static void reprogram_this_cpu(void *unused)
+void hrtimers_reprogram(void)
 {
 	struct hrtimer_cpu_base *cpu_base = this_cpu_ptr(&hrtimer_bases);
 	unsigned long flags;
@@ -387,6 +388,11 @@ static void reprogram_this_cpu(void *unused)
 	if (!cpu_base->in_interrupt)
 		set_device(cpu_base, next_event(cpu_base, NULL));
 	spin_unlock_irqrestore(&cpu_base->lock, flags);
+}
+
+static void reprogram_this_cpu(void *unused)
+{
+	hrtimers_reprogram();
 }
 
 void clock_was_set(void)

@@ -39,6 +39,10 @@ void ntp_clear(void);
 void ntp_second(void);
 int ntp_adjust(struct __kernel_timex *txc, const struct timespec64 *now, s32 *tai_offset);
 
+/* ---- hrtimer.c ---- */
+/* This CPU's timers are due when they are due, whatever its device was set to: it is new, or a clock was set. */
+void hrtimers_reprogram(void);
+
 /* ---- tick.c ---- */
 extern seqcount_t jiffies_seq;			/* jiffies and last_jiffies_update belong together */
 extern ktime_t last_jiffies_update;		/* monotonic time at which jiffies got its value */

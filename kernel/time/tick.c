@@ -18,6 +18,8 @@
 #include <weft/irq.h>
 #include <weft/jiffies.h>
 #include <weft/kernel.h>
+#include <weft/kernel_stat.h>
+#include <weft/loadavg.h>
 #include <weft/percpu.h>
 #include <weft/posix-timers.h>
 #include <weft/rcu.h>
@@ -28,7 +30,6 @@
 #include <weft/tick.h>
 #include <weft/timer.h>
 #include <weft/trace.h>
-#include "../sched/sched.h"
 #include "internal.h"
 
 volatile unsigned long jiffies = INITIAL_JIFFIES;
@@ -126,6 +127,7 @@ void tick_setup_device(struct clock_event_device *dev)
 	hrtimer_init(&ts->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
 	ts->timer.function = tick_timer_fn;
 	start_tick(ts);
+	hrtimers_reprogram();
 }
 
 /* ---- idle ---- */

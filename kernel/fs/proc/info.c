@@ -76,16 +76,6 @@ static int loadavg_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static unsigned long long total_interrupts(void)
-{
-	unsigned long long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += kstat_cpu_irqs_sum(cpu);
-	return sum;
-}
-
 
 static void show_cpu_times(struct seq_file *m, const u64 ns[NR_STATS])
 {
@@ -101,6 +91,16 @@ static void cpu_times(int cpu, u64 ns[NR_STATS])
 {
 	for (int i = 0; i < NR_STATS; i++)
 		ns[i] = kcpustat_cpu_ns(cpu, i);
+}
+
+static unsigned long long total_interrupts(void)
+{
+	unsigned long long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += kstat_cpu_irqs_sum(cpu);
+	return sum;
 }
 
 static void show_softirqs(struct seq_file *m)

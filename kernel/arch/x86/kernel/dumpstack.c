@@ -57,8 +57,9 @@ static void print_trace(struct stack_walk w, const char *level)
 	printk("%sCall trace:\n", level);
 	if (w.ip)
 		printk("%s  [<%px>] %pS\n", level, (void *)w.ip, (void *)w.ip);
+	/* A return address may lie behind the end of a function whose last call does not return: name the call. */
 	for (int i = 0; i < MAX_FRAMES && walk_next(&w); i++)
-		printk("%s  [<%px>] %pS\n", level, (void *)w.ip, (void *)w.ip);
+		printk("%s  [<%px>] %pS\n", level, (void *)w.ip, (void *)(w.ip - 1));
 }
 
 static struct stack_walk walk_of_task(struct task_struct *task)

@@ -351,16 +351,6 @@ u64 kstat_cpu_irqs_sum(unsigned int cpu)
 	return sum;
 }
 
-u64 total_interrupts(void)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += kstat_cpu_irqs_sum((unsigned int)cpu);
-	return sum;
-}
-
 static void show_line(struct seq_file *m, unsigned int irq)
 {
 	struct irq_desc *desc = &irq_desc[irq];

@@ -199,6 +199,7 @@ static u32 measure_by_apic(void)
 {
 	u64 gone, start = ~apic_read(APIC_TMCCT) & 0xffffffff, tsc = rdtsc_ordered();
 
+	reference.name = "local APIC";
 	do {
 		gone = (~apic_read(APIC_TMCCT) & 0xffffffff) - start;
 	} while (gone < HYPERVISOR_APIC_HZ * MIN_CALIBRATION_US / 1000000);

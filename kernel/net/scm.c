@@ -1,0 +1,214 @@
+/*
+ * scm.c: control messages of sendmsg and recvmsg: files (SCM_RIGHTS) and credentials (SCM_CREDENTIALS).
+ *
+ * Idea:    sending turns descriptors into references on files at once, so it does not matter what the sender closes later;
+ *          receiving gives each file a new descriptor, as far as the receiver left room.
+ * See:     cmsg(3), unix(7)
+ */
+#include <weft/kernel.h>
+#include <weft/slab.h>
+#include <weft/string.h>
+#include <weft/file.h>
+#include <weft/uaccess.h>
+#include <weft/pid.h>
+#include "internal.h"
+
+#define OVERFLOW_ID	65534	/* what an unknown user or group is shown as */
+
+/* ---- sending ---- */
+
+static int copy_fds(const struct cmsghdr *cmsg, struct scm_fp_list **fplp)
+{
+	size_t num = (cmsg->cmsg_len - sizeof(*cmsg)) / sizeof(int);
+	const int *fds = (const int *)(cmsg + 1);
+	struct scm_fp_list *fpl = *fplp;
+
+	if (!num)
+		return 0;
+	if (num > SCM_MAX_FD)
+		return -EINVAL;
+	if (!fpl) {
+		fpl = kzalloc(sizeof(*fpl), GFP_KERNEL);
+		if (!fpl)
+			return -ENOMEM;
+		fpl->user = get_uid(current_user());
+		*fplp = fpl;
+	}
+	if (fpl->count + num > SCM_MAX_FD)
+		return -EINVAL;
+	for (size_t i = 0; i < num; i++) {
+		struct file *file = fds[i] < 0 ? NULL : fget_raw(fds[i]);
+
+		if (!file)
+			return -EBADF;
+		fpl->fp[fpl->count++] = file;
+	}
+	return 0;
+}
+
+/* May the caller say that it is this user? */
+static bool creds_allowed(const struct ucred *c)
+{
+	const struct cred *cred = current_cred();
+
+	return (c->pid == (u32)task_tgid_nr(current) || capable(CAP_SYS_ADMIN)) &&
+	       (c->uid == cred->uid || c->uid == cred->euid || c->uid == cred->suid || capable(CAP_SETUID)) &&
+	       (c->gid == cred->gid || c->gid == cred->egid || c->gid == cred->sgid || capable(CAP_SETGID));
+}
+
+static int copy_creds_msg(const struct cmsghdr *cmsg, struct scm_cookie *scm)
+{
+	struct ucred c;
+	struct pid *pid;
+
+	if (cmsg->cmsg_len != CMSG_LEN(sizeof(c)))
+		return -EINVAL;
+	memcpy(&c, cmsg + 1, sizeof(c));
+	if (!creds_allowed(&c))
+		return -EPERM;
+	pid = find_get_pid(c.pid);
+	if (!pid)
+		return -ESRCH;
+	put_pid(scm->pid);
+	scm->pid = pid;
+	scm->uid = c.uid;
+	scm->gid = c.gid;
+	return 0;
+}
+
+int scm_send(struct msghdr *msg, struct scm_cookie *scm)
+{
+	const u8 *p = msg->msg_control_kern, *end = p + msg->msg_controllen;
+	int err = 0;
+
+	*scm = (struct scm_cookie){ .uid = INVALID_UID, .gid = INVALID_GID };
+	while (!err && (size_t)(end - p) >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *cmsg = (const struct cmsghdr *)p;
+
+		if (cmsg->cmsg_len < sizeof(*cmsg) || cmsg->cmsg_len > (size_t)(end - p))
+			err = -EINVAL;
+		else if (cmsg->cmsg_level != SOL_SOCKET)
+			;	/* another level's: not for us */
+		else if (cmsg->cmsg_type == SCM_RIGHTS)
+			err = copy_fds(cmsg, &scm->fp);
+		else if (cmsg->cmsg_type == SCM_CREDENTIALS)
+			err = copy_creds_msg(cmsg, scm);
+		else
+			err = -EINVAL;
+		if (err || CMSG_ALIGN(cmsg->cmsg_len) > (size_t)(end - p))
+			break;
+		p += CMSG_ALIGN(cmsg->cmsg_len);
+	}
+	if (!err && scm->fp && !scm->fp->count) {
+		scm_fp_free(scm->fp);
+		scm->fp = NULL;
+	}
+	if (err)
+		scm_destroy(scm);
+	return err;
+}
+
+void scm_fp_free(struct scm_fp_list *fpl)
+{
+	if (!fpl)
+		return;
+	for (int i = 0; i < fpl->count; i++)
+		fput(fpl->fp[i]);
+	free_uid(fpl->user);
+	kfree(fpl);
+}
+
+struct scm_fp_list *scm_fp_dup(struct scm_fp_list *fpl)
+{
+	struct scm_fp_list *new = kmalloc(sizeof(*new), GFP_KERNEL);
+
+	if (!new)
+		return NULL;
+	*new = *fpl;
+	get_uid(new->user);
+	for (int i = 0; i < new->count; i++)
+		get_file(new->fp[i]);
+	return new;
+}
+
+void scm_destroy(struct scm_cookie *scm)
+{
+	put_pid(scm->pid);
+	scm->pid = NULL;
+	scm_fp_free(scm->fp);
+	scm->fp = NULL;
+}
+
+/* ---- receiving ---- */
+
+/* Appends a control message, cut off when there is too little room (MSG_CTRUNC).  0 or -EFAULT. */
+int put_cmsg(struct msghdr *msg, int level, int type, int len, const void *data)
+{
+	struct cmsghdr hdr = { .cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len) };
+	size_t space;
+
+	if (!msg->msg_control || msg->msg_controllen < sizeof(hdr)) {
+		msg->msg_flags |= MSG_CTRUNC;
+		return 0;
+	}
+	if (msg->msg_controllen < hdr.cmsg_len) {
+		msg->msg_flags |= MSG_CTRUNC;
+		hdr.cmsg_len = msg->msg_controllen;
+	}
+	if (copy_to_user(msg->msg_control, &hdr, sizeof(hdr)) ||
+	    copy_to_user(msg->msg_control + sizeof(hdr), data, hdr.cmsg_len - sizeof(hdr)))
+		return -EFAULT;
+	space = min(CMSG_SPACE((size_t)len), msg->msg_controllen);
+	msg->msg_control += space;
+	msg->msg_controllen -= space;
+	return 0;
+}
+
+/* Gives each file a descriptor, as many as there is room and numbers for; the rest is dropped (MSG_CTRUNC). */
+static void detach_fds(struct msghdr *msg, struct scm_cookie *scm, int flags)
+{
+	unsigned int o_flags = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
+	struct cmsghdr hdr = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	int room = 0, i;
+	int __user *out;
+
+	if (msg->msg_controllen > sizeof(hdr))
+		room = min_t(size_t, (msg->msg_controllen - sizeof(hdr)) / sizeof(int), scm->fp->count);
+	out = msg->msg_control + sizeof(hdr);
+	for (i = 0; i < room; i++)
+		if (receive_fd(scm->fp->fp[i], out + i, o_flags) < 0)
+			break;
+	if (i > 0) {
+		size_t space = min(CMSG_SPACE(i * sizeof(int)), msg->msg_controllen);
+
+		hdr.cmsg_len = CMSG_LEN(i * sizeof(int));
+		if (!copy_to_user(msg->msg_control, &hdr, sizeof(hdr))) {
+			msg->msg_control += space;
+			msg->msg_controllen -= space;
+		}
+	}
+	if (i < scm->fp->count)
+		msg->msg_flags |= MSG_CTRUNC;
+}
+
+void scm_recv(struct sock *sk, struct msghdr *msg, struct scm_cookie *scm, int flags)
+{
+	if (!msg->msg_control) {
+		if (sk->passcred || scm->fp)
+			msg->msg_flags |= MSG_CTRUNC;
+		scm_destroy(scm);
+		return;
+	}
+	if (sk->passcred) {
+		struct ucred c = {
+			.pid = pid_nr(scm->pid),
+			.uid = uid_valid(scm->uid) ? scm->uid : OVERFLOW_ID,
+			.gid = gid_valid(scm->gid) ? scm->gid : OVERFLOW_ID,
+		};
+
+		put_cmsg(msg, SOL_SOCKET, SCM_CREDENTIALS, sizeof(c), &c);
+	}
+	if (scm->fp)
+		detach_fds(msg, scm, flags);
+	scm_destroy(scm);
+}
