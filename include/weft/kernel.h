@@ -83,4 +83,11 @@ void __might_fault(const char *file, int line);
 
 bool core_kernel_text(unsigned long addr);
 
+/* The size of *p with n elements in its last, open array; ULONG_MAX when that does not fit. */
+#define struct_size(p, member, n) ({							\
+	size_t __ss;									\
+	__builtin_mul_overflow((size_t)(n), sizeof(*(p)->member), &__ss) ||		\
+	__builtin_add_overflow(__ss, sizeof(*(p)), &__ss) ? ~0UL : __ss;		\
+})
+
 #endif

@@ -323,6 +323,8 @@ static inline bool pte_alloc_failed(struct mm_struct *mm, pmd_t *pmd)
 {
 	return pmd_none(*pmd) && __pte_alloc(mm, pmd);
 }
+pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when no table of entries covers addr */
+void mm_flush_tlb(struct mm_struct *mm);	/* no processor keeps a translation of mm that was changed before */
 /* The lock of the page-table page that *pmd points to. */
 static inline spinlock_t *pte_lockptr(struct mm_struct *mm, pmd_t *pmd) { return &pmd_page(*pmd)->ptl; }
 #define pte_offset_map_lock(mm, pmd, address, ptlp)	\

@@ -26,6 +26,7 @@
 #include <weft/sched.h>
 #include <weft/mm.h>
 #include <weft/memblock.h>
+#include <weft/vmstat.h>
 #include "internal.h"
 
 const struct qstr empty_name = QSTR_INIT("", 0);

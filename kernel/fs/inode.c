@@ -24,6 +24,7 @@
 #include <weft/percpu.h>
 #include <weft/sched.h>
 #include <weft/rculist.h>
+#include <weft/cred.h>
 #include "internal.h"
 
 const struct address_space_operations empty_aops = { };

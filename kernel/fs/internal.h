@@ -196,6 +196,7 @@ int chown_common(const struct path *path, uid_t user, gid_t group);
 
 /* ---- file_table.c, file.c ---- */
 void files_maxfiles_init(void);
+void files_struct_init(void);
 void file_put_write_access(struct file *file);
 
 /* ---- others ---- */

@@ -11,6 +11,7 @@
 #include <weft/fs.h>
 #include <weft/idr.h>
 #include <weft/list.h>
+#include <weft/slab.h>
 #include "internal.h"
 
 static DEFINE_IDA(mnt_group_ida);

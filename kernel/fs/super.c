@@ -16,6 +16,7 @@
 #include <weft/mount.h>
 #include <weft/fsnotify.h>
 #include <weft/string.h>
+#include <asm/page.h>
 #include "internal.h"
 
 LIST_HEAD(super_blocks);		/* [sb_lock] */

@@ -29,7 +29,8 @@ static int do_brk_flags(unsigned long addr, unsigned long len, unsigned long fla
 		return -ENOMEM;
 	if (security_vm_enough_memory_mm(mm, pages))
 		return -ENOMEM;
-	if (!vma_merge(mm, addr, addr + len, flags, NULL, addr >> PAGE_SHIFT)) {
+	vma = vma_merge(mm, addr, addr + len, flags, NULL, addr >> PAGE_SHIFT);
+	if (!vma) {
 		vma = vm_area_alloc(mm);
 		if (!vma) {
 			vm_unacct_memory(pages);
@@ -42,6 +43,7 @@ static int do_brk_flags(unsigned long addr, unsigned long len, unsigned long fla
 		vma_set_page_prot(vma);
 		vma_link(mm, vma);
 	}
+	vma->vm_flags |= VM_SOFTDIRTY;
 	vm_stat_account(mm, flags, pages);
 	if (flags & VM_LOCKED)
 		mm->locked_vm += pages;

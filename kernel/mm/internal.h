@@ -57,7 +57,6 @@ void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long en
 		    unsigned long ceiling);
 
 /* ---- pgtable.c: walks and table pages ---- */
-pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when no table covers addr */
 pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr);	/* NULL when out of memory */
 
 static inline unsigned long pmd_boundary(unsigned long addr, unsigned long end)

@@ -34,6 +34,7 @@
 #include <weft/rmap.h>
 #include <weft/sched.h>
 #include <weft/trace.h>
+#include <weft/vmstat.h>
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 #include "internal.h"
@@ -468,6 +469,7 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, un
 	vm_fault_t ret;
 
 	__set_current_state(TASK_RUNNING);
+	count_vm_event(PGFAULT);
 	vmf.pmd = mm_alloc_pmd(vma->vm_mm, address);
 	if (!vmf.pmd)
 		return VM_FAULT_OOM;

@@ -48,6 +48,7 @@ struct mm_struct init_mm = {
 	.mmap_lock		= __RWSEM_INITIALIZER(init_mm.mmap_lock),
 	.page_table_lock	= __SPIN_LOCK_UNLOCKED(init_mm.page_table_lock),
 	.mmlist			= LIST_HEAD_INIT(init_mm.mmlist),
+	.context		= { .ctx_id = 1, .tlb_gen = ATOMIC64_INIT(1) },
 };
 
 static struct kmem_cache *mm_cachep;		/* [I] */

@@ -113,7 +113,7 @@ static int new_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 		return -ENOMEM;
 	vma->vm_start = addr;
 	vma->vm_end = end;
-	vma->vm_flags = *vm_flags;
+	vma->vm_flags = *vm_flags | VM_SOFTDIRTY;
 	vma->vm_page_prot = vm_get_page_prot(*vm_flags);
 	vma->vm_pgoff = pgoff;
 	if (file)
@@ -141,6 +141,7 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long pages = len >> PAGE_SHIFT, end = addr + len, charged = 0;
+	struct vm_area_struct *vma;
 	int err;
 
 	if (!may_expand_vm(mm, vm_flags, pages) &&
@@ -155,7 +156,13 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 			return -ENOMEM;
 		vm_flags |= VM_ACCOUNT;
 	}
-	if ((!file && (vm_flags & VM_SHARED)) || !vma_merge(mm, addr, end, vm_flags, file, pgoff)) {
+	if (!file && (vm_flags & VM_SHARED))
+		vma = NULL;			/* each has an object of its own */
+	else
+		vma = vma_merge(mm, addr, end, vm_flags, file, pgoff);
+	if (vma) {
+		vma->vm_flags |= VM_SOFTDIRTY;
+	} else {
 		err = new_area(mm, file, addr, end, &vm_flags, pgoff);
 		if (err) {
 			vm_unacct_memory(charged);

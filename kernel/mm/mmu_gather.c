@@ -19,6 +19,7 @@
  */
 #include <weft/sched.h>
 #include <weft/trace.h>
+#include <asm/pgalloc.h>
 #include <asm/tlb.h>
 
 static void reset_range(struct mmu_gather *tlb)
@@ -117,6 +118,7 @@ void tlb_remove_table(struct mmu_gather *tlb, struct page *table, unsigned long 
 {
 	tlb_track_range(tlb, addr & ~(span - 1), span);
 	tlb->freed_tables = true;
+	pgtable_page_dtor(table);		/* nobody finds its lock any more */
 	if (__tlb_remove_page(tlb, table))
 		tlb_flush_mmu(tlb);
 }

@@ -10,6 +10,7 @@
  */
 #include <weft/sched.h>
 #include <asm/pgalloc.h>
+#include <asm/tlbflush.h>
 #include "internal.h"
 
 int __pte_alloc(struct mm_struct *mm, pmd_t *pmd)
@@ -90,4 +91,9 @@ pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr)
 	pud_t *pud = pud_alloc(mm, pgd_offset(mm, addr), addr);
 
 	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+}
+
+void mm_flush_tlb(struct mm_struct *mm)
+{
+	flush_tlb_mm_range(mm, 0, TLB_FLUSH_ALL, PAGE_SHIFT, false);
 }

@@ -208,13 +208,15 @@ static void free_pte_tables(struct mmu_gather *tlb, pud_t *pud, unsigned long ad
 {
 	unsigned long next;
 	pmd_t *pmd = pmd_offset(pud, addr);
+	struct page *table;
 
 	for (; addr < end; addr = next, pmd++) {
 		next = pmd_addr_end(addr, end);
 		if (pmd_none(*pmd) || !table_is_ours(addr, next, PMD_SIZE, floor, ceiling))
 			continue;
-		tlb_remove_table(tlb, pmd_page(*pmd), addr, PMD_SIZE);
-		pmd_clear(pmd);
+		table = pmd_page(*pmd);
+		pmd_clear(pmd);			/* first: a full gather is flushed and freed at once */
+		tlb_remove_table(tlb, table, addr, PMD_SIZE);
 		atomic_long_sub(PAGE_SIZE, &tlb->mm->pgtables_bytes);
 	}
 }
@@ -224,6 +226,7 @@ static void free_pmd_tables(struct mmu_gather *tlb, pgd_t *pgd, unsigned long ad
 {
 	unsigned long next;
 	pud_t *pud = pud_offset(pgd, addr);
+	struct page *table;
 
 	for (; addr < end; addr = next, pud++) {
 		next = pud_addr_end(addr, end);
@@ -232,8 +235,9 @@ static void free_pmd_tables(struct mmu_gather *tlb, pgd_t *pgd, unsigned long ad
 		free_pte_tables(tlb, pud, addr, next, floor, ceiling);
 		if (!table_is_ours(addr, next, PUD_SIZE, floor, ceiling))
 			continue;
-		tlb_remove_table(tlb, virt_to_page(pmd_offset(pud, 0)), addr, PUD_SIZE);
+		table = virt_to_page(pmd_offset(pud, 0));
 		pud_clear(pud);
+		tlb_remove_table(tlb, table, addr, PUD_SIZE);
 		atomic_long_sub(PAGE_SIZE, &tlb->mm->pgtables_bytes);
 	}
 }
@@ -245,6 +249,7 @@ void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long en
 
 	for (; addr < end; addr = next) {
 		pgd_t *pgd = pgd_offset(tlb->mm, addr);
+		struct page *table;
 
 		next = pgd_addr_end(addr, end);
 		if (pgd_none(*pgd))
@@ -252,8 +257,9 @@ void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long en
 		free_pmd_tables(tlb, pgd, addr, next, floor, ceiling);
 		if (!table_is_ours(addr, next, PGDIR_SIZE, floor, ceiling))
 			continue;
-		tlb_remove_table(tlb, virt_to_page(pud_offset(pgd, 0)), addr, PGDIR_SIZE);
+		table = virt_to_page(pud_offset(pgd, 0));
 		pgd_clear(pgd);
+		tlb_remove_table(tlb, table, addr, PGDIR_SIZE);
 		atomic_long_sub(PAGE_SIZE, &tlb->mm->pgtables_bytes);
 	}
 }

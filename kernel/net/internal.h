@@ -125,6 +125,10 @@ static inline long sock_rcvtimeo(const struct sock *sk, bool noblock) { return n
 static inline long sock_sndtimeo(const struct sock *sk, bool noblock) { return noblock ? 0 : READ_ONCE(sk->sndtimeo); }
 static inline int sock_intr_errno(long timeo) { return timeo == MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR; }
 
+/* ---- socket.c ---- */
+struct socket *sock_alloc(void);		/* NULL without memory */
+struct file *sock_alloc_file(struct socket *sock, int flags);	/* takes sock over, also in failure; ERR_PTR */
+
 /* ---- control messages ---- */
 
 struct scm_cookie {

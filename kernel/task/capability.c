@@ -14,6 +14,8 @@
 #include <weft/sched.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
+#include <weft/mount.h>
+#include <weft/personality.h>
 #include "internal.h"
 
 bool capable(int cap)

@@ -16,6 +16,7 @@
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
 #include <uapi/wait.h>
+#include <weft/fcntl.h>
 #include "internal.h"
 
 /* What waitid() tells besides the usage. */

@@ -9,13 +9,14 @@
 #include <weft/clockchips.h>
 #include <weft/clocksource.h>
 #include <weft/kernel.h>
+#include <weft/math64.h>
 #include <weft/sched.h>
 #include <weft/tick.h>
 #include <weft/timekeeping.h>
 
 static u64 ticks_to_ns(u64 ticks, const struct clock_event_device *dev)
 {
-	return (u64)(((u128)ticks << dev->shift) / dev->mult);
+	return mul_u64_u64_div_u64(ticks, 1ULL << dev->shift, dev->mult);
 }
 
 int clockevents_program_event(struct clock_event_device *dev, ktime_t expires, bool force)

@@ -13,6 +13,7 @@
 #include <weft/printk.h>
 #include <weft/string.h>
 #include <weft/time64.h>
+#include <asm/syscall.h>
 #include "internal.h"
 
 #define DUMP_RECORDS	64		/* of each CPU, after a panic */
@@ -66,6 +67,7 @@ int trace_set_events(char *words)
 	while (!err && (word = strsep(&words, " ,\t\n")))
 		if (*word && !set_matching(word))
 			err = -EINVAL;
+	syscall_trace_switch(trace_event_on[TRACE_SYS_ENTER] || trace_event_on[TRACE_SYS_EXIT]);
 	return err;
 }
 

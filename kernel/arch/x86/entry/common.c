@@ -6,8 +6,12 @@
  * Locking: interrupts are off on entry and on return of every exit function here; work runs with them on.
  * See:     spec.md §2; entry_64.S
  */
+#include <weft/init.h>
 #include <weft/kernel.h>
+#include <weft/proc_fs.h>
+#include <weft/rcu.h>
 #include <weft/sched.h>
+#include <weft/seq_file.h>
 #include <weft/syscalls.h>
 #include <weft/task_work.h>
 #include <weft/trace.h>
@@ -19,6 +23,25 @@
 #include <generated/nr_syscalls.h>
 
 static atomic_long_t unimplemented[NR_syscalls + 1];	/* [a] the last: numbers beyond the table */
+
+/* The slow path of every task, or not: the trace events of system calls were switched.  Any context that may wait. */
+void syscall_trace_switch(bool on)
+{
+	struct task_struct *p, *t;
+
+	rcu_read_lock();
+	if (on)
+		set_tsk_thread_flag(&init_task, TIF_SYSCALL_TRACEPOINT);	/* from which all that follow copy it */
+	else
+		clear_tsk_thread_flag(&init_task, TIF_SYSCALL_TRACEPOINT);
+	for_each_process_thread(p, t) {
+		if (on)
+			set_tsk_thread_flag(t, TIF_SYSCALL_TRACEPOINT);
+		else
+			clear_tsk_thread_flag(t, TIF_SYSCALL_TRACEPOINT);
+	}
+	rcu_read_unlock();
+}
 
 static void exit_work(struct pt_regs *regs, unsigned long flags)
 {
@@ -73,6 +96,25 @@ unsigned long unimplemented_count(unsigned int nr)
 {
 	return nr <= NR_syscalls ? (unsigned long)atomic_long_read(&unimplemented[nr]) : 0;
 }
+
+/* /proc/weft/unimplemented: number, name and count of each missing call that was made. */
+static int unimplemented_show(struct seq_file *m, void *v)
+{
+	for (unsigned int nr = 0; nr <= NR_syscalls; nr++) {
+		unsigned long n = unimplemented_count(nr);
+		const char *name = nr < NR_syscalls && syscall_names[nr] ? syscall_names[nr] : "?";
+
+		if (n)
+			seq_printf(m, "%u %s %lu\n", nr, name, n);
+	}
+	return 0;
+}
+
+static int __init unimplemented_init(void)
+{
+	return proc_create_single("weft/unimplemented", 0444, NULL, unimplemented_show) ? 0 : -ENOMEM;
+}
+fs_initcall(unimplemented_init);
 
 /*
  * An iretq to user mode faulted: the frame it wanted to load is what `regs->sp` points to.  Makes it look as if the

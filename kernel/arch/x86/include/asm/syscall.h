@@ -28,6 +28,9 @@ static inline void syscall_get_arguments(const struct pt_regs *regs, unsigned lo
 	args[5] = regs->r9;
 }
 
+/* Sends all tasks through syscall_trace_enter() and trace_sys_exit(), or no longer. */
+void syscall_trace_switch(bool on);
+
 /* How often each missing call was made, for /proc/weft/unimplemented: index = number, the last = all above. */
 unsigned long unimplemented_count(unsigned int nr);
 
