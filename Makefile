@@ -51,12 +51,13 @@ include $(wildcard kernel/build.mk tests/tests.mk tools/tools.mk user/user.mk li
 
 obj: $(filter $(O)/$(DIR)/%,$(OBJ))
 
-$(O)/%.o: %.c $(GENERATED)
+# After the generated headers, but not anew whenever one of them changes: the .d files know who reads which.
+$(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	@$(CC) $(CFLAGS) $(if $(filter $<,$(NOSAN)),,$(SAN)) $(CFLAGS_$(<)) -MMD -MP -c -o $@ $<
 
-$(O)/%.S.o: %.S $(GENERATED)
+$(O)/%.S.o: %.S | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
 	@$(CC) $(INC) -D__ASSEMBLY__ -D__KERNEL__ $(if $(filter 1,$(DEBUG)),-DCONFIG_DEBUG=1) -fno-pie -g -MMD -MP -c -o $@ $<

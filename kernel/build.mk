@@ -17,13 +17,15 @@ $(O)/generated/.syscalls_stamp: tools/gen_syscalls.py $(SYSCALL_TBL)
 	@mkdir -p $(GEN)
 	@$(PYTHON) tools/gen_syscalls.py $(SYSCALL_TBL) $(GEN) doc/syscalls.md
 	@touch $@
+# The generator rewrites only what differs, so these may stay older than their stamp.
+$(GEN)/syscalls.h $(GEN)/nr_syscalls.h $(GEN)/syscall_table.h: $(O)/generated/.syscalls_stamp ;
 
 # ---- vDSO: user code, so none of the kernel's flags ----
 VDSO_DIR    := kernel/arch/x86/vdso
 VDSO_CFLAGS := -std=gnu11 -O2 -fPIC -ffreestanding -fno-stack-protector -fcf-protection=none -fno-builtin -fvisibility=hidden \
                -fno-omit-frame-pointer -mno-sse -fasynchronous-unwind-tables -D__VDSO__ $(WARN) $(INC)
 
-$(O)/vdso/%.o: $(VDSO_DIR)/%.c $(wildcard $(VDSO_DIR)/*.h) include/weft/vdso_data.h
+$(O)/vdso/%.o: $(VDSO_DIR)/%.c $(wildcard $(VDSO_DIR)/*.h) include/weft/vdso_data.h $(GEN)/nr_syscalls.h
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	@$(CC) $(VDSO_CFLAGS) -c -o $@ $<

@@ -18,3 +18,23 @@ gdb: deps
 	@tools/deps.sh gdb
 	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
 	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' tools/gdb/attach.sh
+
+# ---- static checks; `make static` runs all four and fails if one does ----
+.PHONY: static layers lines headers lockcheck
+layers:
+	@tools/check-layers $(if $(wildcard $(O)/weft.elf),$(O))
+
+lines:
+	@tools/lines
+
+headers: $(GENERATED)
+	@tools/check-headers $(CC) $(CFLAGS)
+
+lockcheck: $(GENERATED)
+	@tools/deps.sh lockcheck
+	@tools/lockcheck $(CFLAGS)
+
+static:
+	@failed=0; for check in layers lines headers lockcheck; do \
+		echo "== $$check"; $(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $$check || failed=$$((failed + 1)); done; \
+	echo "$$((4 - failed)) static checks passed, $$failed failed"; [ $$failed = 0 ]

@@ -15,7 +15,6 @@
 #define S64_MAX		((s64)(U64_MAX >> 1))
 #define S64_MIN		((s64)(-S64_MAX - 1))
 
-#ifndef WEFT_HOST
 #define SHRT_MAX	32767
 #define SHRT_MIN	(-SHRT_MAX - 1)
 #define USHRT_MAX	65535
@@ -29,7 +28,6 @@
 #define LLONG_MIN	(-LLONG_MAX - 1)
 #define ULLONG_MAX	(~0ULL)
 #define SIZE_MAX	(~(size_t)0)
-#endif
 #define SSIZE_MAX_K	((ssize_t)(SIZE_MAX >> 1))
 
 #endif

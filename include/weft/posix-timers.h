@@ -1,5 +1,6 @@
 /*
- * posix-timers.h: timer_create() timers and the clocks behind them (kernel/time/posix_timers.c, posix_cpu_timers.c).
+ * posix-timers.h: timer_create() timers and the clocks behind them (kernel/time/posix-timers.c,
+ * posix-clocks.c, posix-cpu-timers.c).
  *
  * A clock number is either a small constant or, negative, made from a pid: ~pid << 3 | kind, with bit 2 for a thread
  * instead of a process (clock_getcpuclockid(3)), kind CPUCLOCK_PROF, VIRT or SCHED.
@@ -76,7 +77,6 @@ struct k_itimer {
 };
 
 /* For task/: */
-void posix_timers_init(void);
 void exit_itimers(struct task_struct *tsk);		/* the last thread goes, or execve: all timers go; may sleep */
 /* A queued timer signal is taken: rearm an interval timer, fill in the overrun.  From dequeue_signal(), siglock free. */
 void posixtimer_rearm(struct kernel_siginfo *info);
@@ -98,6 +98,5 @@ const struct k_clock *clockid_to_kclock(clockid_t id);
 int posix_timer_event(struct k_itimer *timr, int si_private);
 int do_getitimer(int which, struct itimerspec64 *value);
 int do_setitimer(int which, struct itimerspec64 *value, struct itimerspec64 *ovalue);
-void clear_itimer(void);
 
 #endif

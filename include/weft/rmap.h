@@ -12,6 +12,7 @@
 #define WEFT_RMAP_H
 
 #include <weft/mm.h>
+#include <weft/vmstat.h>
 
 #ifndef PAGE_MAPPING_ANON
 #define PAGE_MAPPING_ANON	0x1
@@ -24,10 +25,19 @@ static inline void page_add_new_anon_rmap(struct page *page, struct vm_area_stru
 	page->index = linear_page_index(vma, address);
 	__SetPageSwapBacked(page);
 	atomic_set(&page->_mapcount, 0);
+	inc_node_state(NR_ANON_MAPPED);
 }
-static inline void page_add_file_rmap(struct page *page) { atomic_inc(&page->_mapcount); }
+static inline void page_add_file_rmap(struct page *page)
+{
+	if (atomic_inc_and_test(&page->_mapcount))
+		inc_node_state(NR_FILE_MAPPED);
+}
 static inline void page_dup_rmap(struct page *page) { atomic_inc(&page->_mapcount); }
-static inline void page_remove_rmap(struct page *page) { atomic_dec(&page->_mapcount); }
+static inline void page_remove_rmap(struct page *page)
+{
+	if (atomic_add_negative(-1, &page->_mapcount))
+		dec_node_state(PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED);
+}
 
 /* interval_tree.c: areas of one file by [vm_pgoff, vm_pgoff + pages) */
 void vma_interval_tree_insert(struct vm_area_struct *vma, struct rb_root_cached *root);

@@ -27,7 +27,6 @@ typedef __u64			u64;
 typedef __int128		s128;
 typedef unsigned __int128	u128;
 
-#ifndef WEFT_HOST			/* on the host (tests/unit) these come from its C library */
 typedef s8			int8_t;
 typedef u8			uint8_t;
 typedef s16			int16_t;
@@ -60,7 +59,6 @@ typedef __kernel_fsid_t		__fsid_t;
 typedef long			__kernel_nlink_t;
 typedef u32			nlink_t;
 typedef u32			dev_t;		/* major << 20 | minor; see kdev_t.h */
-#endif
 typedef unsigned short		umode_t;
 typedef long long		time64_t;
 typedef u64			sector_t;

@@ -186,7 +186,17 @@ static void set_slot(struct xarray *xa, struct xa_node *node, unsigned int offse
 		rcu_assign_pointer(xa->xa_head, entry);
 }
 
-/* One level more on top: the old head becomes slot 0 of a new root. */
+/* The shift of the lowest root that has index below it. */
+static unsigned int shift_for(unsigned long index)
+{
+	unsigned int shift = 0;
+
+	while (shift + XA_CHUNK_SHIFT < BITS_PER_LONG && index >> (shift + XA_CHUNK_SHIFT))
+		shift += XA_CHUNK_SHIFT;
+	return shift;
+}
+
+/* One level more on top: the old head becomes slot 0 of a new root.  An empty array gets its full height at once. */
 static bool grow(struct xa_change *c)
 {
 	struct xarray *xa = c->xa;
@@ -195,7 +205,7 @@ static bool grow(struct xa_change *c)
 
 	if (!node)
 		return false;
-	node->shift = is_node(head) ? to_node(head)->shift + XA_CHUNK_SHIFT : 0;
+	node->shift = is_node(head) ? to_node(head)->shift + XA_CHUNK_SHIFT : head ? 0 : shift_for(c->index);
 	node->offset = 0;
 	node->parent = NULL;
 	node->slots[0] = head;
@@ -755,22 +765,24 @@ unsigned long xa_next_gap(struct xarray *xa, unsigned long index, unsigned long 
 		const struct xa_node *node = leaf_of(xa, index);
 		u64 free;
 
-		if (!node) {
-			if (!index && xa_load(xa, 0)) {
-				index++;
-				continue;
-			}
-			break;
+		if (!node) {		/* no node: nothing here, unless it is index 0 of an array without nodes */
+			if (index || !load(xa, 0))
+				break;
+			index = 1;
+			continue;
 		}
 		free = ~READ_ONCE(node->map[XA_HAS]) & (~0ull << slot_of(node, index));
 		if (free) {
 			index = (index & ~(unsigned long)XA_CHUNK_MASK) | __ffs(free);
 			break;
 		}
-		index = (index | XA_CHUNK_MASK) + 1;
-		if (!index)
+		index |= XA_CHUNK_MASK;
+		if (index >= max) {
+			index = max + 1;
 			break;
+		}
+		index++;
 	}
 	rcu_read_unlock();
-	return index > max || !index ? max + 1 : index;
+	return index > max ? max + 1 : index;
 }

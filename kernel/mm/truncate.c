@@ -40,13 +40,16 @@ int truncate_inode_page(struct address_space *mapping, struct page *page)
 /* A clean, unused page leaves.  Page locked.  1 if it left.  Exactly two references: the cache's and the caller's. */
 unsigned long drop_clean_page(struct address_space *mapping, struct page *page)
 {
+	bool was_lru = PageLRU(page);
 	unsigned long flags;
 
 	if (page->mapping != mapping || PageDirty(page) || PageWriteback(page) || page_mapped(page))
 		return 0;
+	if (PageSwapBacked(page))
+		return 0;			/* tmpfs: it has no other home */
 	if (PagePrivate(page) && !(mapping->a_ops->releasepage && mapping->a_ops->releasepage(page, GFP_KERNEL)))
 		return 0;
-	if (PageLRU(page))
+	if (was_lru)
 		lru_cache_del(page);
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	if (!page_ref_freeze(page, 2))
@@ -63,7 +66,8 @@ unsigned long drop_clean_page(struct address_space *mapping, struct page *page)
 	return 1;
 busy:
 	xa_unlock_irqrestore(&mapping->i_pages, flags);
-	lru_cache_add(page);
+	if (was_lru)
+		lru_cache_add(page);
 	return 0;
 }
 

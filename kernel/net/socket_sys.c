@@ -409,10 +409,10 @@ static int copy_header(struct user_msghdr *uh, struct msghdr *msg, int direction
 
 	if (!uh->msg_name)
 		uh->msg_namelen = 0;
-	if (uh->msg_namelen < 0)
-		return -EINVAL;
-	if (uh->msg_iovlen > UIO_MAXIOV)
-		return -EMSGSIZE;
+	if (uh->msg_namelen < 0 || uh->msg_iovlen > UIO_MAXIOV) {
+		*iov = NULL;
+		return uh->msg_namelen < 0 ? -EINVAL : -EMSGSIZE;
+	}
 	n = import_iovec(direction, uh->msg_iov, uh->msg_iovlen, UIO_FASTIOV, iov, &msg->msg_iter);
 	return min(n, (ssize_t)0);
 }

@@ -411,6 +411,7 @@ static void init_sched_entities(struct task_struct *p)
 	p->rt.time_slice = RR_TIMESLICE;
 	p->rt.on_list = false;
 	p->wait_sum = 0;
+	p->prev_utime = p->prev_stime = 0;
 	p->nvcsw = p->nivcsw = 0;
 	p->migration_disabled = 0;
 	p->wake_next = NULL;

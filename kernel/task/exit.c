@@ -32,6 +32,7 @@
 #include <weft/trace.h>
 #include <weft/tty.h>
 #include <asm/mmu_context.h>
+#include <weft/futex.h>
 #include "internal.h"
 
 /* ---- release_task ---- */

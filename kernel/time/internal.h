@@ -43,6 +43,15 @@ int ntp_adjust(struct __kernel_timex *txc, const struct timespec64 *now, s32 *ta
 /* This CPU's timers are due when they are due, whatever its device was set to: it is new, or a clock was set. */
 void hrtimers_reprogram(void);
 
+/* ---- posix-timers.c: timers on the clocks that hrtimers have.  timr->it_lock held but for create ---- */
+struct k_itimer;
+struct itimerspec64;
+int hr_timer_create(struct k_itimer *timr);
+int hr_timer_set(struct k_itimer *timr, int flags, struct itimerspec64 *new, struct itimerspec64 *old);
+int hr_timer_del(struct k_itimer *timr);
+void hr_timer_get(struct k_itimer *timr, struct itimerspec64 *cur);
+void hr_timer_rearm(struct k_itimer *timr);
+
 /* ---- tick.c ---- */
 extern seqcount_t jiffies_seq;			/* jiffies and last_jiffies_update belong together */
 extern ktime_t last_jiffies_update;		/* monotonic time at which jiffies got its value */

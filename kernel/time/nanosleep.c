@@ -63,6 +63,9 @@ long hrtimer_nanosleep(ktime_t rqtp, enum hrtimer_mode mode, clockid_t clockid)
 	struct hrtimer_sleeper t;
 	int ret;
 
+	/* An interval does not change when somebody sets the clock. */
+	if ((mode & HRTIMER_MODE_REL) && clockid == CLOCK_REALTIME)
+		clockid = CLOCK_MONOTONIC;
 	hrtimer_init_sleeper_on_stack(&t, clockid, mode);
 	hrtimer_set_expires(&t.timer, rqtp);
 	ret = do_nanosleep(&t, mode);

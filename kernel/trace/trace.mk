@@ -8,3 +8,4 @@ $(O)/generated/.trace_stamp: tools/gen_trace.py $(TRACE_TBL)
 	@mkdir -p $(@D)
 	@$(PYTHON) tools/gen_trace.py $(TRACE_GEN) $(TRACE_TBL)
 	@touch $@
+$(TRACE_GEN): $(O)/generated/.trace_stamp ;

@@ -125,6 +125,17 @@ unsigned long __get_wchan(struct task_struct *p)
 	return 0;
 }
 
+/* A jump to nowhere: the call that did it left its return address on top of the stack. */
+static void show_bad_call(const struct pt_regs *regs)
+{
+	unsigned long caller;
+
+	if (core_kernel_text(regs->ip) || user_mode(regs))
+		return;
+	if (!copy_from_kernel_nofault(&caller, (void *)regs->sp, sizeof(caller)) && core_kernel_text(caller))
+		printk(KERN_EMERG "Called from %pS\n", (void *)(caller - 1));
+}
+
 static void show_code(const struct pt_regs *regs)
 {
 	u8 code[24];
@@ -178,6 +189,7 @@ void die(const char *what, struct pt_regs *regs, long error_code)
 	       raw_smp_processor_id(), current->pid, current->comm);
 	show_regs(regs);
 	show_code(regs);
+	show_bad_call(regs);
 	print_trace(w, KERN_EMERG);
 	panic("%s in the kernel", what);
 }

@@ -1,0 +1,173 @@
+/*
+ * sys.c: small system calls about the system as a whole: its names, memory and load, the caller's CPU, and its end.
+ *
+ * See:     uname(2), sethostname(2), sysinfo(2), getcpu(2), personality(2), reboot(2)
+ */
+#include <weft/kernel.h>
+#include <weft/cred.h>
+#include <weft/personality.h>
+#include <weft/reboot.h>
+#include <weft/sched.h>
+#include <weft/smp.h>
+#include <weft/string.h>
+#include <weft/syscalls.h>
+#include <weft/timekeeping.h>
+#include <weft/uaccess.h>
+#include <weft/utsname.h>
+#include <weft/vmstat.h>
+#include <uapi/sysinfo.h>
+#include "internal.h"
+
+/* ---- names ---- */
+
+struct rw_semaphore uts_sem = __RWSEM_INITIALIZER(uts_sem);
+
+struct new_utsname init_uts = {		/* [uts_sem] nodename and domainname, the rest [I] */
+	.sysname	= "Linux",
+	.nodename	= "weft",
+	.release	= UTS_RELEASE,
+	.version	= "#1 SMP PREEMPT",
+	.machine	= "x86_64",
+	.domainname	= "(none)",
+};
+
+long sys_newuname(struct new_utsname __user *name)
+{
+	struct new_utsname copy;
+
+	down_read(&uts_sem);
+	copy = init_uts;
+	up_read(&uts_sem);
+	return copy_to_user(name, &copy, sizeof(copy)) ? -EFAULT : 0;
+}
+
+/* field has __NEW_UTS_LEN + 1 bytes. */
+static long set_name(char *field, const char __user *name, int len)
+{
+	char buf[__NEW_UTS_LEN + 1] = { 0 };
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len < 0 || len > __NEW_UTS_LEN)
+		return -EINVAL;
+	if (copy_from_user(buf, name, (unsigned long)len))
+		return -EFAULT;
+	down_write(&uts_sem);
+	memcpy(field, buf, sizeof(buf));
+	up_write(&uts_sem);
+	return 0;
+}
+
+long sys_sethostname(char __user *name, int len)
+{
+	return set_name(init_uts.nodename, name, len);
+}
+
+long sys_setdomainname(char __user *name, int len)
+{
+	return set_name(init_uts.domainname, name, len);
+}
+
+/* ---- state ---- */
+
+long sys_sysinfo(struct sysinfo __user *info)
+{
+	struct sysinfo val = { 0 };
+	struct timespec64 uptime;
+
+	ktime_get_boottime_ts64(&uptime);
+	val.uptime = uptime.tv_sec + (uptime.tv_nsec ? 1 : 0);
+	get_avenrun(val.loads, 0, SI_LOAD_SHIFT - 11);
+	val.procs = (unsigned short)min(data_race(nr_threads), 0xffff);
+	si_meminfo(&val);
+	return copy_to_user(info, &val, sizeof(val)) ? -EFAULT : 0;
+}
+
+/* One node: 0.  The CPU may change before the caller sees it. */
+long sys_getcpu(unsigned int __user *cpup, unsigned int __user *nodep, struct getcpu_cache __user *unused)
+{
+	unsigned int cpu = (unsigned int)raw_smp_processor_id();
+
+	return (cpup && put_user(cpu, cpup)) || (nodep && put_user(0u, nodep)) ? -EFAULT : 0;
+}
+
+/* The old one.  0xffffffff only asks. */
+long sys_personality(unsigned int personality)
+{
+	unsigned int old = current->personality;
+
+	if (personality != 0xffffffff)
+		current->personality = personality;
+	return old;
+}
+
+/* ---- the end ---- */
+
+#define LINUX_REBOOT_MAGIC1		0xfee1dead
+#define LINUX_REBOOT_MAGIC2		672274793
+#define LINUX_REBOOT_MAGIC2A		85072278
+#define LINUX_REBOOT_MAGIC2B		369367448
+#define LINUX_REBOOT_MAGIC2C		537993216
+#define LINUX_REBOOT_CMD_RESTART	0x01234567
+#define LINUX_REBOOT_CMD_HALT		0xcdef0123
+#define LINUX_REBOOT_CMD_CAD_ON		0x89abcdef
+#define LINUX_REBOOT_CMD_CAD_OFF	0x00000000
+#define LINUX_REBOOT_CMD_POWER_OFF	0x4321fedc
+#define LINUX_REBOOT_CMD_RESTART2	0xa1b2c3d4
+
+void __noreturn kernel_restart(const char *cmd)
+{
+	system_state = SYSTEM_RESTART;
+	printk(KERN_EMERG "weft: restarting%s%s\n", cmd ? " with command " : "", cmd ? cmd : "");
+	machine_restart(cmd);
+}
+
+void __noreturn kernel_power_off(void)
+{
+	system_state = SYSTEM_POWER_OFF;
+	printk(KERN_EMERG "weft: power off\n");
+	machine_power_off();
+}
+
+void __noreturn kernel_halt(void)
+{
+	system_state = SYSTEM_HALT;
+	printk(KERN_EMERG "weft: halted\n");
+	machine_halt();
+}
+
+static bool reboot_magic_ok(u32 magic1, u32 magic2)
+{
+	return magic1 == LINUX_REBOOT_MAGIC1 &&
+	       (magic2 == LINUX_REBOOT_MAGIC2 || magic2 == LINUX_REBOOT_MAGIC2A || magic2 == LINUX_REBOOT_MAGIC2B ||
+		magic2 == LINUX_REBOOT_MAGIC2C);
+}
+
+/* Does not sync: the caller has. */
+long sys_reboot(int magic1, int magic2, unsigned int cmd, void __user *arg)
+{
+	char buffer[256];
+
+	if (!capable(CAP_SYS_BOOT))
+		return -EPERM;
+	if (!reboot_magic_ok((u32)magic1, (u32)magic2))
+		return -EINVAL;
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_RESTART:
+		kernel_restart(NULL);
+	case LINUX_REBOOT_CMD_RESTART2:
+		if (strncpy_from_user(buffer, arg, sizeof(buffer) - 1) < 0)
+			return -EFAULT;
+		buffer[sizeof(buffer) - 1] = '\0';
+		kernel_restart(buffer);
+	case LINUX_REBOOT_CMD_POWER_OFF:
+		kernel_power_off();
+	case LINUX_REBOOT_CMD_HALT:
+		kernel_halt();
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0;	/* there is no Ctrl-Alt-Del that could restart the machine */
+	default:
+		return -EINVAL;
+	}
+}
