@@ -40,7 +40,7 @@ static __always_inline T name##_fetch_inc(type *v) { return __atomic_fetch_add(&
 static __always_inline T name##_fetch_dec(type *v) { return __atomic_fetch_sub(&v->counter, 1, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_xchg(type *v, T n) { return __atomic_exchange_n(&v->counter, n, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_cmpxchg(type *v, T o, T n) { return __cmpxchg_order(&v->counter, o, n, __ATOMIC_SEQ_CST); }	\
-static __always_inline bool name##_try_cmpxchg(type *v, T *o, T n) { return __try_cmpxchg_order(&v->counter, o, n, __ATOMIC_SEQ_CST); }	\
+static __always_inline bool name##_try_cmpxchg(type *v, T *o, T n) { return __try_cmpxchg_order((T *)&v->counter, o, n, __ATOMIC_SEQ_CST); }	\
 static __always_inline T name##_add_return_relaxed(T i, type *v) { return __atomic_add_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
 static __always_inline T name##_sub_return_relaxed(T i, type *v) { return __atomic_sub_fetch(&v->counter, i, __ATOMIC_RELAXED); }	\
 static __always_inline T name##_inc_return_relaxed(type *v) { return __atomic_add_fetch(&v->counter, 1, __ATOMIC_RELAXED); }	\
@@ -55,7 +55,7 @@ static __always_inline T name##_fetch_inc_relaxed(type *v) { return __atomic_fet
 static __always_inline T name##_fetch_dec_relaxed(type *v) { return __atomic_fetch_sub(&v->counter, 1, __ATOMIC_RELAXED); }	\
 static __always_inline T name##_xchg_relaxed(type *v, T n) { return __atomic_exchange_n(&v->counter, n, __ATOMIC_RELAXED); }	\
 static __always_inline T name##_cmpxchg_relaxed(type *v, T o, T n) { return __cmpxchg_order(&v->counter, o, n, __ATOMIC_RELAXED); }	\
-static __always_inline bool name##_try_cmpxchg_relaxed(type *v, T *o, T n) { return __try_cmpxchg_order(&v->counter, o, n, __ATOMIC_RELAXED); }	\
+static __always_inline bool name##_try_cmpxchg_relaxed(type *v, T *o, T n) { return __try_cmpxchg_order((T *)&v->counter, o, n, __ATOMIC_RELAXED); }	\
 static __always_inline T name##_add_return_acquire(T i, type *v) { return __atomic_add_fetch(&v->counter, i, __ATOMIC_ACQUIRE); }	\
 static __always_inline T name##_sub_return_acquire(T i, type *v) { return __atomic_sub_fetch(&v->counter, i, __ATOMIC_ACQUIRE); }	\
 static __always_inline T name##_inc_return_acquire(type *v) { return __atomic_add_fetch(&v->counter, 1, __ATOMIC_ACQUIRE); }	\
@@ -70,7 +70,7 @@ static __always_inline T name##_fetch_inc_acquire(type *v) { return __atomic_fet
 static __always_inline T name##_fetch_dec_acquire(type *v) { return __atomic_fetch_sub(&v->counter, 1, __ATOMIC_ACQUIRE); }	\
 static __always_inline T name##_xchg_acquire(type *v, T n) { return __atomic_exchange_n(&v->counter, n, __ATOMIC_ACQUIRE); }	\
 static __always_inline T name##_cmpxchg_acquire(type *v, T o, T n) { return __cmpxchg_order(&v->counter, o, n, __ATOMIC_ACQUIRE); }	\
-static __always_inline bool name##_try_cmpxchg_acquire(type *v, T *o, T n) { return __try_cmpxchg_order(&v->counter, o, n, __ATOMIC_ACQUIRE); }	\
+static __always_inline bool name##_try_cmpxchg_acquire(type *v, T *o, T n) { return __try_cmpxchg_order((T *)&v->counter, o, n, __ATOMIC_ACQUIRE); }	\
 static __always_inline T name##_add_return_release(T i, type *v) { return __atomic_add_fetch(&v->counter, i, __ATOMIC_RELEASE); }	\
 static __always_inline T name##_sub_return_release(T i, type *v) { return __atomic_sub_fetch(&v->counter, i, __ATOMIC_RELEASE); }	\
 static __always_inline T name##_inc_return_release(type *v) { return __atomic_add_fetch(&v->counter, 1, __ATOMIC_RELEASE); }	\
@@ -85,7 +85,7 @@ static __always_inline T name##_fetch_inc_release(type *v) { return __atomic_fet
 static __always_inline T name##_fetch_dec_release(type *v) { return __atomic_fetch_sub(&v->counter, 1, __ATOMIC_RELEASE); }	\
 static __always_inline T name##_xchg_release(type *v, T n) { return __atomic_exchange_n(&v->counter, n, __ATOMIC_RELEASE); }	\
 static __always_inline T name##_cmpxchg_release(type *v, T o, T n) { return __cmpxchg_order(&v->counter, o, n, __ATOMIC_RELEASE); }	\
-static __always_inline bool name##_try_cmpxchg_release(type *v, T *o, T n) { return __try_cmpxchg_order(&v->counter, o, n, __ATOMIC_RELEASE); }	\
+static __always_inline bool name##_try_cmpxchg_release(type *v, T *o, T n) { return __try_cmpxchg_order((T *)&v->counter, o, n, __ATOMIC_RELEASE); }	\
 static __always_inline bool name##_sub_and_test(T i, type *v) { return __atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST) == 0; }	\
 static __always_inline bool name##_dec_and_test(type *v) { return __atomic_sub_fetch(&v->counter, 1, __ATOMIC_SEQ_CST) == 0; }	\
 static __always_inline bool name##_inc_and_test(type *v) { return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST) == 0; }	\

@@ -19,7 +19,7 @@
 
 struct task_struct;
 
-struct mutex {
+struct context_lock_struct(mutex) mutex {
 	atomic_long_t		owner;		/* [a] task | MUTEX_FLAG_* */
 	spinlock_t		wait_lock;	/* class: mutex wait; innermost but pi_lock */
 	struct list_head	wait_list;	/* [wait_lock] first come, first served */
@@ -48,18 +48,18 @@ void __mutex_init(struct mutex *lock, const char *name, struct lock_class_key *k
 static inline void mutex_destroy(struct mutex *lock) { }
 
 /* May sleep.  The interruptible forms: -EINTR. */
-void mutex_lock_nested(struct mutex *lock, unsigned int subclass);
-int mutex_lock_interruptible_nested(struct mutex *lock, unsigned int subclass);
-int mutex_lock_killable_nested(struct mutex *lock, unsigned int subclass);
+void mutex_lock_nested(struct mutex *lock, unsigned int subclass) __acquires(lock);
+int mutex_lock_interruptible_nested(struct mutex *lock, unsigned int subclass) __cond_acquires(0, lock);
+int mutex_lock_killable_nested(struct mutex *lock, unsigned int subclass) __cond_acquires(0, lock);
 #define mutex_lock(lock)		mutex_lock_nested(lock, 0)
 #define mutex_lock_interruptible(lock)	mutex_lock_interruptible_nested(lock, 0)
 #define mutex_lock_killable(lock)	mutex_lock_killable_nested(lock, 0)
 #define mutex_lock_io(lock)		mutex_lock_nested(lock, 0)
 #define mutex_lock_nest_lock(lock, nest) mutex_lock_nested(lock, 1)
-int mutex_trylock(struct mutex *lock);		/* 1 = taken */
-void mutex_unlock(struct mutex *lock);
+int mutex_trylock(struct mutex *lock) __cond_acquires(1, lock);	/* 1 = taken */
+void mutex_unlock(struct mutex *lock) __releases(lock);
 bool mutex_is_locked(struct mutex *lock);
 /* Drops *cnt by one; returns 1 with the lock held when that made it 0, else 0 without the lock. */
-int atomic_dec_and_mutex_lock(atomic_t *cnt, struct mutex *lock);
+int atomic_dec_and_mutex_lock(atomic_t *cnt, struct mutex *lock) __cond_acquires(1, lock);
 
 #endif

@@ -506,8 +506,8 @@ static inline unsigned long task_rlimit_max(const struct task_struct *t, unsigne
 static inline unsigned long rlimit(unsigned int limit) { return task_rlimit(current, limit); }
 static inline unsigned long rlimit_max(unsigned int limit) { return task_rlimit_max(current, limit); }
 
-static inline void task_lock(struct task_struct *p) { spin_lock(&p->alloc_lock); }
-static inline void task_unlock(struct task_struct *p) { spin_unlock(&p->alloc_lock); }
+static inline void task_lock(struct task_struct *p) __acquires(&p->alloc_lock) { spin_lock(&p->alloc_lock); }
+static inline void task_unlock(struct task_struct *p) __releases(&p->alloc_lock) { spin_unlock(&p->alloc_lock); }
 static inline pid_t task_pid_nr(const struct task_struct *t) { return t->pid; }
 static inline pid_t task_tgid_nr(const struct task_struct *t) { return t->tgid; }
 static inline bool thread_group_leader(const struct task_struct *p) { return p->exit_signal >= 0; }

@@ -106,8 +106,10 @@ void calculate_sigpending(void);
 unsigned long task_sigpending_count(struct task_struct *p);	/* queued for p's user: "SigQ" */
 
 /* The other task's siglock, if it still has signals: NULL and nothing locked for a task past exit. */
-struct sighand_struct *lock_task_sighand(struct task_struct *task, unsigned long *flags);
+struct sighand_struct *lock_task_sighand(struct task_struct *task, unsigned long *flags)
+	__cond_acquires(true, &task->sighand->siglock);
 static inline void unlock_task_sighand(struct task_struct *task, unsigned long *flags)
+	__releases(&task->sighand->siglock)
 {
 	spin_unlock_irqrestore(&task->sighand->siglock, *flags);
 }

@@ -120,8 +120,8 @@ void namespace_unlock(void);						/* ends what umount_tree() took out */
 void touch_mnt_namespace(struct mnt_namespace *ns);			/* mount_lock */
 int mnt_get_count(struct mount *mnt);					/* mount_lock */
 int mnt_make_readonly(struct mount *mnt);				/* mount_lock; -EBUSY */
-static inline void lock_mount_hash(void) { write_seqlock(&mount_lock); }
-static inline void unlock_mount_hash(void) { write_sequnlock(&mount_lock); }
+static inline void lock_mount_hash(void) __acquires(&mount_lock) { write_seqlock(&mount_lock); }
+static inline void unlock_mount_hash(void) __releases(&mount_lock) { write_sequnlock(&mount_lock); }
 static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == &init_mnt_ns; }
 #define MNT_NS_INTERNAL	((struct mnt_namespace *)-1L)	/* kern_mount(): alive, in no tree */
 

@@ -27,23 +27,22 @@ static pgoff_t pages_of_file(const struct inode *inode)
 	return DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
 
-/* The fault's page, locked, in the file, perhaps not up to date.  NULL: out of memory. */
-static struct page *fault_lock_page(struct vm_fault *vmf, struct address_space *mapping, vm_fault_t *ret)
+/* Starts reading what is missing.  invalidate_lock not held: reading ahead takes it itself. */
+static void fault_readahead(struct vm_fault *vmf, struct address_space *mapping, vm_fault_t *ret)
 {
 	struct file *file = vmf->vma->vm_file;
 	struct page *page = find_get_page(mapping, vmf->pgoff);
 
-	if (page && PageReadahead(page))
-		page_cache_async_readahead(mapping, &file->f_ra, file, page, vmf->pgoff, 1);
-	if (!page) {
-		*ret |= VM_FAULT_MAJOR;
-		count_vm_event(PGMAJFAULT);
-		if (!(vmf->vma->vm_flags & VM_RAND_READ))
-			page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
-	} else {
+	if (page) {
+		if (PageReadahead(page))
+			page_cache_async_readahead(mapping, &file->f_ra, file, page, vmf->pgoff, 1);
 		put_page(page);
+		return;
 	}
-	return pagecache_get_page(mapping, vmf->pgoff, FGP_LOCK | FGP_CREAT | FGP_ACCESSED, mapping->gfp_mask);
+	*ret |= VM_FAULT_MAJOR;
+	count_vm_event(PGMAJFAULT);
+	if (!(vmf->vma->vm_flags & VM_RAND_READ))
+		page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
 }
 
 /* Reads the page again if it is not up to date.  0: it is, and locked.  Else its reference is gone; AOP_TRUNCATED_PAGE: again. */
@@ -69,8 +68,9 @@ vm_fault_t filemap_fault(struct vm_fault *vmf)
 	do {
 		if (vmf->pgoff >= pages_of_file(mapping->host))
 			return VM_FAULT_SIGBUS;
+		fault_readahead(vmf, mapping, &ret);
 		filemap_invalidate_lock_shared(mapping);
-		page = fault_lock_page(vmf, mapping, &ret);
+		page = pagecache_get_page(mapping, vmf->pgoff, FGP_LOCK | FGP_CREAT | FGP_ACCESSED, mapping->gfp_mask);
 		err = page ? fault_read_page(file, mapping, page) : -ENOMEM;
 		filemap_invalidate_unlock_shared(mapping);
 	} while (err == AOP_TRUNCATED_PAGE);

@@ -171,23 +171,25 @@ ssize_t generic_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 /* ---- writing ---- */
 
-/* One page's worth at pos.  Bytes written, 0: the source was not in memory, try again with less; or -errno. */
-static ssize_t write_one_page(struct file *file, loff_t pos, size_t bytes, struct iov_iter *from)
+/*
+ * One page's worth at pos.  Bytes written, or -errno.  0: the source was not all in memory, and the file system does not
+ * take a part of a page that it has not read: try again with *copied.
+ */
+static ssize_t write_one_page(struct file *file, loff_t pos, size_t bytes, struct iov_iter *from, size_t *copied)
 {
 	struct address_space *mapping = file->f_mapping;
 	const struct address_space_operations *ops = mapping->a_ops;
 	struct page *page;
 	void *fsdata = NULL;
-	size_t copied;
 	int status;
 
 	status = ops->write_begin(file, mapping, pos, bytes, &page, &fsdata);
 	if (status < 0)
 		return status;
-	copied = copy_page_from_iter_atomic(page, offset_in_page(pos), bytes, from);
-	status = ops->write_end(file, mapping, pos, bytes, copied, page, fsdata);
-	if (status != (int)copied)
-		iov_iter_revert(from, copied - max(status, 0));
+	*copied = copy_page_from_iter_atomic(page, offset_in_page(pos), bytes, from);
+	status = ops->write_end(file, mapping, pos, bytes, *copied, page, fsdata);
+	if (status != (int)*copied)
+		iov_iter_revert(from, *copied - max(status, 0));
 	return status;
 }
 
@@ -196,10 +198,11 @@ ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	loff_t pos = iocb->ki_pos;
+	size_t limit = PAGE_SIZE, copied;
 	ssize_t written = 0, status = 0;
 
 	while (iov_iter_count(from)) {
-		size_t bytes = min(PAGE_SIZE - offset_in_page(pos), iov_iter_count(from));
+		size_t bytes = min3(PAGE_SIZE - offset_in_page(pos), iov_iter_count(from), limit);
 
 		/* Bring in the source, or we would go round for ever. */
 		if (unlikely(fault_in_iov_iter_readable(from, bytes) == bytes)) {
@@ -210,16 +213,10 @@ ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from)
 			status = -EINTR;
 			break;
 		}
-		status = write_one_page(file, pos, bytes, from);
+		status = write_one_page(file, pos, bytes, from, &copied);
 		if (status < 0)
 			break;
-		if (!status) {			/* partly readable: at least its first segment then */
-			bytes = min(bytes, iov_iter_single_seg_count(from));
-			if (fault_in_iov_iter_readable(from, bytes) == bytes) {
-				status = -EFAULT;
-				break;
-			}
-		}
+		limit = !status && copied ? copied : PAGE_SIZE;
 		cond_resched();
 		pos += status;
 		written += status;

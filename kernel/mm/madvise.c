@@ -13,8 +13,13 @@
 #include <weft/fs.h>
 #include <weft/mman.h>
 #include <weft/pagemap.h>
+#include <weft/capability.h>
+#include <weft/pid.h>
+#include <weft/ptrace.h>
 #include <weft/sched.h>
+#include <weft/slab.h>
 #include <weft/syscalls.h>
+#include <weft/uio.h>
 #include <uapi/falloc.h>
 #include "internal.h"
 
@@ -279,4 +284,61 @@ int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int beh
 long sys_madvise(unsigned long start, size_t len, int behavior)
 {
 	return do_madvise(current->mm, start, len, behavior);
+}
+
+/* ---- of another process ---- */
+
+static struct mm_struct *pidfd_mm(int pidfd)
+{
+	unsigned int f_flags;
+	struct pid *pid = pidfd_get_pid(pidfd, &f_flags);
+	struct task_struct *task;
+	struct mm_struct *mm;
+
+	if (IS_ERR(pid))
+		return ERR_CAST(pid);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	mm = mm_access(task, PTRACE_MODE_READ_FSCREDS);
+	put_task_struct(task);
+	return mm ? mm : ERR_PTR(-ESRCH);
+}
+
+/* Only hints that cannot break the other process.  Bytes advised or -errno. */
+long sys_process_madvise(int pidfd, const struct iovec __user *vec, size_t vlen, int behavior, unsigned int flags)
+{
+	struct iovec fast[8], *iov;
+	struct mm_struct *mm;
+	ssize_t ret, done = 0;
+
+	if (flags)
+		return -EINVAL;
+	iov = iovec_from_user(vec, vlen, ARRAY_SIZE(fast), fast);
+	if (IS_ERR(iov))
+		return PTR_ERR(iov);
+	mm = pidfd_mm(pidfd);
+	if (IS_ERR(mm)) {
+		ret = PTR_ERR(mm);
+		goto free_iov;
+	}
+	ret = -EINVAL;
+	if (behavior != MADV_COLD && behavior != MADV_PAGEOUT && behavior != MADV_WILLNEED)
+		goto put_mm;
+	ret = -EPERM;
+	if (mm != current->mm && !capable(CAP_SYS_NICE))
+		goto put_mm;
+	ret = 0;
+	for (size_t i = 0; i < vlen && !ret; i++) {
+		ret = do_madvise(mm, (unsigned long)iov[i].iov_base, iov[i].iov_len, behavior);
+		if (!ret)
+			done += iov[i].iov_len;
+	}
+put_mm:
+	mmput(mm);
+free_iov:
+	if (iov != fast)
+		kfree(iov);
+	return done ? done : ret;
 }

@@ -245,6 +245,13 @@ static void purge_dead_areas(void)
 static void purge_work_fn(struct work_struct *work) { purge_dead_areas(); }
 static DECLARE_WORK(purge_work, purge_work_fn);
 
+/* During start-up there are no workers yet; the next call does it. */
+static void run_later(struct work_struct *work)
+{
+	if (likely(system_wq))
+		schedule_work(work);
+}
+
 void vm_unmap_aliases(void) { purge_dead_areas(); }
 
 /* Room of `size` bytes and the guard page behind.  May sleep. */
@@ -292,7 +299,7 @@ static void kill_area(struct vm_struct *area)
 	unmap_range(area_start(area), area_end(area) - PAGE_SIZE);
 	llist_add(&area->free_node, &dead_areas);
 	if (atomic_long_add_return((long)pages, &nr_dead_pages) > LAZY_MAX_PAGES)
-		schedule_work(&purge_work);
+		run_later(&purge_work);
 }
 
 void free_vm_area(struct vm_struct *area)
@@ -405,8 +412,10 @@ static DECLARE_WORK(deferred_work, vfree_deferred);
 /* The memory itself holds the link of the list. */
 void vfree_atomic(const void *addr)
 {
-	if (addr && llist_add((struct llist_node *)addr, &deferred))
-		schedule_work(&deferred_work);
+	if (!addr)
+		return;
+	llist_add((struct llist_node *)addr, &deferred);
+	run_later(&deferred_work);
 }
 
 void vfree(const void *addr)

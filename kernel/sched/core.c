@@ -49,6 +49,7 @@
 #include <weft/kthread.h>
 #include <weft/membarrier.h>
 #include <weft/printk.h>
+#include <weft/rseq.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
 #include <weft/string.h>
@@ -376,10 +377,14 @@ void scheduler_ipi(void)
 
 	if (test_tsk_need_resched(current))
 		set_preempt_need_resched();
-	if (!llist_empty(&rq->wake_list))
-		sched_ttwu_pending();
-	if (unlikely(READ_ONCE(rq->nohz_kick)))
+	if (likely(llist_empty(&rq->wake_list) && !READ_ONCE(rq->nohz_kick)))
+		return;
+	/* Real work: an idle CPU must tell the time again, and what is raised must be run. */
+	irq_enter();
+	sched_ttwu_pending();
+	if (READ_ONCE(rq->nohz_kick))
 		nohz_balance_kicked(rq);
+	irq_exit();
 }
 
 /* Something was left for an idle CPU that its timer does not know about: make it leave its halt. */
@@ -528,6 +533,7 @@ static __always_inline void context_switch_mm(struct rq *rq, struct task_struct 
 
 static __always_inline void context_switch(struct rq *rq, struct task_struct *prev, struct task_struct *next)
 {
+	rseq_preempt(prev);
 	WRITE_ONCE(next->on_cpu, 1);
 	context_switch_mm(rq, prev, next);
 	lock_handed_to_next(&rq->lock);

@@ -42,6 +42,8 @@ static void do_idle(void)
 /* Pid 0 of the boot CPU, and the first thing each other CPU does: for ever.  Preemption is off. */
 void __noreturn cpu_startup_entry(void)
 {
+	/* A CPU that just started has not been switched to its idle task: it was born as it. */
+	cpumask_set_cpu(smp_processor_id(), &idle_cpus_mask);
 	for (;;)
 		do_idle();
 }

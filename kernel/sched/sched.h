@@ -168,8 +168,9 @@ struct rq_flags {
 /* p's run queue, locked, and p cannot leave it: with pi_lock (task_rq_lock) or given that the caller holds pi_lock. */
 struct rq *task_rq_lock(struct task_struct *p, struct rq_flags *rf);
 struct rq *__task_rq_lock(struct task_struct *p);
-static inline void __task_rq_unlock(struct rq *rq) { spin_unlock(&rq->lock); }
+static inline void __task_rq_unlock(struct rq *rq) __releases(&rq->lock) { spin_unlock(&rq->lock); }
 static inline void task_rq_unlock(struct rq *rq, struct task_struct *p, struct rq_flags *rf)
+	__releases(&rq->lock, &p->pi_lock)
 {
 	spin_unlock(&rq->lock);
 	spin_unlock_irqrestore(&p->pi_lock, rf->flags);

@@ -252,6 +252,7 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 	p->thread_pid = NULL;
 	init_sigpending(&p->pending);
 	p->utime = p->stime = p->gtime = 0;
+	p->prev_utime = p->prev_stime = 0;
 	p->inblock = p->oublock = 0;
 	p->exit_state = p->exit_code = 0;
 	p->jobctl = 0;

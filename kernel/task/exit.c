@@ -54,8 +54,11 @@ static void unhash_task(struct task_struct *p, bool group_dead)
 	p->signal->nr_threads--;
 }
 
-/* What the thread used goes into the group's sums.  siglock held. */
-static void add_up(struct task_struct *tsk, struct signal_struct *sig)
+/*
+ * What the thread used goes into the group's sums, and it leaves the list of threads: in one write section, so that who
+ * adds sums and threads counts it once.  siglock held.
+ */
+static void add_up_and_unhash(struct task_struct *tsk, struct signal_struct *sig, bool group_dead)
 {
 	write_seqlock(&sig->stats_lock);
 	sig->utime += tsk->utime;
@@ -67,6 +70,7 @@ static void add_up(struct task_struct *tsk, struct signal_struct *sig)
 	sig->inblock += tsk->inblock;
 	sig->oublock += tsk->oublock;
 	sig->sum_sched_runtime += tsk->se.sum_exec_runtime;
+	unhash_task(tsk, group_dead);
 	write_sequnlock(&sig->stats_lock);
 }
 
@@ -91,8 +95,7 @@ static void __exit_signal(struct task_struct *tsk)
 		if (tsk == sig->curr_target)
 			sig->curr_target = next_thread(tsk);
 	}
-	add_up(tsk, sig);
-	unhash_task(tsk, group_dead);
+	add_up_and_unhash(tsk, sig, group_dead);
 	/* Behind this lock_task_sighand() fails, so nobody queues a signal that would never be freed. */
 	flush_sigqueue(&tsk->pending);
 	WRITE_ONCE(tsk->sighand, NULL);

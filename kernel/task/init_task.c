@@ -34,6 +34,11 @@ struct signal_struct init_signals = {
 	.curr_target	= &init_task,
 	.shared_pending	= { .list = LIST_HEAD_INIT(init_signals.shared_pending.list) },
 	.posix_timers	= LIST_HEAD_INIT(init_signals.posix_timers),
+	.cpu_timers	= {
+		LIST_HEAD_INIT(init_signals.cpu_timers[0]),
+		LIST_HEAD_INIT(init_signals.cpu_timers[1]),
+		LIST_HEAD_INIT(init_signals.cpu_timers[2]),
+	},
 	.pids		= {
 		[PIDTYPE_PID]	= &init_struct_pid,
 		[PIDTYPE_TGID]	= &init_struct_pid,

@@ -1,14 +1,17 @@
 /*
- * sys.c: small system calls about the system as a whole: its names, memory and load, the caller's CPU, and its end.
+ * sys.c: small system calls about the system as a whole: its names, memory and load, the caller's CPU
+ *        and umask, and the end of it.
  *
  * See:     uname(2), sethostname(2), sysinfo(2), getcpu(2), personality(2), reboot(2)
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>
+#include <weft/fs_struct.h>
 #include <weft/personality.h>
 #include <weft/reboot.h>
 #include <weft/sched.h>
 #include <weft/smp.h>
+#include <weft/stat.h>
 #include <weft/string.h>
 #include <weft/syscalls.h>
 #include <weft/timekeeping.h>
@@ -99,6 +102,12 @@ long sys_personality(unsigned int personality)
 	if (personality != 0xffffffff)
 		current->personality = personality;
 	return old;
+}
+
+/* Shared with those who share the fs_struct, like it; one word. */
+long sys_umask(int mask)
+{
+	return xchg(&current->fs->umask, mask & S_IRWXUGO);
 }
 
 /* ---- the end ---- */

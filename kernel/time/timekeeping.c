@@ -24,7 +24,7 @@
 
 static DEFINE_SPINLOCK(timekeeper_lock);
 static seqcount_t tk_seq;
-static struct timekeeper tk;
+static struct timekeeper tk = { .clock = &clocksource_jiffies };	/* until timekeeping_init() it is always 0 */
 static u64 next_second;				/* mono_ns at which ntp_second() is due */
 
 struct timezone sys_tz;

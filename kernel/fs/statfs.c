@@ -1,0 +1,87 @@
+/*
+ * statfs.c: statfs(2), fstatfs(2): how full a file system is.
+ */
+#include <weft/kernel.h>
+#include <weft/fs.h>
+#include <weft/file.h>
+#include <weft/namei.h>
+#include <weft/mount.h>
+#include <weft/statfs.h>
+#include <weft/string.h>
+#include <weft/uaccess.h>
+#include <weft/syscalls.h>
+#include "internal.h"
+
+static long mount_flags(const struct vfsmount *mnt)
+{
+	int f = mnt->mnt_flags;
+	long res = ST_VALID;
+
+	res |= f & MNT_READONLY || sb_rdonly(mnt->mnt_sb) ? ST_RDONLY : 0;
+	res |= f & MNT_NOSUID ? ST_NOSUID : 0;
+	res |= f & MNT_NODEV ? ST_NODEV : 0;
+	res |= f & MNT_NOEXEC ? ST_NOEXEC : 0;
+	res |= f & MNT_NOATIME ? ST_NOATIME : 0;
+	res |= f & MNT_NODIRATIME ? ST_NODIRATIME : 0;
+	res |= f & MNT_RELATIME ? ST_RELATIME : 0;
+	res |= f & MNT_NOSYMFOLLOW ? ST_NOSYMFOLLOW : 0;
+	res |= mnt->mnt_sb->s_flags & SB_SYNCHRONOUS ? ST_SYNCHRONOUS : 0;
+	return res;
+}
+
+int vfs_statfs(const struct path *path, struct kstatfs *buf)
+{
+	const struct super_operations *op = path->dentry->d_sb->s_op;
+	int err;
+
+	if (!op->statfs)
+		return -ENOSYS;
+	memset(buf, 0, sizeof(*buf));
+	err = op->statfs(path->dentry, buf);
+	if (err)
+		return err;
+	if (!buf->f_frsize)
+		buf->f_frsize = buf->f_bsize;
+	buf->f_flags = mount_flags(path->mnt);
+	return 0;
+}
+
+static int do_statfs(const struct path *path, struct statfs __user *p)
+{
+	struct kstatfs st;
+	struct statfs buf;
+	int err = vfs_statfs(path, &st);
+
+	if (err)
+		return err;
+	buf = (struct statfs){
+		.f_type = st.f_type, .f_bsize = st.f_bsize, .f_blocks = st.f_blocks, .f_bfree = st.f_bfree,
+		.f_bavail = st.f_bavail, .f_files = st.f_files, .f_ffree = st.f_ffree, .f_fsid = st.f_fsid,
+		.f_namelen = st.f_namelen, .f_frsize = st.f_frsize, .f_flags = st.f_flags,
+	};
+	return copy_to_user(p, &buf, sizeof(buf)) ? -EFAULT : 0;
+}
+
+long sys_statfs(const char __user *pathname, struct statfs __user *buf)
+{
+	struct path path;
+	int err = user_path_at(AT_FDCWD, pathname, LOOKUP_FOLLOW, &path);
+
+	if (err)
+		return err;
+	err = do_statfs(&path, buf);
+	path_put(&path);
+	return err;
+}
+
+long sys_fstatfs(unsigned int fd, struct statfs __user *buf)
+{
+	struct fd f = fdget_raw(fd);
+	int err = -EBADF;
+
+	if (f.file) {
+		err = do_statfs(&f.file->f_path, buf);
+		fdput(f);
+	}
+	return err;
+}
