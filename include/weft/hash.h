@@ -21,7 +21,6 @@ static inline u32 hash_ptr(const void *p, unsigned int bits) { return hash_64((u
 static inline u32 hash32_ptr(const void *p) { return (u32)(unsigned long)p ^ (u32)((unsigned long)p >> 32); }
 
 /* lib/hash.c: names of files, salted with the parent directory. */
-unsigned int full_name_hash(const void *salt, const char *name, unsigned int len);
 u32 jhash(const void *key, u32 length, u32 initval);
 u32 jhash2(const u32 *k, u32 length, u32 initval);
 static inline u32 jhash_3words(u32 a, u32 b, u32 c, u32 initval)

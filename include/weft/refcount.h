@@ -19,7 +19,7 @@ typedef struct refcount_struct { atomic_t refs; } refcount_t;
 #define REFCOUNT_SATURATED	(-0x40000000)
 
 enum refcount_fault { REFCOUNT_ADD_OVF, REFCOUNT_ADD_UAF, REFCOUNT_SUB_UAF, REFCOUNT_DEC_LEAK };
-void refcount_warn_saturate(refcount_t *r, enum refcount_fault t) __cold;	/* lib/refcount.c */
+void refcount_warn_saturate(refcount_t *r, enum refcount_fault t) __cold;	/* locking/refcount.c */
 
 static inline void refcount_set(refcount_t *r, int n) { atomic_set(&r->refs, n); }
 static inline unsigned int refcount_read(const refcount_t *r) { return atomic_read(&r->refs); }
@@ -72,7 +72,7 @@ static inline void refcount_dec(refcount_t *r)
 		refcount_warn_saturate(r, REFCOUNT_DEC_LEAK);
 }
 
-/* lib/refcount.c */
+/* locking/refcount.c */
 bool refcount_dec_if_one(refcount_t *r);	/* 1 -> 0 and true, otherwise unchanged */
 bool refcount_dec_not_one(refcount_t *r);	/* takes one off unless it is the last */
 /* Takes one off; when it was the last, returns true with the lock held. */

@@ -58,7 +58,7 @@ ktime_t ktime_get_update_offsets_now(unsigned int *cwsseq, ktime_t *offs_real, k
 int do_settimeofday64(const struct timespec64 *ts);	/* may sleep; -EINVAL */
 int do_sys_settimeofday64(const struct timespec64 *tv, const struct timezone *tz);	/* -EPERM, -EINVAL */
 int do_adjtimex(struct __kernel_timex *txc);
-/* The battery clock, in UTC seconds; leaves *ts alone when there is none.  Start-up.  arch/x86/kernel/rtc.c */
+/* The battery clock, in UTC seconds; leaves *ts alone when there is none.  Start-up.  drivers/char/rtc.c */
 void read_persistent_clock64(struct timespec64 *ts);
 void update_wall_time(void);				/* from the tick */
 

@@ -65,7 +65,8 @@ void iov_iter_discard(struct iov_iter *i, unsigned int direction, size_t count);
 
 size_t copy_to_iter(const void *addr, size_t bytes, struct iov_iter *i) __must_check;
 size_t copy_from_iter(void *addr, size_t bytes, struct iov_iter *i) __must_check;
-bool copy_to_iter_full(const void *addr, size_t bytes, struct iov_iter *i) __must_check;	/* all, or the iterator is put back */
+/* All, or nothing and the iterator is where it was. */
+bool copy_to_iter_full(const void *addr, size_t bytes, struct iov_iter *i) __must_check;
 bool copy_from_iter_full(void *addr, size_t bytes, struct iov_iter *i) __must_check;
 size_t copy_page_to_iter(struct page *page, size_t offset, size_t bytes, struct iov_iter *i);
 size_t copy_page_from_iter(struct page *page, size_t offset, size_t bytes, struct iov_iter *i);

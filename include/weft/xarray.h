@@ -43,7 +43,8 @@ struct xarray {
 #define DEFINE_XARRAY(name)		DEFINE_XARRAY_FLAGS(name, 0)
 #define DEFINE_XARRAY_ALLOC(name)	DEFINE_XARRAY_FLAGS(name, XA_FLAGS_ALLOC)
 #define DEFINE_XARRAY_ALLOC1(name)	DEFINE_XARRAY_FLAGS(name, XA_FLAGS_ALLOC | XA_FLAGS_ALLOC1)
-#define xa_init_flags(xa, flags)	do { spin_lock_init(&(xa)->xa_lock); (xa)->xa_flags = (flags); (xa)->xa_head = NULL; } while (0)
+#define xa_init_flags(xa, flags) \
+	do { spin_lock_init(&(xa)->xa_lock); (xa)->xa_flags = (flags); (xa)->xa_head = NULL; } while (0)
 #define xa_init(xa)			xa_init_flags(xa, 0)
 
 #define xa_trylock(xa)			spin_trylock(&(xa)->xa_lock)
@@ -96,7 +97,8 @@ void xa_clear_mark(struct xarray *xa, unsigned long index, xa_mark_t mark);
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, xa_mark_t filter);
 void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, xa_mark_t filter);
 /* Copies up to n entries from start on; returns how many. */
-unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max, unsigned int n, xa_mark_t filter);
+unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max, unsigned int n,
+			xa_mark_t filter);
 void xa_destroy(struct xarray *xa);			/* forgets all entries, frees all nodes */
 /* The first index >= index without an entry (for read-ahead); max + 1 when all within max are there. */
 unsigned long xa_next_gap(struct xarray *xa, unsigned long index, unsigned long max);
@@ -106,7 +108,8 @@ void *__xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 void *__xa_erase(struct xarray *xa, unsigned long index) __must_hold(&xa->xa_lock);
 void *__xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry, gfp_t gfp) __must_hold(&xa->xa_lock);
 int __must_check __xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp) __must_hold(&xa->xa_lock);
-int __must_check __xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp) __must_hold(&xa->xa_lock);
+int __must_check __xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp)
+	__must_hold(&xa->xa_lock);
 int __must_check __xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next, gfp_t gfp)
 	__must_hold(&xa->xa_lock);
 void __xa_set_mark(struct xarray *xa, unsigned long index, xa_mark_t mark) __must_hold(&xa->xa_lock);

@@ -280,14 +280,6 @@ long sys_close(unsigned int fd)
 	return ret;
 }
 
-long sys_vhangup(void)
-{
-	if (!capable(CAP_SYS_TTY_CONFIG))
-		return -EPERM;
-	tty_vhangup_self();
-	return 0;
-}
-
 int generic_file_open(struct inode *inode, struct file *filp)
 {
 	return 0;		/* O_LARGEFILE is always set */

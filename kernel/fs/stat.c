@@ -8,6 +8,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <asm/page.h>
 #include <weft/file.h>
 #include <weft/namei.h>
 #include <weft/mount.h>

@@ -229,7 +229,9 @@ static void __init set_dir_times(struct unpack *u)
 	struct path path;
 
 	list_for_each_entry_safe(d, next, &u->dirs, list) {
-		struct iattr attr = { .ia_valid = ATTR_MTIME | ATTR_MTIME_SET | ATTR_FORCE, .ia_mtime = { .tv_sec = d->mtime } };
+		struct iattr attr = {
+			.ia_valid = ATTR_MTIME | ATTR_MTIME_SET | ATTR_FORCE, .ia_mtime = { .tv_sec = d->mtime },
+		};
 
 		if (!kern_path(d->path, 0, &path)) {
 			inode_lock(d_inode(path.dentry));

@@ -1,7 +1,7 @@
 /*
  * hash.c: hashes of byte strings.
  *
- * What:    full_name_hash(): file names, salted with their directory, a word at a time; jhash(): Bob Jenkins' lookup3,
+ * What:    jhash(): Bob Jenkins' lookup3,
  *          for keys of several words; siphash(): SipHash-2-4, for what strangers must not be able to make collide.
  * See:     burtleburtle.net/bob/hash/doobs.html; "SipHash: a fast short-input PRF" (Aumasson, Bernstein)
  */
@@ -17,16 +17,6 @@ static u64 tail_bytes(const u8 *p, unsigned int n)
 	while (n-- > 0)
 		v = v << 8 | p[n];
 	return v;
-}
-
-unsigned int full_name_hash(const void *salt, const char *name, unsigned int len)
-{
-	u64 h = (unsigned long)salt;
-
-	for (; len >= 8; name += 8, len -= 8)
-		h = rol64((h ^ get_unaligned((const u64 *)name)) * GOLDEN_RATIO_64, 23);
-	h = (h ^ tail_bytes((const u8 *)name, len)) * GOLDEN_RATIO_64;
-	return (unsigned int)(h >> 32) ^ (unsigned int)h;
 }
 
 #define JHASH_INITVAL	0xdeadbeef

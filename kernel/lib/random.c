@@ -7,8 +7,8 @@
  *          a key; each CPU derives its own key from that and makes its bytes with ChaCha20.  Every request first
  *          replaces the CPU's key by bytes of its own stream, so what is found in memory later says nothing about what
  *          was given out before.
- *          With RDRAND there are 256 bits of entropy before the first caller; without, a getrandom() that has to wait measures the
- *          jitter of its own execution until there are.
+ *          With RDRAND there are 256 bits of entropy before the first caller; without, a getrandom() that has to wait
+ *          measures the jitter of its own execution until there are.
  * Locking: pool_lock (irq-safe): pool, base key, credit.  A CPU's key and its interrupt pool: [c] with interrupts off.
  * See:     getrandom(2), random(7); "Fast-key-erasure random-number generators" (Bernstein)
  */

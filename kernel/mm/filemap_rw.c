@@ -186,7 +186,9 @@ static ssize_t write_one_page(struct file *file, loff_t pos, size_t bytes, struc
 	status = ops->write_begin(file, mapping, pos, bytes, &page, &fsdata);
 	if (status < 0)
 		return status;
+	pagefault_disable();
 	*copied = copy_page_from_iter_atomic(page, offset_in_page(pos), bytes, from);
+	pagefault_enable();
 	status = ops->write_end(file, mapping, pos, bytes, *copied, page, fsdata);
 	if (status != (int)*copied)
 		iov_iter_revert(from, *copied - max(status, 0));

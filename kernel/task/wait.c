@@ -93,6 +93,14 @@ static void add_to_parent(struct task_struct *p)
 	spin_unlock_irq(&current->sighand->siglock);
 }
 
+/* p will be reported: keep it, and let the rest of the machine go on.  What follows may sleep. */
+static void end_look(struct task_struct *p)
+{
+	get_task_struct(p);
+	read_unlock(&tasklist_lock);
+	__set_current_state(TASK_RUNNING);
+}
+
 static int wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 {
 	pid_t pid = task_pid_nr(p);
@@ -104,9 +112,7 @@ static int wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 		return 0;
 	if (reap && cmpxchg(&p->exit_state, EXIT_ZOMBIE, EXIT_DEAD) != EXIT_ZOMBIE)
 		return 0;
-	get_task_struct(p);
-	read_unlock(&tasklist_lock);
-
+	end_look(p);
 	if (reap)
 		add_to_parent(p);
 	if (wo->wo_rusage)
@@ -143,9 +149,8 @@ static int wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
 	if (!exit_code)
 		return 0;
 
-	get_task_struct(p);
 	pid = task_pid_nr(p);
-	read_unlock(&tasklist_lock);
+	end_look(p);
 	if (wo->wo_rusage)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
 	put_task_struct(p);
@@ -172,8 +177,7 @@ static int wait_task_continued(struct wait_opts *wo, struct task_struct *p)
 		return 0;
 
 	pid = task_pid_nr(p);
-	get_task_struct(p);
-	read_unlock(&tasklist_lock);
+	end_look(p);
 	if (wo->wo_rusage)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
 	put_task_struct(p);

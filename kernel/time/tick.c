@@ -82,6 +82,7 @@ static void update_process_times(bool user)
 	rcu_sched_clock_irq(user);
 	sched_tick();
 	run_posix_cpu_timers();
+	printk_tick();
 }
 
 static enum hrtimer_restart tick_timer_fn(struct hrtimer *timer)

@@ -1,8 +1,8 @@
 /*
  * events.c: the table of all events: switching them on and off, their text, and the dump after a panic.
  *
- * What:    names and formats come from the tables in kernel/trace/events through the generator.  The word "trace=" of the command
- *          line switches events on from trace_init() on, /proc/weft/trace later.
+ * What:    names and formats come from the tables in kernel/trace/events through the generator.  The word "trace=" of the
+ *          command line switches events on from trace_init() on, /proc/weft/trace later.
  * Locking: trace_event_on[] is one byte an event, written at any time: a CPU that sees it late records one event more or
  *          less.
  * See:     tools/gen_trace.py, proc.c

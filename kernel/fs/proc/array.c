@@ -63,7 +63,7 @@ static void collect_signals(struct task_struct *p, struct signal_sets *s)
 			sigaddset(&s->caught, sig);
 	}
 	s->threads = p->signal->nr_threads;
-	s->queued = task_sigpending_count(p);
+	s->queued = atomic_long_read(&__task_cred(p)->user->sigpending);
 	s->limit = p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur;
 	unlock_task_sighand(p, &flags);
 }

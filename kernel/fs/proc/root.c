@@ -92,7 +92,7 @@ void __init proc_root_init(void)
 	if (register_filesystem(&proc_fs_type))
 		panic("proc: cannot register");
 	proc_symlink("mounts", NULL, "self/mounts");
-	proc_symlink("net", NULL, "self/net");
+	proc_mkdir("net", NULL);
 	proc_mkdir("fs", NULL);
 	proc_mkdir("bus", NULL);
 	proc_mkdir("driver", NULL);

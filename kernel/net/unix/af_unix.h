@@ -2,8 +2,9 @@
  * af_unix.h: local sockets: what their files share.
  *
  * Locking: u->bindlock (mutex): giving a name.  u->iolock (mutex): stream readers, one at a time.
- *          sk.lock ("state lock"): peer, shutdown, state, dead.  Two of them: lower address first (unix_double_lock); a
- *          listener or receiver is locked before nothing else.  Then receive_queue.lock, bucket locks, unix_gc_lock.
+ *          sk.lock ("state lock"): peer, shutdown, state, dead.  Two of them: lower address first (unix_double_lock), or a
+ *          listener before who connects to it.
+ *          Order: bindlock -> bucket lock -> sk.lock -> receive_queue.lock -> wait queues; unix_gc_lock -> receive_queue.lock.
  *          unix_gc_lock: inflight, gc_link, gc_flags of all sockets.
  * Counts:  a socket's peer pointer holds a reference, as does each found socket until sock_put().
  * See:     spec.md §10; unix(7)
@@ -26,6 +27,7 @@ struct unix_address {
 	int			len;		/* of name, with the family */
 	u32			hash;		/* bucket */
 	struct sockaddr_un	name;
+	char			nul[2];		/* after a path that fills sun_path */
 };
 
 struct unix_sock {
@@ -70,7 +72,6 @@ bool unix_peer_wake_me(struct sock *sk, struct sock *other);
 void unix_peer_wake_disconnect(struct sock *sk, struct sock *other);
 void unix_dgram_disconnected(struct sock *sk, struct sock *other);
 void unix_copy_name(struct msghdr *msg, struct sock *sk);	/* sk's name into msg_name */
-int unix_listen_check(struct unix_sock *u);
 __poll_t unix_poll(struct file *file, struct socket *sock, struct poll_table_struct *wait);
 
 /* ---- bind.c: names ---- */

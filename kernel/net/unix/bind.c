@@ -16,6 +16,7 @@
 #include <weft/fs.h>
 #include <weft/fs_struct.h>
 #include <weft/namei.h>
+#include <weft/mount.h>
 #include <weft/random.h>
 #include "af_unix.h"
 

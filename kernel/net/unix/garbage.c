@@ -88,7 +88,7 @@ static void scan_queue(struct sock *sk, child_fn fn, struct list_head *hit)
 {
 	struct sk_buff *skb, *next;
 
-	spin_lock(&sk->receive_queue.lock);
+	spin_lock_nested(&sk->receive_queue.lock, 1);	/* under a listener's: scan_children() */
 	list_for_each_entry_safe(skb, next, &sk->receive_queue.head, list) {
 		bool found = false;
 
