@@ -121,7 +121,7 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx");
 #define STATX_ATTR_AUTOMOUNT	0x1000
 #define STATX_ATTR_MOUNT_ROOT	0x2000
 
-/* utimensat(2), in tv_nsec */
+/* utimensat(2): in tv_nsec */
 #define UTIME_NOW	((1l << 30) - 1l)
 #define UTIME_OMIT	((1l << 30) - 2l)
 

@@ -23,6 +23,7 @@ struct mm_struct;
 struct pt_regs;
 
 /* ---- tasks: kernel/arch/x86/kernel/process.c ---- */
+void arch_task_cache_init(void);		/* start-up, once kmem_cache_create() works */
 /* Copies *src into *dst, which must not share src's FPU memory.  0. */
 int arch_dup_task_struct(struct task_struct *dst, struct task_struct *src);
 void arch_release_task_struct(struct task_struct *tsk);

@@ -24,7 +24,6 @@
 #include "slab.h"
 
 #define MAX_SLAB_ORDER		3
-#define MIN_SLAB_OBJECTS	4
 #define MAX_EMPTY_SLABS		1		/* kept for the next request */
 
 /* Not checked by KASAN: the object is free, so its bytes are poisoned. */
@@ -362,13 +361,18 @@ unsigned long slab_cached_objects(struct kmem_cache *s)
 
 /* ---- the shape of a cache ---- */
 
-/* The smallest order that holds a few objects and wastes at most an eighth. */
+/*
+ * The smallest order that wastes at most an eighth and holds a few small objects.  A large object had better be alone in its
+ * slab: then it pins no other memory while it waits in a chain.
+ */
 static unsigned int choose_order(unsigned int size, unsigned int min_order)
 {
+	unsigned int min_objects = size <= 1024 ? 4 : 1;
+
 	for (unsigned int order = min_order; order < MAX_SLAB_ORDER; order++) {
 		unsigned int bytes = (unsigned int)PAGE_SIZE << order;
 
-		if (bytes / size >= MIN_SLAB_OBJECTS && bytes % size <= bytes / 8)
+		if (bytes / size >= min_objects && bytes % size <= bytes / 8)
 			return order;
 	}
 	return max(min_order, (unsigned int)MAX_SLAB_ORDER);
@@ -376,7 +380,7 @@ static unsigned int choose_order(unsigned int size, unsigned int min_order)
 
 static unsigned int choose_batch(unsigned int size)
 {
-	return size <= 256 ? 16 : size <= 1024 ? 8 : size <= 4096 ? 4 : 2;
+	return size <= 256 ? 16 : size <= 1024 ? 8 : size <= 2048 ? 4 : 2;
 }
 
 int slab_setup(struct kmem_cache *s)

@@ -277,6 +277,7 @@ void __init fork_init(void)
 
 	task_struct_cachep = kmem_cache_create("task_struct", sizeof(struct task_struct), L1_CACHE_BYTES,
 					       SLAB_PANIC, NULL);
+	arch_task_cache_init();
 	max_threads = (int)clamp_t(unsigned long, threads, MIN_THREADS, MAX_THREADS);
 	rlim[RLIMIT_NPROC].rlim_cur = rlim[RLIMIT_NPROC].rlim_max = max_threads / 2;
 	rlim[RLIMIT_SIGPENDING] = rlim[RLIMIT_NPROC];

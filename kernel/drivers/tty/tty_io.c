@@ -29,6 +29,7 @@
 #include <weft/poll.h>
 #include <weft/device.h>
 #include <weft/console.h>
+#include <weft/proc_fs.h>
 #include <uapi/ioctls.h>
 #include "internal.h"
 
@@ -494,6 +495,8 @@ int __init tty_init(void)
 	static struct cdev tty_cdev, console_cdev;
 	int err = make_special(&tty_cdev, &tty_fops, MKDEV(TTYAUX_MAJOR, 0), "tty", 0666);
 
+	proc_create_single("tty/drivers", 0, NULL, proc_tty_drivers_show);
+	proc_create_single("consoles", 0, NULL, proc_consoles_show);
 	return err ? err : make_special(&console_cdev, &console_fops, MKDEV(TTYAUX_MAJOR, 1), "console", 0600);
 }
 fs_initcall(tty_init);

@@ -11,6 +11,7 @@
  * See:     spec.md §3 "creation", §5 "segmentation"; entry/entry_64.S; doc/tour.md
  */
 #include <weft/kernel.h>
+#include <weft/init.h>
 #include <weft/sched.h>
 #include <weft/smp.h>
 #include <weft/string.h>
@@ -120,6 +121,11 @@ struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *ne
 	if (nt->fpu.state)
 		set_tsk_thread_flag(next, TIF_NEED_FPU_LOAD);
 	return prev;
+}
+
+void __init arch_task_cache_init(void)
+{
+	fpu_caches_init();
 }
 
 int arch_dup_task_struct(struct task_struct *dst, struct task_struct *src)
