@@ -133,6 +133,6 @@ bool xa_marked(const struct xarray *xa, xa_mark_t mark);	/* has any entry this m
 	for (index = 0, entry = xa_find(xa, &index, ULONG_MAX, filter); entry; \
 	     entry = xa_find_after(xa, &index, ULONG_MAX, filter))
 
-void xarray_init(void);			/* makes the slab cache of nodes; mm_core_init() */
+void xarray_init(void);			/* makes the slab cache of nodes; after mm_core_init() */
 
 #endif

@@ -1,542 +1,569 @@
 /*
- * select.c: select(2) and poll(2): waiting for events on a set of descriptors.
+ * select.c: select(2), poll(2) and their p-relatives: waiting for one of many files.
  *
- * Idea:    one pass asks every file's ->poll(), which on the first pass also enters us in its wait queues; when no file has
- *          anything we sleep, and ask all again after a wake-up.  `triggered` is set by the wake-up and cleared before the
- *          next pass, so that one which comes during a pass is not slept through:
- *
- *            waiter                                   waker
- *              triggered = 0
- *              state = INTERRUPTIBLE, full barrier
- *              triggered? no: schedule                  event happens
- *                                                       triggered = 1, try_to_wake_up()
- *          Queue entries come from a small table on the stack, and from pages when that is used up.
- * Locking: none of its own; the table is the caller's.
- * See:     spec.md §10; select(2), poll(2)
+ * Idea:    the first round asks every file and lets it queue us on its wait queues; if nothing is ready we sleep and, once
+ *          woken or timed out, ask again, now without queueing.  The first few queue entries lie on the stack.
+ * Race:    a wake-up between asking and sleeping must not be lost:
+ *              waiter                                   pollwake()
+ *              set state, triggered? no -> sleep        triggered = 1, barrier, wake the task
+ *              ... else run on, triggered = 0, ask again
+ *          each round begins with triggered = 0 before any file is asked.
+ * See:     select(2), poll(2)
  */
-#include <weft/poll.h>
+#include <weft/kernel.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/fdtable.h>
+#include <weft/poll.h>
+#include <weft/slab.h>
+#include <weft/mm.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/hrtimer.h>
-#include <weft/slab.h>
-#include <weft/mm.h>
-#include <weft/string.h>
+#include <weft/time64.h>
+#include <weft/timekeeping.h>
 #include <weft/uaccess.h>
 #include <weft/syscalls.h>
-#include <weft/resource.h>
-#include <weft/kernel.h>
 #include <uapi/time.h>
+#include <uapi/resource.h>
+#include "internal.h"
 
-#define INLINE_ENTRIES	8
-#define PAGE_ENTRIES	((PAGE_SIZE - sizeof(void *) - sizeof(int)) / sizeof(struct poll_entry))
+#define N_INLINE_ENTRIES	8	/* queue entries that need no allocation */
 
 struct poll_entry {
-	struct file		*file;		/* a reference */
+	struct file		*filp;		/* a reference */
+	__poll_t		key;		/* what is waited for */
 	wait_queue_entry_t	wait;
-	wait_queue_head_t	*head;
-	struct poll_wqueues	*pwq;
+	wait_queue_head_t	*wait_address;
 };
 
 struct poll_page {
 	struct poll_page	*next;
-	unsigned int		n;
+	unsigned int		used;
 	struct poll_entry	entries[];
 };
+#define ENTRIES_PER_PAGE ((PAGE_SIZE - sizeof(struct poll_page)) / sizeof(struct poll_entry))
 
 struct poll_wqueues {
 	poll_table		pt;
-	struct task_struct	*task;
-	int			triggered;
-	int			error;		/* -ENOMEM: some file is not waited for */
-	unsigned int		n;
 	struct poll_page	*pages;
-	struct poll_entry	entries[INLINE_ENTRIES];
+	struct task_struct	*task;
+	int			triggered;	/* [a] somebody woke us since the last look */
+	int			error;
+	unsigned int		inline_used;
+	struct poll_entry	inline_entries[N_INLINE_ENTRIES];
 };
 
-/* Called under the queue's lock. */
-static int pollwake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
-{
-	struct poll_entry *entry = container_of(wait, struct poll_entry, wait);
-	struct poll_wqueues *pwq = entry->pwq;
+/* ---- queueing ---- */
 
-	if (key && !(key_to_poll(key) & (unsigned long)wait->private))
-		return 0;
-	smp_wmb();		/* what happened is seen by who sees the mark */
-	WRITE_ONCE(pwq->triggered, 1);
-	return try_to_wake_up(pwq->task, TASK_NORMAL, sync);
-}
-
-static struct poll_entry *new_entry(struct poll_wqueues *pwq)
+static struct poll_entry *get_entry(struct poll_wqueues *pwq)
 {
 	struct poll_page *page = pwq->pages;
 
-	if (pwq->n < INLINE_ENTRIES)
-		return &pwq->entries[pwq->n++];
-	if (!page || page->n == PAGE_ENTRIES) {
+	if (pwq->inline_used < N_INLINE_ENTRIES)
+		return &pwq->inline_entries[pwq->inline_used++];
+	if (!page || page->used == ENTRIES_PER_PAGE) {
 		page = (struct poll_page *)__get_free_page(GFP_KERNEL);
 		if (!page) {
 			pwq->error = -ENOMEM;
 			return NULL;
 		}
-		page->n = 0;
+		page->used = 0;
 		page->next = pwq->pages;
 		pwq->pages = page;
 	}
-	return &page->entries[page->n++];
+	return &page->entries[page->used++];
 }
 
-/* The file's ->poll() names a queue. */
-static void pollwait(struct file *file, wait_queue_head_t *head, poll_table *p)
+static int pollwake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct poll_entry *entry = container_of(wait, struct poll_entry, wait);
+	struct poll_wqueues *pwq = wait->private;
+
+	if (key && !(key_to_poll(key) & entry->key))
+		return 0;
+	smp_wmb();		/* what the waker changed before, then triggered: pairs with smp_store_mb() below */
+	WRITE_ONCE(pwq->triggered, 1);
+	return try_to_wake_up(pwq->task, mode, sync);
+}
+
+static void __pollwait(struct file *filp, wait_queue_head_t *wait_address, poll_table *p)
 {
 	struct poll_wqueues *pwq = container_of(p, struct poll_wqueues, pt);
-	struct poll_entry *entry = new_entry(pwq);
+	struct poll_entry *entry = get_entry(pwq);
 
 	if (!entry)
 		return;
-	entry->file = get_file(file);
-	entry->head = head;
-	entry->pwq = pwq;
+	entry->filp = get_file(filp);
+	entry->wait_address = wait_address;
+	entry->key = p->_key;
 	init_waitqueue_func_entry(&entry->wait, pollwake);
-	entry->wait.private = (void *)(unsigned long)p->_key;
-	add_wait_queue(head, &entry->wait);
+	entry->wait.private = pwq;
+	add_wait_queue(wait_address, &entry->wait);
 }
 
 static void poll_initwait(struct poll_wqueues *pwq)
 {
-	init_poll_funcptr(&pwq->pt, pollwait);
+	init_poll_funcptr(&pwq->pt, __pollwait);
 	pwq->task = current;
 	pwq->triggered = 0;
 	pwq->error = 0;
-	pwq->n = 0;
 	pwq->pages = NULL;
+	pwq->inline_used = 0;
 }
 
 static void free_entry(struct poll_entry *entry)
 {
-	remove_wait_queue(entry->head, &entry->wait);
-	fput(entry->file);
+	remove_wait_queue(entry->wait_address, &entry->wait);
+	fput(entry->filp);
 }
 
 static void poll_freewait(struct poll_wqueues *pwq)
 {
-	struct poll_page *page;
+	struct poll_page *page = pwq->pages;
 
-	for (unsigned int i = 0; i < pwq->n; i++)
-		free_entry(&pwq->entries[i]);
-	while ((page = pwq->pages)) {
-		pwq->pages = page->next;
-		for (unsigned int i = 0; i < page->n; i++)
+	for (unsigned int i = 0; i < pwq->inline_used; i++)
+		free_entry(&pwq->inline_entries[i]);
+	while (page) {
+		struct poll_page *old = page;
+
+		for (unsigned int i = 0; i < page->used; i++)
 			free_entry(&page->entries[i]);
-		free_page((unsigned long)page);
+		page = page->next;
+		free_page((unsigned long)old);
 	}
 }
 
-/* Sleeps until a wake-up or the time.  0: the time is up. */
-static int poll_sleep(struct poll_wqueues *pwq, ktime_t *expires)
+/* Sleeps until woken (-EINTR as well: woken before the time) or the time is up: 0. */
+static int poll_schedule_timeout(struct poll_wqueues *pwq, ktime_t *expires, u64 slack)
 {
-	int woken = 1;
+	int rc = -EINTR;
 
 	set_current_state(TASK_INTERRUPTIBLE);
 	if (!READ_ONCE(pwq->triggered))
-		woken = schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS);
+		rc = schedule_hrtimeout_range(expires, slack, HRTIMER_MODE_ABS);
 	__set_current_state(TASK_RUNNING);
-	smp_store_mb(pwq->triggered, 0);
-	return woken;
+	smp_store_mb(pwq->triggered, 0);	/* before the files are asked again */
+	return rc;
 }
 
-/* ---- timeouts ---- */
+/* ---- time ---- */
 
-/* An absolute end in *to from a relative time; false: the time is invalid. */
-static bool set_deadline(struct timespec64 *end, time64_t sec, long nsec)
+/* When the wait ends: NULL end time is never. */
+struct poll_deadline {
+	ktime_t		expires;
+	ktime_t		*to;		/* for schedule_hrtimeout_range(); NULL: for ever */
+	u64		slack;
+	bool		no_wait;	/* zero: only look */
+};
+
+static void set_deadline(struct poll_deadline *d, const struct timespec64 *end)
 {
-	struct timespec64 now, rel = { .tv_sec = sec, .tv_nsec = nsec };
+	*d = (struct poll_deadline){ };
+	if (!end)
+		return;
+	if (!end->tv_sec && !end->tv_nsec) {
+		d->no_wait = true;
+		return;
+	}
+	d->expires = timespec64_to_ktime(*end);
+	d->to = &d->expires;
+	d->slack = current->timer_slack_ns;
+}
 
-	if (!timespec64_valid(&rel))
-		return false;
+/* From "so long" to "until then" on the monotonic clock; zero stays zero.  0 or -EINVAL. */
+static int poll_select_set_timeout(struct timespec64 *to, time64_t sec, long nsec)
+{
+	struct timespec64 ts = { .tv_sec = sec, .tv_nsec = nsec }, now;
+
+	if (!timespec64_valid(&ts))
+		return -EINVAL;
 	if (!sec && !nsec) {
-		*end = rel;
-		return true;
+		*to = ts;
+		return 0;
 	}
 	ktime_get_ts64(&now);
-	*end = timespec64_add_safe(now, rel);
-	return true;
+	*to = timespec64_add_safe(now, ts);
+	return 0;
 }
 
-/* What of the time is left. */
-static struct timespec64 time_left(const struct timespec64 *end)
-{
-	struct timespec64 now, left = { 0 };
+enum timeout_type { PT_NONE, PT_TIMEVAL, PT_TIMESPEC };
 
+/* The end of a select(): the mask goes back, and the rest of the time to the user, if that is possible. */
+static int poll_select_finish(struct timespec64 *end, void __user *p, enum timeout_type type, int ret)
+{
+	struct timespec64 rest;
+
+	restore_saved_sigmask_unless(ret == -ERESTARTNOHAND);
+	if (!p || current->personality & 0x4000000)	/* STICKY_TIMEOUTS */
+		return ret;
 	if (!end->tv_sec && !end->tv_nsec)
-		return left;
-	ktime_get_ts64(&now);
-	left = timespec64_sub(*end, now);
-	if (left.tv_sec < 0)
-		left = (struct timespec64){ 0 };
-	return left;
+		return ret;
+	ktime_get_ts64(&rest);
+	rest = timespec64_sub(*end, rest);
+	if (rest.tv_sec < 0)
+		rest = (struct timespec64){ };
+	if (type == PT_TIMEVAL) {
+		struct __kernel_old_timeval tv = { .tv_sec = rest.tv_sec, .tv_usec = rest.tv_nsec / NSEC_PER_USEC };
+
+		if (!copy_to_user(p, &tv, sizeof(tv)))
+			return ret;
+	} else if (!put_timespec64(&rest, p)) {
+		return ret;
+	}
+	/* The timeout cannot be written: then a restart would wait too long. */
+	return ret == -ERESTARTNOHAND ? -EINTR : ret;
 }
 
 /* ---- select ---- */
 
 struct fd_sets {
-	unsigned long *in, *out, *ex, *res_in, *res_out, *res_ex;
+	unsigned long	*in, *out, *ex;
+	unsigned long	*res_in, *res_out, *res_ex;
 };
-#define SET_WORDS(n)	(((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 
 #define POLLIN_SET	(EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
 #define POLLOUT_SET	(EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
 #define POLLEX_SET	EPOLLPRI
 
-/* One past the highest descriptor asked for, or -EBADF when one of them is not open. */
-static int max_select_fd(unsigned long n, const struct fd_sets *s)
+/* The highest descriptor asked for + 1, or -EBADF when one is not open.  files under RCU. */
+static int max_select_fd(int n, const struct fd_sets *fds)
 {
-	const struct fdtable *fdt;
+	struct fdtable *fdt;
 	int max = 0;
 
 	rcu_read_lock();
 	fdt = files_fdtable(current->files);
-	for (unsigned long w = 0; w < SET_WORDS(n); w++) {
-		unsigned long mask = n - w * BITS_PER_LONG < BITS_PER_LONG ? (1UL << (n - w * BITS_PER_LONG)) - 1 : ~0UL;
-		unsigned long set = (s->in[w] | s->out[w] | s->ex[w]) & mask;
+	for (int word = (n - 1) / BITS_PER_LONG; word >= 0 && n; word--) {
+		unsigned long set = fds->in[word] | fds->out[word] | fds->ex[word];
 
+		if (word == (n - 1) / BITS_PER_LONG && n % BITS_PER_LONG)
+			set &= ~(~0UL << n % BITS_PER_LONG);
 		if (!set)
 			continue;
-		if (w * BITS_PER_LONG >= fdt->max_fds || set & ~fdt->open_fds[w]) {
+		if ((unsigned int)word * BITS_PER_LONG >= fdt->max_fds || set & ~fdt->open_fds[word]) {
 			max = -EBADF;
 			break;
 		}
-		max = w * BITS_PER_LONG + __fls(set) + 1;
+		if (!max)
+			max = word * BITS_PER_LONG + __fls(set) + 1;
 	}
 	rcu_read_unlock();
 	return max;
 }
 
-/* Asks one descriptor; sets result bits and returns how many. */
-static int select_one(struct poll_wqueues *pwq, struct fd_sets *s, unsigned int i, bool wait)
+static int select_one(int fd, unsigned long bit, unsigned int word, struct fd_sets *fds, poll_table *pt)
 {
-	unsigned long bit = 1UL << (i % BITS_PER_LONG);
-	unsigned int w = i / BITS_PER_LONG;
-	__poll_t mask = EPOLLNVAL, key = POLLEX_SET;
-	struct fd f = fdget(i);
+	__poll_t want = EPOLLHUP | EPOLLERR, mask = EPOLLNVAL;
+	struct fd f = fdget(fd);
 	int n = 0;
 
+	if (fds->in[word] & bit)
+		want |= POLLIN_SET;
+	if (fds->out[word] & bit)
+		want |= POLLOUT_SET;
+	if (fds->ex[word] & bit)
+		want |= POLLEX_SET;
 	if (f.file) {
-		if (s->in[w] & bit)
-			key |= POLLIN_SET;
-		if (s->out[w] & bit)
-			key |= POLLOUT_SET;
-		pwq->pt._key = key;
-		if (!wait)
-			pwq->pt._qproc = NULL;
-		mask = vfs_poll(f.file, &pwq->pt);
+		if (pt)
+			pt->_key = want;
+		mask = vfs_poll(f.file, pt);
 		fdput(f);
 	}
-	if (mask & (POLLIN_SET | EPOLLNVAL) && s->in[w] & bit)
-		s->res_in[w] |= bit, n++;
-	if (mask & (POLLOUT_SET | EPOLLNVAL) && s->out[w] & bit)
-		s->res_out[w] |= bit, n++;
-	if (mask & (POLLEX_SET | EPOLLNVAL) && s->ex[w] & bit)
-		s->res_ex[w] |= bit, n++;
-	if (n)
-		pwq->pt._qproc = NULL;		/* no need to queue up any more */
+	if (mask & (POLLIN_SET | EPOLLNVAL) && fds->in[word] & bit) {
+		fds->res_in[word] |= bit;
+		n++;
+	}
+	if (mask & (POLLOUT_SET | EPOLLNVAL) && fds->out[word] & bit) {
+		fds->res_out[word] |= bit;
+		n++;
+	}
+	if (mask & (POLLEX_SET | EPOLLNVAL) && fds->ex[word] & bit) {
+		fds->res_ex[word] |= bit;
+		n++;
+	}
 	return n;
 }
 
-/* One pass over all. */
-static int select_all(struct poll_wqueues *pwq, struct fd_sets *s, int n, bool wait)
+static int select_round(int n, struct fd_sets *fds, struct poll_wqueues *pwq, bool queue)
 {
 	int found = 0;
 
-	for (int w = 0; w < (int)SET_WORDS(n); w++) {
-		unsigned long set = s->in[w] | s->out[w] | s->ex[w];
+	for (unsigned int word = 0; (int)(word * BITS_PER_LONG) < n; word++) {
+		unsigned long all = fds->in[word] | fds->out[word] | fds->ex[word];
 
-		for (; set; set &= set - 1) {
-			int i = w * BITS_PER_LONG + __ffs(set);
+		for (; all; all &= all - 1) {
+			int fd = word * BITS_PER_LONG + __ffs(all);
 
-			if (i >= n)
-				return found;
-			found += select_one(pwq, s, i, wait);
+			if (fd >= n)
+				break;
+			pwq->pt._qproc = queue && !found ? __pollwait : NULL;
+			found += select_one(fd, 1UL << __ffs(all), word, fds, &pwq->pt);
 		}
 		cond_resched();
 	}
 	return found;
 }
 
-/* end: NULL for ever.  The number of bits set in the results, -EBADF, -ERESTARTNOHAND, -ENOMEM. */
-static int do_select(int n, struct fd_sets *s, struct timespec64 *end)
+/* Ready bits, 0 when the time is up, -ERESTARTNOHAND, -EBADF, -ENOMEM. */
+static int do_select(int n, struct fd_sets *fds, struct timespec64 *end)
 {
-	bool no_wait = end && !end->tv_sec && !end->tv_nsec, timed_out = no_wait;
-	ktime_t expires, *to = NULL;
+	struct poll_deadline deadline;
 	struct poll_wqueues pwq;
+	bool timed_out = false;
 	int ret;
 
-	n = max_select_fd(n, s);
+	n = max_select_fd(n, fds);
 	if (n < 0)
 		return n;
-	if (end && !no_wait) {
-		expires = timespec64_to_ktime(*end);
-		to = &expires;
-	}
+	set_deadline(&deadline, end);
 	poll_initwait(&pwq);
-	for (;;) {
-		ret = select_all(&pwq, s, n, !no_wait);
-		pwq.pt._qproc = NULL;		/* queued everywhere after the first pass */
-		if (ret || timed_out)
+	for (bool first = true; ; first = false) {
+		ret = select_round(n, fds, &pwq, first && !deadline.no_wait);
+		if (ret || timed_out || deadline.no_wait)
 			break;
 		ret = signal_pending(current) ? -ERESTARTNOHAND : pwq.error;
 		if (ret)
 			break;
-		timed_out = !poll_sleep(&pwq, to);
+		timed_out = !poll_schedule_timeout(&pwq, deadline.to, deadline.slack);
 	}
 	poll_freewait(&pwq);
 	return ret;
 }
 
-static int get_fd_set(unsigned long bytes, const fd_set __user *from, unsigned long *to)
+#define SELECT_STACK_ALLOC	256
+
+static int get_fd_set(size_t bytes, void __user *ufdset, unsigned long *fdset)
 {
-	if (from)
-		return copy_from_user(to, from, bytes) ? -EFAULT : 0;
-	memset(to, 0, bytes);
-	return 0;
+	if (!ufdset) {
+		memset(fdset, 0, bytes);
+		return 0;
+	}
+	return copy_from_user(fdset, ufdset, bytes) ? -EFAULT : 0;
 }
 
-static int put_fd_set(unsigned long bytes, fd_set __user *to, const unsigned long *from)
+static int set_fd_set(size_t bytes, void __user *ufdset, const unsigned long *fdset)
 {
-	return to && copy_to_user(to, from, bytes) ? -EFAULT : 0;
+	return ufdset && copy_to_user(ufdset, fdset, bytes) ? -EFAULT : 0;
 }
 
 static int core_sys_select(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user *exp, struct timespec64 *end)
 {
-	unsigned long on_stack[6 * 4], *bits = on_stack, bytes;
-	struct fd_sets s;
-	int ret;
+	unsigned long stack_bits[SELECT_STACK_ALLOC / sizeof(long)], *bits = stack_bits;
+	struct fdtable *fdt;
+	struct fd_sets fds;
+	size_t words, size;
+	int ret, max_fds;
 
 	if (n < 0)
 		return -EINVAL;
 	rcu_read_lock();
-	n = min_t(unsigned int, n, files_fdtable(current->files)->max_fds);
+	fdt = files_fdtable(current->files);
+	max_fds = fdt->max_fds;
 	rcu_read_unlock();
-	bytes = SET_WORDS(n) * sizeof(long);
-	if (6 * bytes > sizeof(on_stack)) {
-		bits = kvmalloc(6 * bytes, GFP_KERNEL);
+	n = min(n, max_fds);
+	words = BITS_TO_LONGS(n);
+	size = words * sizeof(long);
+	if (6 * size > sizeof(stack_bits)) {
+		bits = kvmalloc(6 * size, GFP_KERNEL);
 		if (!bits)
 			return -ENOMEM;
 	}
-	s.in = bits;
-	s.out = s.in + SET_WORDS(n);
-	s.ex = s.out + SET_WORDS(n);
-	s.res_in = s.ex + SET_WORDS(n);
-	s.res_out = s.res_in + SET_WORDS(n);
-	s.res_ex = s.res_out + SET_WORDS(n);
-	memset(s.res_in, 0, 3 * bytes);
-	ret = get_fd_set(bytes, inp, s.in) ?: get_fd_set(bytes, outp, s.out) ?: get_fd_set(bytes, exp, s.ex);
-	if (!ret)
-		ret = do_select(n, &s, end);
-	if (ret >= 0 && (put_fd_set(bytes, inp, s.res_in) || put_fd_set(bytes, outp, s.res_out) ||
-			 put_fd_set(bytes, exp, s.res_ex)))
+	fds = (struct fd_sets){ bits, bits + words, bits + 2 * words, bits + 3 * words, bits + 4 * words, bits + 5 * words };
+	ret = -EFAULT;
+	if (get_fd_set(size, inp, fds.in) || get_fd_set(size, outp, fds.out) || get_fd_set(size, exp, fds.ex))
+		goto out;
+	memset(fds.res_in, 0, 3 * size);
+	ret = do_select(n, &fds, end);
+	if (ret < 0)
+		goto out;
+	if (set_fd_set(size, inp, fds.res_in) || set_fd_set(size, outp, fds.res_out) || set_fd_set(size, exp, fds.res_ex))
 		ret = -EFAULT;
-	if (bits != on_stack)
+out:
+	if (bits != stack_bits)
 		kvfree(bits);
 	return ret;
 }
 
-/* select(2) on Linux writes back what is left of the time; a fault there does not spoil the result. */
 long sys_select(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user *exp, struct __kernel_old_timeval __user *tvp)
 {
-	struct timespec64 end, left;
+	struct timespec64 end, *to = NULL;
 	struct __kernel_old_timeval tv;
-	int ret;
 
 	if (tvp) {
 		if (copy_from_user(&tv, tvp, sizeof(tv)))
 			return -EFAULT;
-		if (tv.tv_sec < 0 || tv.tv_usec < 0)
-			return -EINVAL;
-		if (!set_deadline(&end, tv.tv_sec + tv.tv_usec / USEC_PER_SEC, tv.tv_usec % USEC_PER_SEC * NSEC_PER_USEC))
+		to = &end;
+		if (poll_select_set_timeout(to, tv.tv_sec + tv.tv_usec / USEC_PER_SEC,
+					    (tv.tv_usec % USEC_PER_SEC) * NSEC_PER_USEC))
 			return -EINVAL;
 	}
-	ret = core_sys_select(n, inp, outp, exp, tvp ? &end : NULL);
-	if (tvp) {
-		left = time_left(&end);
-		tv = (struct __kernel_old_timeval){ left.tv_sec, left.tv_nsec / NSEC_PER_USEC };
-		if (copy_to_user(tvp, &tv, sizeof(tv)) && ret == -ERESTARTNOHAND)
-			ret = -EINTR;		/* the restart would take the full time again */
-	}
-	return ret;
+	return poll_select_finish(&end, tvp, PT_TIMEVAL, core_sys_select(n, inp, outp, exp, to));
 }
 
-/* pselect6's last argument: a pointer to this. */
+/* The sixth argument points to the mask and its size. */
 struct sigset_argpack {
-	const sigset_t __user	*p;
-	size_t			size;
+	sigset_t __user	*p;
+	size_t		size;
 };
-
-static int get_deadline(struct timespec64 *end, const struct __kernel_timespec __user *tsp)
-{
-	struct timespec64 ts;
-
-	if (get_timespec64(&ts, tsp))
-		return -EFAULT;
-	return set_deadline(end, ts.tv_sec, ts.tv_nsec) ? 0 : -EINVAL;
-}
-
-/* The end of pselect and ppoll: the signal mask, and what is left of the time. */
-static int finish_timed(int ret, const struct timespec64 *end, struct __kernel_timespec __user *tsp)
-{
-	struct timespec64 left;
-
-	restore_saved_sigmask_unless(ret == -ERESTARTNOHAND);
-	if (!tsp)
-		return ret;
-	left = time_left(end);
-	if (put_timespec64(&left, tsp) && ret == -ERESTARTNOHAND)
-		ret = -EINTR;
-	return ret;
-}
 
 long sys_pselect6(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user *exp, struct __kernel_timespec __user *tsp,
 		  void __user *sig)
 {
-	struct sigset_argpack pack = { NULL, 0 };
-	struct timespec64 end;
+	struct timespec64 ts, end, *to = NULL;
+	struct sigset_argpack x = { };
 	int ret;
 
-	if (sig && copy_from_user(&pack, sig, sizeof(pack)))
+	if (sig && copy_from_user(&x, sig, sizeof(x)))
 		return -EFAULT;
-	ret = tsp ? get_deadline(&end, tsp) : 0;
+	if (tsp) {
+		if (get_timespec64(&ts, tsp))
+			return -EFAULT;
+		to = &end;
+		if (poll_select_set_timeout(to, ts.tv_sec, ts.tv_nsec))
+			return -EINVAL;
+	}
+	ret = set_user_sigmask(x.p, x.size);
 	if (ret)
 		return ret;
-	ret = set_user_sigmask(pack.p, pack.size);
-	if (ret)
-		return ret;
-	ret = core_sys_select(n, inp, outp, exp, tsp ? &end : NULL);
-	return finish_timed(ret, &end, tsp);
+	return poll_select_finish(&end, tsp, PT_TIMESPEC, core_sys_select(n, inp, outp, exp, to));
 }
 
 /* ---- poll ---- */
 
-static __poll_t poll_one(struct pollfd *pfd, struct poll_wqueues *pwq)
+static __poll_t do_pollfd(struct pollfd *pollfd, poll_table *pt)
 {
-	__poll_t wanted, mask;
+	__poll_t mask = 0, filter;
 	struct fd f;
 
-	if (pfd->fd < 0) {
-		pfd->revents = 0;
-		return 0;
-	}
-	f = fdget(pfd->fd);
-	if (!f.file) {
-		pfd->revents = EPOLLNVAL;
-		return EPOLLNVAL;
-	}
-	wanted = demangle_poll(pfd->events) | EPOLLERR | EPOLLHUP;
-	pwq->pt._key = wanted;
-	mask = vfs_poll(f.file, &pwq->pt) & wanted;
+	if (pollfd->fd < 0)
+		goto out;
+	mask = EPOLLNVAL;
+	f = fdget(pollfd->fd);
+	if (!f.file)
+		goto out;
+	filter = demangle_poll(pollfd->events) | EPOLLERR | EPOLLHUP;
+	pt->_key = filter;
+	mask = vfs_poll(f.file, pt) & filter;
 	fdput(f);
-	pfd->revents = mangle_poll(mask);
+out:
+	pollfd->revents = mangle_poll(mask);
 	return mask;
 }
 
-static int do_poll(struct pollfd *fds, unsigned int nfds, struct poll_wqueues *pwq, struct timespec64 *end)
+static int do_poll(struct pollfd *fds, unsigned int nfds, struct timespec64 *end)
 {
-	bool no_wait = end && !end->tv_sec && !end->tv_nsec, timed_out = no_wait;
-	ktime_t expires, *to = NULL;
+	struct poll_deadline deadline;
+	struct poll_wqueues pwq;
+	bool timed_out = false;
+	int count;
 
-	if (no_wait)
-		pwq->pt._qproc = NULL;
-	if (end && !no_wait) {
-		expires = timespec64_to_ktime(*end);
-		to = &expires;
+	set_deadline(&deadline, end);
+	poll_initwait(&pwq);
+	for (bool first = true; ; first = false) {
+		count = 0;
+		for (unsigned int i = 0; i < nfds; i++) {
+			/* Once something is ready nobody will sleep: no more queueing. */
+			pwq.pt._qproc = first && !count && !deadline.no_wait ? __pollwait : NULL;
+			if (do_pollfd(&fds[i], &pwq.pt))
+				count++;
+		}
+		if (count || timed_out || deadline.no_wait)
+			break;
+		count = signal_pending(current) ? -ERESTARTNOHAND : pwq.error;
+		if (count)
+			break;
+		timed_out = !poll_schedule_timeout(&pwq, deadline.to, deadline.slack);
 	}
-	for (;;) {
-		int found = 0;
-
-		for (unsigned int i = 0; i < nfds; i++)
-			if (poll_one(&fds[i], pwq)) {
-				found++;
-				pwq->pt._qproc = NULL;
-			}
-		pwq->pt._qproc = NULL;
-		if (found || timed_out)
-			return found;
-		if (signal_pending(current))
-			return -ERESTARTNOHAND;
-		if (pwq->error)
-			return pwq->error;
-		timed_out = !poll_sleep(pwq, to);
-	}
+	poll_freewait(&pwq);
+	return count;
 }
 
+#define POLL_STACK_FDS	30
+
+/* The array is copied in and the revents out.  Ready files, 0, or -errno. */
 static int do_sys_poll(struct pollfd __user *ufds, unsigned int nfds, struct timespec64 *end)
 {
-	struct pollfd on_stack[16], *fds = on_stack;
-	struct poll_wqueues pwq;
-	int ret = -EFAULT;
+	struct pollfd stack_fds[POLL_STACK_FDS], *fds = stack_fds;
+	int ret;
 
 	if (nfds > rlimit(RLIMIT_NOFILE))
 		return -EINVAL;
-	if (nfds > ARRAY_SIZE(on_stack)) {
+	if (nfds > POLL_STACK_FDS) {
 		fds = kvmalloc_array(nfds, sizeof(*fds), GFP_KERNEL);
 		if (!fds)
 			return -ENOMEM;
 	}
+	ret = -EFAULT;
 	if (copy_from_user(fds, ufds, nfds * sizeof(*fds)))
 		goto out;
-	poll_initwait(&pwq);
-	ret = do_poll(fds, nfds, &pwq, end);
-	poll_freewait(&pwq);
-	for (unsigned int i = 0; i < nfds; i++)
+	ret = do_poll(fds, nfds, end);
+	for (unsigned int i = 0; i < nfds; i++) {
 		if (put_user(fds[i].revents, &ufds[i].revents)) {
 			ret = -EFAULT;
 			break;
 		}
+	}
 out:
-	if (fds != on_stack)
+	if (fds != stack_fds)
 		kvfree(fds);
 	return ret;
 }
 
+static long do_restart_poll(struct restart_block *restart);
+
+/* poll() goes on after a signal without handler, until the same moment as before. */
+static long restart_poll_later(struct pollfd __user *ufds, unsigned int nfds, const struct timespec64 *end)
+{
+	struct restart_block *restart = &current->restart_block;
+
+	restart->poll.ufds = ufds;
+	restart->poll.nfds = nfds;
+	restart->poll.has_timeout = end != NULL;
+	if (end) {
+		restart->poll.tv_sec = end->tv_sec;
+		restart->poll.tv_nsec = end->tv_nsec;
+	}
+	return set_restart_fn(restart, do_restart_poll);
+}
+
 static long do_restart_poll(struct restart_block *restart)
 {
-	struct timespec64 end = { restart->poll.tv_sec, restart->poll.tv_nsec };
-	int ret = do_sys_poll(restart->poll.ufds, restart->poll.nfds, restart->poll.has_timeout ? &end : NULL);
+	struct timespec64 end = { .tv_sec = restart->poll.tv_sec, .tv_nsec = restart->poll.tv_nsec };
+	struct timespec64 *to = restart->poll.has_timeout ? &end : NULL;
+	long ret = do_sys_poll(restart->poll.ufds, restart->poll.nfds, to);
 
-	return ret == -ERESTARTNOHAND ? set_restart_fn(restart, do_restart_poll) : ret;
+	return ret == -ERESTARTNOHAND ? restart_poll_later(restart->poll.ufds, restart->poll.nfds, to) : ret;
 }
 
 long sys_poll(struct pollfd __user *ufds, unsigned int nfds, int timeout_msecs)
 {
-	struct restart_block *restart = &current->restart_block;
-	struct timespec64 end = { 0 };
-	int ret;
+	struct timespec64 end, *to = NULL;
+	long ret;
 
-	if (timeout_msecs >= 0)
-		set_deadline(&end, timeout_msecs / MSEC_PER_SEC, NSEC_PER_MSEC * (timeout_msecs % MSEC_PER_SEC));
-	ret = do_sys_poll(ufds, nfds, timeout_msecs >= 0 ? &end : NULL);
-	if (ret != -ERESTARTNOHAND)
-		return ret;
-	restart->poll.ufds = ufds;
-	restart->poll.nfds = nfds;
-	restart->poll.has_timeout = timeout_msecs >= 0;
-	restart->poll.tv_sec = end.tv_sec;
-	restart->poll.tv_nsec = end.tv_nsec;
-	return set_restart_fn(restart, do_restart_poll);
+	if (timeout_msecs >= 0) {
+		to = &end;
+		poll_select_set_timeout(to, timeout_msecs / MSEC_PER_SEC, NSEC_PER_MSEC * (timeout_msecs % MSEC_PER_SEC));
+	}
+	ret = do_sys_poll(ufds, nfds, to);
+	return ret == -ERESTARTNOHAND ? restart_poll_later(ufds, nfds, to) : ret;
 }
 
 long sys_ppoll(struct pollfd __user *ufds, unsigned int nfds, struct __kernel_timespec __user *tsp,
 	       const sigset_t __user *sigmask, size_t sigsetsize)
 {
-	struct timespec64 end;
-	int ret = tsp ? get_deadline(&end, tsp) : 0;
+	struct timespec64 ts, end, *to = NULL;
+	int ret;
 
-	if (ret)
-		return ret;
+	if (tsp) {
+		if (get_timespec64(&ts, tsp))
+			return -EFAULT;
+		to = &end;
+		if (poll_select_set_timeout(to, ts.tv_sec, ts.tv_nsec))
+			return -EINVAL;
+	}
 	ret = set_user_sigmask(sigmask, sigsetsize);
 	if (ret)
 		return ret;
-	ret = do_sys_poll(ufds, nfds, tsp ? &end : NULL);
-	return finish_timed(ret, &end, tsp);
+	return poll_select_finish(&end, tsp, PT_TIMESPEC, do_sys_poll(ufds, nfds, to));
 }

@@ -32,7 +32,9 @@
 #include <weft/rcu.h>
 #include <weft/percpu.h>
 #include <weft/trace.h>
+#include <weft/xarray.h>
 #include <weft/string.h>
+#include <weft/xarray.h>
 #include <weft/console.h>
 #include <weft/proc_fs.h>
 #include <weft/utsname.h>
@@ -159,6 +161,7 @@ void __init __noreturn start_kernel(void)
 	parse_args(boot_command_line);
 
 	mm_core_init();
+	xarray_init();
 	sched_init();
 	rcu_init();
 	trace_init();
