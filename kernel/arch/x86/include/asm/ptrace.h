@@ -50,6 +50,8 @@ static inline unsigned long user_stack_pointer(const struct pt_regs *regs) { ret
 static inline unsigned long frame_pointer(const struct pt_regs *regs) { return regs->bp; }
 static inline long regs_return_value(const struct pt_regs *regs) { return (long)regs->ax; }
 static inline void instruction_pointer_set(struct pt_regs *regs, unsigned long ip) { regs->ip = ip; }
+/* Only processors that flag errors apart from the value need it. */
+#define force_successful_syscall_return()	do { } while (0)
 /* -EFOO as system calls return it: -4095 .. -1. */
 static inline bool is_syscall_success(const struct pt_regs *regs) { return regs->ax < -4095UL; }
 
