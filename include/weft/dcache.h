@@ -208,7 +208,6 @@ struct name_snapshot {
 void take_dentry_name_snapshot(struct name_snapshot *snap, struct dentry *dentry);
 void release_dentry_name_snapshot(struct name_snapshot *snap);
 
-unsigned long vfs_pressure_ratio(unsigned long val);
 long get_nr_dentry(void);
 long get_nr_dentry_unused(void);
 

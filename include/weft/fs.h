@@ -697,7 +697,6 @@ loff_t inode_get_bytes(struct inode *inode);
 void inode_set_bytes(struct inode *inode, loff_t bytes);
 void inode_nohighmem(struct inode *inode);
 unsigned long get_nr_inodes(void);
-unsigned long get_nr_dirty_inodes(void);
 
 /* times: the coarse clock of the last tick, cut to the file system's grain */
 struct timespec64 current_time(struct inode *inode);
@@ -887,7 +886,6 @@ static inline int register_chrdev(unsigned int major, const char *name, const st
 	return __register_chrdev(major, 0, 256, name, fops);
 }
 extern const struct file_operations def_chr_fops;
-extern const struct file_operations def_blk_fops;
 int chrdev_show(struct seq_file *m, void *v);	/* the character part of /proc/devices */
 void chrdev_init(void);
 
@@ -928,7 +926,6 @@ ssize_t simple_write_to_buffer(void *to, size_t available, loff_t *ppos, const v
 ssize_t simple_copy_to_iter(const void *from, loff_t *ppos, size_t available, struct iov_iter *to);
 
 /* ---- start-up ---- */
-void vfs_caches_init_early(void);
 void vfs_caches_init(void);
 void files_init(void);
 void inode_init(void);

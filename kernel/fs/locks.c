@@ -17,6 +17,7 @@
 #include <weft/fdtable.h>
 #include <weft/filelock.h>
 #include <weft/slab.h>
+#include <weft/string.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/seq_file.h>
@@ -247,105 +248,541 @@ static void delete_lock(struct file_lock *fl, struct list_head *dispose)
 	wake_waiters_of(fl);
 }
 
-/*
- * `request`, which conflicts with nobody else's, is merged into its owner's locks.  `new` and `right` are spare locks; used
- * ones become NULL.  flc_lock held; cannot fail.
- */
-static void merge_lock(struct file_lock_context *ctx, struct file_lock *request, struct file_lock **new,
-		       struct file_lock **right_spare, struct list_head *dispose, bool *found)
+/* Same kind, overlapping or side by side.  No sums: fl_end may be the largest number. */
+static bool touches(const struct file_lock *a, const struct file_lock *b)
 {
-	struct file_lock *fl, *tmp, *left = NULL, *right = NULL;
-	struct list_head *before = &ctx->flc_posix;
-	bool added = false;
+	return overlap(a, b) || (b->fl_start && a->fl_end == b->fl_start - 1) || (a->fl_start && b->fl_end == a->fl_start - 1);
+}
+
+/* What of fl lies inside the request goes; fl may be cut in two, for which *spare is used.  flc_lock held. */
+static void cut_out(struct file_lock *fl, const struct file_lock *request, struct file_lock **spare, struct list_head *dispose)
+{
+	bool head = fl->fl_start < request->fl_start, tail = fl->fl_end > request->fl_end;
+
+	if (!head && !tail) {
+		delete_lock(fl, dispose);
+		return;
+	}
+	if (head && tail) {
+		struct file_lock *right = *spare;
+
+		*spare = NULL;
+		copy_lock(right, fl);
+		right->fl_start = request->fl_end + 1;
+		list_add(&right->fl_list, &fl->fl_list);
+	}
+	if (head)
+		fl->fl_end = request->fl_start - 1;
+	else
+		fl->fl_start = request->fl_end + 1;
+	wake_waiters_of(fl);
+}
+
+/* The lists are sorted by owner (all of one stand together), then start. */
+static void insert_posix(struct file_lock_context *ctx, struct file_lock *new)
+{
+	struct list_head *pos = &ctx->flc_posix;
+	struct file_lock *fl;
+	bool own = false;
 
 	list_for_each_entry(fl, &ctx->flc_posix, fl_list) {
-		if (request->fl_owner == fl->fl_owner)
+		own |= fl->fl_owner == new->fl_owner;
+		if (own && (fl->fl_owner != new->fl_owner || fl->fl_start > new->fl_start)) {
+			pos = &fl->fl_list;
 			break;
-	}
-	before = &fl->fl_list;
-	list_for_each_entry_safe_from(fl, tmp, &ctx->flc_posix, fl_list) {
-		before = &fl->fl_list;
-		if (request->fl_owner != fl->fl_owner)
-			break;
-		if (request->fl_type == fl->fl_type) {
-			/* Neighbours and overlaps of the same kind become one.  No sums: fl_end may be the largest number. */
-			if (fl->fl_end < request->fl_start - 1)
-				goto next;
-			if (fl->fl_start - 1 > request->fl_end)
-				break;
-			request->fl_start = fl->fl_start = min(fl->fl_start, request->fl_start);
-			request->fl_end = fl->fl_end = max(fl->fl_end, request->fl_end);
-			if (added) {
-				delete_lock(fl, dispose);
-				goto next;
-			}
-			request = fl;
-			added = true;
-		} else {
-			if (fl->fl_end < request->fl_start)
-				goto next;
-			if (fl->fl_start > request->fl_end)
-				break;
-			*found = true;
-			if (fl->fl_start < request->fl_start)
-				left = fl;
-			if (fl->fl_end > request->fl_end) {
-				right = fl;
-				break;
-			}
-			if (fl->fl_start >= request->fl_start) {
-				/* It lies inside: the new one takes its place, or the old one goes. */
-				if (added || request->fl_type == F_UNLCK) {
-					delete_lock(fl, dispose);
-					goto next;
-				}
-				copy_lock(*new, request);
-				list_add_tail(&(*new)->fl_list, &fl->fl_list);
-				request = *new;
-				*new = NULL;
-				delete_lock(fl, dispose);
-				added = true;
-				before = &request->fl_list;
-			}
 		}
-next:
-		before = before == &fl->fl_list && fl->fl_list.next != LIST_POISON1 ? before : before;
-		continue;
 	}
-	(void)before;
-	/* Where it belongs when nothing took it up: before the first lock of the owner that begins later. */
-	if (!added && request->fl_type != F_UNLCK) {
-		struct list_head *pos = &ctx->flc_posix;
-		bool own = false;
+	list_add_tail(&new->fl_list, pos);
+}
 
-		list_for_each_entry(fl, &ctx->flc_posix, fl_list) {
-			if (fl->fl_owner == request->fl_owner) {
-				own = true;
-				if (fl->fl_start > request->fl_start) {
-					pos = &fl->fl_list;
-					break;
-				}
-			} else if (own) {
-				pos = &fl->fl_list;
-				break;
-			}
+/*
+ * The request, which conflicts with nobody else's locks, among those of its owner: the same kind is joined, another kind
+ * gives way.  *new and *spare are there for it; what is used becomes NULL.  flc_lock held; cannot fail.
+ */
+static void apply_request(struct file_lock_context *ctx, const struct file_lock *wanted, struct file_lock **new,
+			  struct file_lock **spare, struct list_head *dispose, bool *found)
+{
+	struct file_lock request = *wanted, *fl, *next;
+
+	list_for_each_entry_safe(fl, next, &ctx->flc_posix, fl_list) {
+		if (fl->fl_owner != request.fl_owner)
+			continue;
+		if (fl->fl_type == request.fl_type) {
+			if (!touches(fl, &request))
+				continue;
+			request.fl_start = min(request.fl_start, fl->fl_start);
+			request.fl_end = max(request.fl_end, fl->fl_end);
+			delete_lock(fl, dispose);
+		} else if (overlap(fl, &request)) {
+			*found = true;
+			cut_out(fl, &request, spare, dispose);
 		}
-		copy_lock(*new, request);
-		list_add_tail(&(*new)->fl_list, pos);
+	}
+	if (request.fl_type != F_UNLCK) {
+		copy_lock(*new, &request);
+		insert_posix(ctx, *new);
 		*new = NULL;
 	}
-	if (right) {
-		if (left == right) {		/* cut in two */
-			left = *right_spare;
-			*right_spare = NULL;
-			copy_lock(left, right);
-			list_add_tail(&left->fl_list, &right->fl_list);
+}
+
+/* -EAGAIN when somebody's lock is in the way, which is copied to conflock; with FL_SLEEP queued at it: FILE_LOCK_DEFERRED. */
+static int check_conflicts(struct file_lock_context *ctx, struct file_lock *request, struct file_lock *conflock)
+{
+	struct file_lock *fl;
+	int err;
+
+	if (request->fl_type == F_UNLCK)
+		return 0;
+	list_for_each_entry(fl, &ctx->flc_posix, fl_list) {
+		if (!posix_conflict(request, fl))
+			continue;
+		if (conflock)
+			copy_lock(conflock, fl);
+		if (!(request->fl_flags & FL_SLEEP))
+			return -EAGAIN;
+		/* Look and queue in one: two that wait for each other cannot both see no deadlock. */
+		spin_lock(&blocked_lock_lock);
+		err = -EDEADLK;
+		if (!would_deadlock(request, fl)) {
+			err = FILE_LOCK_DEFERRED;
+			insert_block(fl, request);
 		}
-		right->fl_start = request->fl_end + 1;
-		wake_waiters_of(right);
+		spin_unlock(&blocked_lock_lock);
+		return err;
 	}
-	if (left) {
-		left->fl_end = request->fl_start - 1;
-		wake_waiters_of(left);
+	return 0;
+}
+
+static int posix_lock_inode(struct inode *inode, struct file_lock *request, struct file_lock *conflock)
+{
+	struct file_lock_context *ctx = get_context(inode, request->fl_type != F_UNLCK);
+	struct file_lock *new = NULL, *spare = NULL;
+	bool found = false;
+	LIST_HEAD(dispose);
+	int err;
+
+	if (!ctx)
+		return request->fl_type == F_UNLCK ? 0 : -ENOMEM;
+	/* Unlocking all needs no memory, so that exit never fails. */
+	if (!(request->fl_type == F_UNLCK && request->fl_start == 0 && request->fl_end == OFFSET_MAX)) {
+		new = alloc_lock();
+		spare = alloc_lock();
+		err = -ENOLCK;
+		if (!new || !spare)
+			goto out;
 	}
+	spin_lock(&ctx->flc_lock);
+	err = check_conflicts(ctx, request, conflock);
+	if (!err && !(request->fl_flags & FL_ACCESS))
+		apply_request(ctx, request, &new, &spare, &dispose, &found);
+	spin_unlock(&ctx->flc_lock);
+	if (!err && request->fl_type == F_UNLCK && request->fl_flags & FL_EXISTS && !found)
+		err = -ENOENT;
+out:
+	free_lock(new);
+	free_lock(spare);
+	free_locks(&dispose);
+	return err;
+}
+
+int posix_lock_file(struct file *filp, struct file_lock *fl, struct file_lock *conflock)
+{
+	return posix_lock_inode(file_inode(filp), fl, conflock);
+}
+
+int vfs_cancel_lock(struct file *filp, struct file_lock *fl)
+{
+	return delete_block(fl);
+}
+
+/* Again and again until it is granted or a signal comes. */
+static int posix_lock_wait(struct file *filp, struct file_lock *fl)
+{
+	int err;
+
+	for (;;) {
+		err = filp->f_op->lock ? filp->f_op->lock(filp, F_SETLKW, fl) : posix_lock_file(filp, fl, NULL);
+		if (err != FILE_LOCK_DEFERRED)
+			break;
+		err = wait_event_interruptible(fl->fl_wait, list_empty(&fl->fl_blocked_member));
+		if (err)
+			break;
+	}
+	delete_block(fl);
+	return err;
+}
+
+/* ---- fcntl ---- */
+
+/* struct flock's start and length, which may be negative, into first and last byte. */
+static int flock_to_lock(struct file *filp, struct file_lock *fl, const struct flock *l)
+{
+	loff_t base;
+
+	switch (l->l_whence) {
+	case SEEK_SET:
+		base = 0;
+		break;
+	case SEEK_CUR:
+		base = filp->f_pos;
+		break;
+	case SEEK_END:
+		base = i_size_read(file_inode(filp));
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (l->l_start > OFFSET_MAX - base)
+		return -EOVERFLOW;
+	fl->fl_start = base + l->l_start;
+	if (fl->fl_start < 0)
+		return -EINVAL;
+	if (l->l_len > 0) {
+		if (l->l_len - 1 > OFFSET_MAX - fl->fl_start)
+			return -EOVERFLOW;
+		fl->fl_end = fl->fl_start + l->l_len - 1;
+	} else if (l->l_len < 0) {
+		if (fl->fl_start + l->l_len < 0)
+			return -EINVAL;
+		fl->fl_end = fl->fl_start - 1;
+		fl->fl_start += l->l_len;
+	} else {
+		fl->fl_end = OFFSET_MAX;
+	}
+	if (l->l_type != F_RDLCK && l->l_type != F_WRLCK && l->l_type != F_UNLCK)
+		return -EINVAL;
+	fl->fl_type = l->l_type;
+	fl->fl_owner = current->files;
+	fl->fl_pid = current->tgid;
+	fl->fl_file = filp;
+	fl->fl_flags = FL_POSIX;
+	return 0;
+}
+
+/* OFD locks belong to the open file, and have no process: l_pid must be 0 and is -1 when reported. */
+static int make_ofd(struct file *filp, struct file_lock *fl, const struct flock *l)
+{
+	if (l->l_pid)
+		return -EINVAL;
+	fl->fl_flags |= FL_OFDLCK;
+	fl->fl_owner = filp;
+	fl->fl_pid = -1;
+	return 0;
+}
+
+int fcntl_getlk(struct file *filp, unsigned int cmd, struct flock *flock)
+{
+	struct file_lock *fl = alloc_lock();
+	int err;
+
+	if (!fl)
+		return -ENOMEM;
+	err = -EINVAL;
+	if (cmd != F_OFD_GETLK && flock->l_type != F_RDLCK && flock->l_type != F_WRLCK)
+		goto out;
+	err = flock_to_lock(filp, fl, flock);
+	if (!err && cmd == F_OFD_GETLK)
+		err = make_ofd(filp, fl, flock);
+	if (err)
+		goto out;
+	posix_test_lock(filp, fl);
+	flock->l_type = fl->fl_type;
+	if (fl->fl_type != F_UNLCK) {
+		flock->l_pid = fl->fl_flags & FL_OFDLCK ? -1 : fl->fl_pid;
+		flock->l_start = fl->fl_start;
+		flock->l_len = fl->fl_end == OFFSET_MAX ? 0 : fl->fl_end - fl->fl_start + 1;
+		flock->l_whence = SEEK_SET;
+	}
+out:
+	free_lock(fl);
+	return err;
+}
+
+/*
+ * A close() of another thread may have removed this process's locks just before ours was set, which would then outlive
+ * the last descriptor:  we look whether the descriptor is still this file, and undo if not.
+ */
+static int undo_if_closed(unsigned int fd, struct file *filp, struct file_lock *fl)
+{
+	struct files_struct *files = current->files;
+	struct file *f;
+
+	spin_lock(&files->file_lock);
+	f = files->fdt->max_fds > fd ? files->fdt->fd[fd] : NULL;
+	spin_unlock(&files->file_lock);
+	if (f == filp)
+		return 0;
+	fl->fl_type = F_UNLCK;
+	posix_lock_file(filp, fl, NULL);
+	return -EBADF;
+}
+
+int fcntl_setlk(unsigned int fd, struct file *filp, unsigned int cmd, struct flock *flock)
+{
+	bool ofd = cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	struct file_lock *fl = alloc_lock();
+	int err;
+
+	if (!fl)
+		return -ENOLCK;
+	err = flock_to_lock(filp, fl, flock);
+	if (!err && ofd)
+		err = make_ofd(filp, fl, flock);
+	if (err)
+		goto out;
+	err = -EBADF;
+	if ((fl->fl_type == F_RDLCK && !(filp->f_mode & FMODE_READ)) ||
+	    (fl->fl_type == F_WRLCK && !(filp->f_mode & FMODE_WRITE)))
+		goto out;
+	if (cmd == F_SETLKW || cmd == F_OFD_SETLKW)
+		fl->fl_flags |= FL_SLEEP;
+	err = posix_lock_wait(filp, fl);
+	if (!err && fl->fl_type != F_UNLCK && !ofd)
+		err = undo_if_closed(fd, filp, fl);
+out:
+	free_lock(fl);
+	return err;
+}
+
+/* ---- flock ---- */
+
+/* One lock a file: a new kind replaces the old, not atomically: in between others may take it.  As flock_lock_inode. */
+static int flock_request(struct inode *inode, struct file_lock *request)
+{
+	struct file_lock_context *ctx = get_context(inode, request->fl_type != F_UNLCK);
+	struct file_lock *new = NULL, *fl;
+	bool found = false;
+	LIST_HEAD(dispose);
+	int err = 0;
+
+	if (!ctx)
+		return request->fl_type == F_UNLCK ? 0 : -ENOMEM;
+	if (request->fl_type != F_UNLCK) {
+		new = alloc_lock();
+		if (!new)
+			return -ENOMEM;
+	}
+	spin_lock(&ctx->flc_lock);
+	list_for_each_entry(fl, &ctx->flc_flock, fl_list) {
+		if (fl->fl_file != request->fl_file)
+			continue;
+		if (fl->fl_type == request->fl_type)
+			goto out;
+		found = true;
+		delete_lock(fl, &dispose);
+		break;
+	}
+	if (request->fl_type == F_UNLCK)
+		goto out;
+	if (found) {
+		/* Those who were woken get their chance first. */
+		spin_unlock(&ctx->flc_lock);
+		cond_resched();
+		spin_lock(&ctx->flc_lock);
+	}
+	list_for_each_entry(fl, &ctx->flc_flock, fl_list) {
+		if (fl->fl_file == request->fl_file || !types_conflict(request, fl))
+			continue;
+		err = -EAGAIN;
+		if (request->fl_flags & FL_SLEEP) {
+			err = FILE_LOCK_DEFERRED;
+			spin_lock(&blocked_lock_lock);
+			insert_block(fl, request);
+			spin_unlock(&blocked_lock_lock);
+		}
+		goto out;
+	}
+	copy_lock(new, request);
+	list_add_tail(&new->fl_list, &ctx->flc_flock);
+	new = NULL;
+out:
+	spin_unlock(&ctx->flc_lock);
+	free_lock(new);
+	free_locks(&dispose);
+	return err;
+}
+
+static int flock_wait(struct inode *inode, struct file_lock *fl)
+{
+	int err;
+
+	for (;;) {
+		err = flock_request(inode, fl);
+		if (err != FILE_LOCK_DEFERRED)
+			break;
+		err = wait_event_interruptible(fl->fl_wait, list_empty(&fl->fl_blocked_member));
+		if (err)
+			break;
+	}
+	delete_block(fl);
+	return err;
+}
+
+static void make_flock(struct file_lock *fl, struct file *filp, int type)
+{
+	init_lock(fl);
+	fl->fl_file = filp;
+	fl->fl_owner = filp;
+	fl->fl_pid = current->tgid;
+	fl->fl_flags = FL_FLOCK;
+	fl->fl_type = type;
+	fl->fl_end = OFFSET_MAX;
+}
+
+long sys_flock(unsigned int fd, unsigned int cmd)
+{
+	struct file_lock fl;
+	struct fd f;
+	int type, err = -EBADF;
+
+	switch (cmd & ~LOCK_NB) {
+	case LOCK_SH:
+		type = F_RDLCK;
+		break;
+	case LOCK_EX:
+		type = F_WRLCK;
+		break;
+	case LOCK_UN:
+		type = F_UNLCK;
+		break;
+	default:
+		return -EINVAL;
+	}
+	f = fdget(fd);
+	if (!f.file)
+		return err;
+	if (type == F_UNLCK || f.file->f_mode & (FMODE_READ | FMODE_WRITE)) {
+		make_flock(&fl, f.file, type);
+		if (!(cmd & LOCK_NB))
+			fl.fl_flags |= FL_SLEEP;
+		err = flock_wait(file_inode(f.file), &fl);
+	}
+	fdput(f);
+	return err;
+}
+
+/* ---- closing ---- */
+
+/* Any close() by a process drops all its record locks on the file: POSIX wants it so. */
+void locks_remove_posix(struct file *filp, fl_owner_t owner)
+{
+	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock lock;
+
+	if (likely(!ctx) || list_empty(&ctx->flc_posix))
+		return;
+	init_lock(&lock);
+	lock.fl_type = F_UNLCK;
+	lock.fl_flags = FL_POSIX | FL_CLOSE;
+	lock.fl_end = OFFSET_MAX;
+	lock.fl_owner = owner;
+	lock.fl_pid = current->tgid;
+	lock.fl_file = filp;
+	posix_lock_file(filp, &lock, NULL);
+}
+
+void locks_remove_file(struct file *filp)
+{
+	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock fl;
+
+	if (likely(!ctx))
+		return;
+	locks_remove_posix(filp, filp);		/* OFD locks */
+	if (!list_empty(&ctx->flc_flock)) {
+		make_flock(&fl, filp, F_UNLCK);
+		flock_request(file_inode(filp), &fl);
+	}
+}
+
+/* ---- /proc/locks ---- */
+
+static void show_lock(struct seq_file *m, const struct file_lock *fl, int id, bool blocked)
+{
+	struct inode *inode = fl->fl_file ? file_inode(fl->fl_file) : NULL;
+
+	seq_printf(m, "%d: %s%s ADVISORY  %s ", id, blocked ? "-> " : "",
+		   fl->fl_flags & FL_OFDLCK ? "OFDLCK" : fl->fl_flags & FL_POSIX ? "POSIX " : "FLOCK ",
+		   fl->fl_type == F_WRLCK ? "WRITE" : "READ ");
+	if (inode)
+		seq_printf(m, "%d %02x:%02x:%lu ", fl->fl_pid, MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev), inode->i_ino);
+	else
+		seq_printf(m, "%d <none>:0 ", fl->fl_pid);
+	if (fl->fl_flags & FL_FLOCK)
+		seq_puts(m, "0 EOF\n");
+	else if (fl->fl_end == OFFSET_MAX)
+		seq_printf(m, "%lld EOF\n", fl->fl_start);
+	else
+		seq_printf(m, "%lld %lld\n", fl->fl_start, fl->fl_end);
+}
+
+static void show_list(struct seq_file *m, struct list_head *list, int *id)
+{
+	struct file_lock *fl, *waiter;
+
+	list_for_each_entry(fl, list, fl_list) {
+		show_lock(m, fl, ++*id, false);
+		spin_lock(&blocked_lock_lock);
+		list_for_each_entry(waiter, &fl->fl_blocked_requests, fl_blocked_member)
+			show_lock(m, waiter, *id, true);
+		spin_unlock(&blocked_lock_lock);
+	}
+}
+
+static void show_sb_locks(struct super_block *sb, void *arg)
+{
+	void **args = arg;
+	struct inode *inode;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		struct file_lock_context *ctx = smp_load_acquire(&inode->i_flctx);
+
+		if (!ctx)
+			continue;
+		spin_lock(&ctx->flc_lock);
+		show_list(args[0], &ctx->flc_flock, args[1]);
+		show_list(args[0], &ctx->flc_posix, args[1]);
+		spin_unlock(&ctx->flc_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+}
+
+int list_file_locks(struct seq_file *m, void *v)
+{
+	int id = 0;
+	void *args[2] = { m, &id };
+
+	iterate_supers(show_sb_locks, args);
+	return 0;
+}
+
+/* /proc/PID/fdinfo: what the table's owner, or the open file itself, has locked. */
+void show_fd_locks(struct seq_file *m, struct file *filp, struct files_struct *files)
+{
+	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct list_head *lists[2];
+	struct file_lock *fl;
+	int id = 0;
+
+	if (!ctx)
+		return;
+	lists[0] = &ctx->flc_flock;
+	lists[1] = &ctx->flc_posix;
+	spin_lock(&ctx->flc_lock);
+	for (int i = 0; i < 2; i++) {
+		list_for_each_entry(fl, lists[i], fl_list) {
+			if (fl->fl_owner != filp && (fl->fl_file != filp || fl->fl_owner != files))
+				continue;
+			seq_puts(m, "lock:\t");
+			show_lock(m, fl, ++id, false);
+		}
+	}
+	spin_unlock(&ctx->flc_lock);
+}
+
+void __init locks_init(void)
+{
+	flctx_cache = KMEM_CACHE(file_lock_context, SLAB_PANIC);
+	filelock_cache = KMEM_CACHE(file_lock, SLAB_PANIC);
 }

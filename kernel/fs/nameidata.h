@@ -76,16 +76,24 @@ static inline void restore_nameidata(void)
 		kfree(now->stack);
 }
 
+/* namei.c */
 const char *path_init(struct nameidata *nd, unsigned int flags);
 int link_path_walk(const char *name, struct nameidata *nd);
 const char *walk_component(struct nameidata *nd, int flags);
-const char *handle_dots(struct nameidata *nd, int type);
 const char *lookup_last(struct nameidata *nd);
-struct dentry *lookup_fast(struct nameidata *nd, unsigned int *seqp);
-const char *step_into(struct nameidata *nd, int flags, struct dentry *dentry, unsigned int seq);
 bool try_to_unlazy(struct nameidata *nd);
 int complete_walk(struct nameidata *nd);
 void terminate_walk(struct nameidata *nd);
+bool try_to_unlazy_next(struct nameidata *nd, struct dentry *dentry, unsigned int seq);
+bool legitimize_path(struct nameidata *nd, struct path *path, unsigned int seq);
+int set_root(struct nameidata *nd);
+int nd_jump_root(struct nameidata *nd);
+
+/* namei_step.c */
+struct dentry *lookup_fast(struct nameidata *nd, unsigned int *seqp);
+struct dentry *lookup_slow(const struct qstr *name, struct dentry *dir, unsigned int flags);
+const char *step_into(struct nameidata *nd, int flags, struct dentry *dentry, unsigned int seq);
+const char *handle_dots(struct nameidata *nd, int type);
 void put_link(struct nameidata *nd);
 
 #endif

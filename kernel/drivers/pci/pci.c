@@ -12,6 +12,7 @@
 #include <weft/init.h>
 #include <weft/err.h>
 #include <weft/io.h>
+#include <weft/mm.h>
 #include <weft/slab.h>
 #include <weft/mutex.h>
 #include <weft/spinlock.h>

@@ -65,15 +65,32 @@ static bool subdir_insert(struct proc_dir_entry *dir, struct proc_dir_entry *de)
 	return true;
 }
 
+static struct proc_dir_entry *proc_register(const char *name, struct proc_dir_entry *parent,
+					    const struct proc_dir_entry *template);
+
+/* A folder that is missing on the way is made: who registers "sys/net/unix/..." need not care who came first. */
+static struct proc_dir_entry *get_folder(struct proc_dir_entry *dir, const char *name, unsigned int len)
+{
+	struct proc_dir_entry *de;
+	char word[32];
+
+	read_lock(&proc_subdir_lock);
+	de = subdir_find(dir, name, len);
+	read_unlock(&proc_subdir_lock);
+	if (de || len >= sizeof(word))
+		return de;
+	memcpy(word, name, len);
+	word[len] = 0;
+	return proc_register(word, dir, &(struct proc_dir_entry){ .mode = S_IFDIR | 0555 });
+}
+
 /* Follows the folders of a name with slashes; returns the last folder and moves *name to the last word. */
 static struct proc_dir_entry *walk_to_folder(struct proc_dir_entry *dir, const char **name)
 {
 	const char *slash;
 
 	while (dir && (slash = strchr(*name, '/'))) {
-		read_lock(&proc_subdir_lock);
-		dir = subdir_find(dir, *name, slash - *name);
-		read_unlock(&proc_subdir_lock);
+		dir = get_folder(dir, *name, slash - *name);
 		*name = slash + 1;
 	}
 	return dir;

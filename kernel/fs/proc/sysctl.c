@@ -228,11 +228,6 @@ static const struct ctl_table random_table[] = {
 
 void __init proc_sys_init(void)
 {
-	static const char *const folders[] = { "sys", "sys/kernel", "sys/kernel/random", "sys/vm", "sys/fs", "sys/fs/inotify",
-					       "sys/fs/epoll", "sys/net", "sys/net/unix", "sys/dev" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		proc_mkdir(folders[i], NULL);
 	register_sysctl("kernel", kernel_table);
 	register_sysctl("kernel/random", random_table);
 }

@@ -25,6 +25,7 @@
 #include <asm/delay.h>
 #include <asm/desc.h>
 #include <asm/fpu.h>
+#include <asm/mmu_context.h>
 #include <asm/msr.h>
 #include <asm/pgtable.h>
 #include <asm/sections.h>
@@ -109,6 +110,10 @@ static void setup_secondary_cpu(int cpu)
 	syscall_init();
 	cpu_init_pcid();
 	initialize_tlbstate_and_flush();
+	/* The idle task has no address space of its own: it begins by borrowing the kernel's. */
+	mmgrab(&init_mm);
+	current->active_mm = &init_mm;
+	enter_lazy_tlb(&init_mm, current);
 	fpu_init_cpu();
 	apic_setup_cpu();
 	identify_cpu_topology(cpu);
