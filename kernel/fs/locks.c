@@ -757,8 +757,8 @@ int list_file_locks(struct seq_file *m, void *v)
 	return 0;
 }
 
-/* /proc/PID/fdinfo: what the table's owner, or the open file itself, has locked. */
-void show_fd_locks(struct seq_file *m, struct file *filp, struct files_struct *files)
+/* /proc/PID/fdinfo: what the task, or the open file itself, has locked. */
+void show_fd_locks(struct seq_file *m, struct file *filp, struct task_struct *task)
 {
 	struct file_lock_context *ctx = get_context(file_inode(filp), false);
 	struct list_head *lists[2];
@@ -772,7 +772,7 @@ void show_fd_locks(struct seq_file *m, struct file *filp, struct files_struct *f
 	spin_lock(&ctx->flc_lock);
 	for (int i = 0; i < 2; i++) {
 		list_for_each_entry(fl, lists[i], fl_list) {
-			if (fl->fl_owner != filp && (fl->fl_file != filp || fl->fl_owner != files))
+			if (fl->fl_owner != filp && (fl->fl_file != filp || fl->fl_owner != READ_ONCE(task->files)))
 				continue;
 			seq_puts(m, "lock:\t");
 			show_lock(m, fl, ++id, false);
