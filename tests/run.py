@@ -183,6 +183,7 @@ def main():
     ap.add_argument("--only", help="programs to run, comma separated")
     ap.add_argument("--cpus", default="1,2,4")
     ap.add_argument("--builds", default="release,debug")
+    ap.add_argument("--kernel", help="boot this image instead of building one")
     a = ap.parse_args()
     verbose = a.v
     OUT.mkdir(parents=True, exist_ok=True)
@@ -212,10 +213,11 @@ def main():
     cpus = [2] if a.plan == "check" else [int(c) for c in a.cpus.split(",")]
     jobs = []
     for build in builds:
-        say(f"building the {build} kernel")
-        if not build_kernel(build == "debug"):
-            continue
-        kernel = "build/debug/weft.elf" if build == "debug" else "build/weft.elf"
+        kernel = a.kernel or ("build/debug/weft.elf" if build == "debug" else "build/weft.elf")
+        if not a.kernel:
+            say(f"building the {build} kernel")
+            if not build_kernel(build == "debug"):
+                continue
         slow = 3 if build == "debug" else 1
         commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
         seconds = 3 if a.plan == "check" else 8

@@ -39,7 +39,8 @@ struct held_lock {
 	u32			irq_context;	/* hardirq, softirq or task context: locks of different ones are not ordered */
 };
 
-#define STATIC_LOCKDEP_MAP_INIT(n, k)	{ .name = (n), .key = (void *)(k) }
+/* The key stays NULL: the map itself tells the lock.  k, the lock, is there for Linux readers. */
+#define STATIC_LOCKDEP_MAP_INIT(n, k)	{ .name = (n) }
 #define DEP_MAP_INIT(lockname)		.dep_map = { .name = #lockname },
 #define DEP_MAP_FIELD			struct lockdep_map dep_map;
 

@@ -29,7 +29,7 @@ struct context_lock_struct(mutex) mutex {
 };
 
 #ifdef CONFIG_DEBUG
-#define __MUTEX_DEP_MAP(name)	, .dep_map = STATIC_LOCKDEP_MAP_INIT(#name, &(name))
+#define __MUTEX_DEP_MAP(name)	, .dep_map = STATIC_LOCKDEP_MAP_INIT(#name, NULL)
 void __mutex_init(struct mutex *lock, const char *name, struct lock_class_key *key);
 #define mutex_init(mutex) do {								\
 	static struct lock_class_key __key;						\

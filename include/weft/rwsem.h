@@ -30,7 +30,7 @@ struct rw_semaphore {
 
 void __init_rwsem(struct rw_semaphore *sem, const char *name, struct lock_class_key *key);
 #ifdef CONFIG_DEBUG
-#define __RWSEM_DEP_MAP(name)	, .dep_map = STATIC_LOCKDEP_MAP_INIT(#name, &(name))
+#define __RWSEM_DEP_MAP(name)	, .dep_map = STATIC_LOCKDEP_MAP_INIT(#name, NULL)
 #define init_rwsem(sem) do {								\
 	static struct lock_class_key __key;						\
 	__init_rwsem((sem), #sem, &__key);						\

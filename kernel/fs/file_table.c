@@ -81,6 +81,7 @@ struct file *alloc_empty_file_noaccount(int flags, const struct cred *cred)
 	f->f_wb_err = 0;
 	f->f_owner.pid = NULL;
 	f->f_owner.signum = 0;
+	f->f_owner.uid = f->f_owner.euid = 0;
 	f->f_ra = (struct file_ra_state){ .prev_pos = -1 };
 	INIT_HLIST_HEAD(&f->f_ep);
 	f->f_version = 0;

@@ -85,7 +85,6 @@ extern struct mnt_namespace init_mnt_ns;
 
 static inline struct mount *real_mount(struct vfsmount *mnt) { return container_of(mnt, struct mount, mnt); }
 static inline bool mnt_has_parent(const struct mount *m) { return m != m->mnt_parent; }
-static inline bool is_mounted(struct vfsmount *mnt) { return real_mount(mnt)->mnt_ns != NULL; }
 
 struct mount *__lookup_mnt(struct vfsmount *mnt, struct dentry *dentry);	/* under RCU or mount_lock */
 struct vfsmount *lookup_mnt(const struct path *path);			/* + reference */
@@ -190,7 +189,6 @@ int filename_peek(int dfd, struct filename *name, unsigned int flags, peek_fn pe
 
 /* ---- open.c ---- */
 int do_dentry_open(struct file *file, int (*open)(struct inode *, struct file *));	/* f_path is set: takes it over */
-long do_sys_ftruncate(unsigned int fd, loff_t length);
 int chmod_common(const struct path *path, umode_t mode);
 int chown_common(const struct path *path, uid_t user, gid_t group);
 

@@ -37,10 +37,10 @@ static int resolve_flags(u64 resolve)
 int build_open_flags(const struct open_how *how, struct open_flags *op)
 {
 	static const u8 acc_modes[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
-	u64 flags = how->flags & ~(u64)FMODE_NONOTIFY;
+	u64 flags = how->flags & ~(u64)O_CLOEXEC;	/* the descriptor's, not the file's */
 	int acc_mode = acc_modes[flags & O_ACCMODE], lookup = 0;
 
-	if (flags & ~(u64)(VALID_OPEN_FLAGS | O_CLOEXEC) || how->resolve & ~(u64)VALID_RESOLVE_FLAGS)
+	if (flags & ~(u64)VALID_OPEN_FLAGS || how->resolve & ~(u64)VALID_RESOLVE_FLAGS)
 		return -EINVAL;
 	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return -EINVAL;

@@ -503,8 +503,8 @@ const char *handle_dots(struct nameidata *nd, int type)
 	unsigned int seq = 0;
 	int err;
 
-	if (type == LAST_DOT)
-		return NULL;
+	if (type != LAST_DOTDOT)
+		return NULL;		/* "." and the root: we are there */
 	if (!nd->root.mnt) {
 		err = set_root(nd);
 		if (err)

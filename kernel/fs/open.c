@@ -190,8 +190,11 @@ static long do_sys_openat2(int dfd, const char __user *filename, struct open_how
 	struct filename *name;
 	struct open_flags op;
 	struct file *file;
-	int fd = build_open_flags(how, &op);
+	int fd;
 
+	if (!(how->flags & O_PATH))
+		how->flags |= O_LARGEFILE;	/* as F_GETFL shows it on 64 bits */
+	fd = build_open_flags(how, &op);
 	if (unlikely(fd))
 		return fd;
 	name = getname_short(filename, 0, &room);

@@ -101,6 +101,17 @@ void __init reserve_trampoline(void)
 
 /* ---- on the new CPU ---- */
 
+/*
+ * The idle task has no address space of its own: it begins by borrowing the kernel's.  A function apart: the compiler may
+ * compute `current` anywhere in a function, also before the per-CPU base is right.
+ */
+static noinline void borrow_kernel_mm(void)
+{
+	mmgrab(&init_mm);
+	current->active_mm = &init_mm;
+	enter_lazy_tlb(&init_mm, current);
+}
+
 static void setup_secondary_cpu(int cpu)
 {
 	cpu_init_features();
@@ -110,10 +121,7 @@ static void setup_secondary_cpu(int cpu)
 	syscall_init();
 	cpu_init_pcid();
 	initialize_tlbstate_and_flush();
-	/* The idle task has no address space of its own: it begins by borrowing the kernel's. */
-	mmgrab(&init_mm);
-	current->active_mm = &init_mm;
-	enter_lazy_tlb(&init_mm, current);
+	borrow_kernel_mm();
 	fpu_init_cpu();
 	apic_setup_cpu();
 	identify_cpu_topology(cpu);

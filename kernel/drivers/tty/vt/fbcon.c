@@ -4,14 +4,18 @@
  * Idea:    shown[] is a copy of the cells as they are on the screen.  A pass takes the console's rows one at a time under
  *          vt_lock, and draws the cells that differ, without it.  The frame buffer is written, never read.
  *          The cursor is a cell with its colours exchanged.
- * Locking: draw_lock over a pass.  See vt.h.
- * Context: passes run as work, at most every PERIOD; in a panic by whoever prints.
+ * Context: passes run as work, at most every PERIOD, so there is never more than one; in a panic whoever prints draws, and
+ *          takes no lock that the dead may hold.
+ * Locking: see vt.h.
  */
 #include <weft/kernel.h>
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/io.h>
 #include <weft/workqueue.h>
+#include <weft/kthread.h>
+#include <weft/sched.h>
+#include <weft/wait.h>
 #include <weft/jiffies.h>
 #include <weft/printk.h>
 #include <weft/mm.h>
@@ -22,9 +26,8 @@
 #define PERIOD	max(HZ / 50, 1)
 
 static struct fb_info *fb;
-static cell_t *shown;			/* [draw_lock] */
+static cell_t *shown;			/* [o] the pass's: one work item never runs twice at once */
 static bool redraw_all = true;		/* [vt_lock] shown[] is not what is on the screen */
-static DEFINE_SPINLOCK(draw_lock);
 
 /* The sixteen colours of the text screen, 0xRRGGBB. */
 static const u32 palette[16] = {
@@ -62,9 +65,13 @@ static bool take_row(int y, cell_t *row, bool *all)
 {
 	unsigned long flags;
 	struct vt *vt;
-	bool ok;
+	bool ok, locked = true;
 
-	spin_lock_irqsave(&vt_lock, flags);
+	local_irq_save(flags);
+	if (oops_in_progress)
+		locked = spin_trylock(&vt_lock);
+	else
+		spin_lock(&vt_lock);
 	vt = &vts[fg_console];
 	ok = vt->cells && vt->kdmode == KD_TEXT;
 	if (ok) {
@@ -76,11 +83,12 @@ static bool take_row(int y, cell_t *row, bool *all)
 			redraw_all = false;
 		}
 	}
-	spin_unlock_irqrestore(&vt_lock, flags);
+	if (locked)
+		spin_unlock(&vt_lock);
+	local_irq_restore(flags);
 	return ok;
 }
 
-/* draw_lock held, or everybody else is dead. */
 static void draw_pass(void)
 {
 	cell_t row[MAX_COLS];
@@ -100,9 +108,7 @@ static void draw_pass(void)
 
 static void draw_work_fn(struct work_struct *work)
 {
-	spin_lock(&draw_lock);
 	draw_pass();
-	spin_unlock(&draw_lock);
 }
 
 static DECLARE_DELAYED_WORK(draw_work, draw_work_fn);
@@ -117,6 +123,30 @@ void fbcon_changed(void)
 		queue_delayed_work(system_wq, &draw_work, PERIOD);
 }
 
+/*
+ * printk may run under the timer's or the run queue's locks, where no work can be queued.  It wakes log_wait when that is
+ * safe again, after the consoles have been written to; log_watch() sleeps there for us.
+ */
+static bool logged;			/* [-] a flag set after the cells, read after the wake-up */
+
+void fbcon_logged(void)
+{
+	if (oops_in_progress)
+		fbcon_draw_now();
+	else
+		WRITE_ONCE(logged, true);
+}
+
+static int log_watch(void *unused)
+{
+	for (;;) {
+		wait_event_interruptible(log_wait, READ_ONCE(logged));
+		WRITE_ONCE(logged, false);
+		fbcon_changed();
+	}
+	return 0;
+}
+
 /* Called with vt_lock held. */
 void fbcon_invalidate(void)
 {
@@ -125,10 +155,8 @@ void fbcon_invalidate(void)
 
 void fbcon_draw_now(void)
 {
-	if (!fb || !spin_trylock(&draw_lock))
-		return;
-	draw_pass();
-	spin_unlock(&draw_lock);
+	if (fb)
+		draw_pass();
 }
 
 int fbcon_init(struct fb_info *info)
@@ -139,5 +167,6 @@ int fbcon_init(struct fb_info *info)
 	if (!shown)
 		return -ENOMEM;
 	fb = info;
+	kthread_run(log_watch, NULL, "kfbcon");
 	return 0;
 }

@@ -22,6 +22,7 @@ struct vt vts[NR_VTS];
 DEFINE_SPINLOCK(vt_lock);
 int vt_rows, vt_cols;
 int fg_console;
+static int requested = -1;		/* [vt_lock] for the work to do */
 static int wanted = -1;			/* [vt_lock] switch under way: its program has been asked */
 static bool have_screen;		/* [I] */
 DECLARE_WAIT_QUEUE_HEAD(vt_activate_wait);
@@ -58,15 +59,51 @@ bool vt_is_open(int index)
 
 /* ---- switching ---- */
 
-void vt_complete_switch(int index)
+/* Puts the console in front; tells its program when that draws for itself. */
+static void complete_and_tell(int index)
 {
-	lockdep_assert_held(&vt_lock);
+	struct pid *pid = NULL;
+	int sig = 0;
+
+	spin_lock_irq(&vt_lock);
 	fg_console = index;
 	wanted = -1;
 	fbcon_invalidate();
-	if (vts[index].mode.mode == VT_PROCESS && vts[index].pid)
-		kill_pid(vts[index].pid, vts[index].mode.acqsig, 1);
+	if (vts[index].mode.mode == VT_PROCESS) {
+		pid = get_pid(vts[index].pid);
+		sig = vts[index].mode.acqsig;
+	}
+	spin_unlock_irq(&vt_lock);
+	if (pid)
+		kill_pid(pid, sig, 1);
+	put_pid(pid);
+	wake_up_interruptible_all(&vt_activate_wait);
+	fbcon_changed();
 }
+
+/* Signals cannot be sent under vt_lock, so a switch is work. */
+static void switch_work_fn(struct work_struct *work)
+{
+	struct pid *pid = NULL;
+	int index, sig = 0;
+
+	spin_lock_irq(&vt_lock);
+	index = requested;
+	requested = -1;
+	if (index == fg_console)
+		index = -1;
+	if (index >= 0 && vts[fg_console].mode.mode == VT_PROCESS) {
+		pid = get_pid(vts[fg_console].pid);
+		sig = vts[fg_console].mode.relsig;
+		wanted = index;
+	}
+	spin_unlock_irq(&vt_lock);
+	/* With a program that draws for itself the switch waits for its VT_RELDISP, unless it is gone. */
+	if (index >= 0 && (!pid || kill_pid(pid, sig, 1)))
+		complete_and_tell(index);
+	put_pid(pid);
+}
+static DECLARE_WORK(switch_work, switch_work_fn);
 
 int vt_switch(int index)
 {
@@ -76,39 +113,30 @@ int vt_switch(int index)
 	if (index < 0 || index >= NR_VTS)
 		return -ENXIO;
 	spin_lock_irqsave(&vt_lock, flags);
-	if (!vts[index].cells) {
+	if (vts[index].cells)
+		requested = index;
+	else
 		err = -ENXIO;
-	} else if (index != fg_console) {
-		struct vt *front = &vts[fg_console];
-
-		if (front->mode.mode == VT_PROCESS && front->pid && !kill_pid(front->pid, front->mode.relsig, 1))
-			wanted = index;
-		else
-			vt_complete_switch(index);
-	}
 	spin_unlock_irqrestore(&vt_lock, flags);
-	if (!err) {
-		wake_up_interruptible_all(&vt_activate_wait);
-		fbcon_changed();
-	}
+	if (!err)
+		schedule_work(&switch_work);
 	return err;
 }
 
 /* The front console's program was asked to let go: it does, or it refuses. */
 int vt_release(bool allowed)
 {
-	int err = 0;
+	int index;
 
 	spin_lock_irq(&vt_lock);
-	if (wanted < 0)
-		err = -EINVAL;
-	else if (allowed)
-		vt_complete_switch(wanted);
+	index = wanted;
 	wanted = -1;
 	spin_unlock_irq(&vt_lock);
-	wake_up_interruptible_all(&vt_activate_wait);
-	fbcon_changed();
-	return err;
+	if (index < 0)
+		return -EINVAL;
+	if (allowed)
+		complete_and_tell(index);
+	return 0;
 }
 
 /* ---- the terminals ---- */
@@ -204,7 +232,7 @@ static void vt_console_write(struct console *con, const char *s, unsigned int co
 	if (locked)
 		spin_unlock(&vt_lock);
 	local_irq_restore(flags);
-	fbcon_changed();
+	fbcon_logged();
 }
 
 static struct tty_driver *vt_console_device(struct console *con, int *index)

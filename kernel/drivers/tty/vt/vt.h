@@ -4,8 +4,7 @@
  * Idea:    a virtual console is an array of cells and a cursor.  Writing changes cells only, under vt_lock, from any context;
  *          drawing is done some milliseconds later by work that compares the cells with what is on the screen, so a flood
  *          of lines costs one redraw.  In a panic, and before there is work, the writer draws at once.
- * Locking: vt_lock (irq-safe): all consoles' cells and states, which one is in front.  draw_lock (trylock in a panic): the
- *          frame buffer and the copy of what it shows.
+ * Locking: vt_lock (irq-safe; trylock in a panic): all consoles' cells and states, which one is in front.
  * See:     vt.c (life, terminals), emulate.c (escape sequences), fbcon.c (drawing), keyboard.c, vt_ioctl.c; console_codes(4)
  */
 #ifndef VT_H
@@ -69,15 +68,15 @@ int vt_init_screen(struct fb_info *info);	/* 0 or -ENOMEM; start-up */
 int vt_allocate(int index);			/* 0 or -ENOMEM, -ENODEV without a screen */
 void vt_reset(struct vt *vt) __must_hold(&vt_lock);
 bool vt_is_open(int index);
-int vt_switch(int index);			/* asks for the switch; any context */
-void vt_complete_switch(int index) __must_hold(&vt_lock);
+int vt_switch(int index);			/* asks for the switch; any context; -ENXIO */
 int vt_release(bool allowed);			/* VT_RELDISP; -EINVAL when nobody asked */
 extern wait_queue_head_t vt_activate_wait;
 /* emulate.c */
 void vt_emulate(struct vt *vt, const u8 *s, int n) __must_hold(&vt_lock);
 /* fbcon.c */
 int fbcon_init(struct fb_info *info);		/* sets vt_rows, vt_cols */
-void fbcon_changed(void);			/* something is to be drawn, soon; any context */
+void fbcon_changed(void);			/* something is to be drawn, soon; any context that may start a timer */
+void fbcon_logged(void);			/* the same from printk: any context at all */
 void fbcon_invalidate(void);			/* ... all of it */
 void fbcon_draw_now(void);			/* any context: panic */
 /* keyboard.c */
