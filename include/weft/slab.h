@@ -75,9 +75,14 @@ static __always_inline unsigned int kmalloc_index(size_t size)
 }
 
 void *__kmalloc(size_t size, gfp_t gfp) __malloc;
+#ifdef CONFIG_DEBUG
+#define KMALLOC_BY_CLASS	0	/* KASAN is to know the exact size */
+#else
+#define KMALLOC_BY_CLASS	1
+#endif
 static __always_inline void *kmalloc(size_t size, gfp_t gfp)
 {
-	if (__builtin_constant_p(size) && size && size <= KMALLOC_MAX_CACHE_SIZE)
+	if (KMALLOC_BY_CLASS && __builtin_constant_p(size) && size && size <= KMALLOC_MAX_CACHE_SIZE)
 		return kmem_cache_alloc(kmalloc_caches[kmalloc_index(size)], gfp);
 	return __kmalloc(size, gfp);
 }

@@ -314,10 +314,10 @@ static bool usage_conflict(u8 u)
 	       (excl & USED_IN_SOFTIRQ && both & HELD_WITH_SOFTIRQS) || (read & USED_IN_SOFTIRQ && excl & HELD_WITH_SOFTIRQS);
 }
 
-static void mark_usage(const struct held_lock *h)
+static void mark_usage(const struct held_lock *h, u8 u)
 {
 	struct lock_class *class = &classes[h->class_id];
-	u8 u = usage_now(h), old = READ_ONCE(class->usage);
+	u8 old = READ_ONCE(class->usage);
 	unsigned long flags;
 
 	if (likely((old & u) == u))
@@ -406,7 +406,7 @@ void lock_acquire(struct lockdep_map *map, unsigned int subclass, int trylock, i
 		goto out;
 	local_irq_restore(flags);	/* usage is about the caller's interrupt state */
 	if (!trylock)
-		mark_usage(h);
+		mark_usage(h, usage_now(h));
 	local_irq_save(flags);
 	if (!trylock && check && !(read == 2))
 		check_order(task, h, nest_lock);
@@ -439,6 +439,25 @@ void lock_release(struct lockdep_map *map, unsigned long ip)
 	}
 	task->lockdep_recursion--;
 	local_irq_restore(flags);
+}
+
+/* Interrupts are about to come on: what this context holds is then held with them on. */
+void lockdep_hardirqs_on(unsigned long ip)
+{
+	struct task_struct *task = current;
+	u8 u = HELD_WITH_HARDIRQS | (in_softirq() ? 0 : HELD_WITH_SOFTIRQS);
+
+	if (likely(!task->lockdep_depth) || !debug_locks || task->lockdep_recursion || in_nmi())
+		return;
+	task->lockdep_recursion++;
+	for (int i = task->lockdep_depth - 1; i >= 0; i--) {
+		const struct held_lock *h = &task->held_locks[i];
+
+		if (h->irq_context != irq_context())
+			break;
+		mark_usage(h, h->read ? (u8)(u << READ_SHIFT) : u);
+	}
+	task->lockdep_recursion--;
 }
 
 int lock_is_held_type(const struct lockdep_map *map, int read)

@@ -53,6 +53,8 @@ int proc_consoles_show(struct seq_file *m, void *v)
 		struct tty_driver *driver = con->device ? con->device(con, &index) : NULL;
 		char name[24];
 
+		if (!(con->flags & CON_ENABLED))
+			continue;
 		snprintf(name, sizeof(name), "%s%d", con->name, con->index);
 		seq_printf(m, "%-21s-%c- (%c%c%c )", name, con->write ? 'W' : '-', con->flags & CON_ENABLED ? 'E' : ' ',
 			   con->flags & CON_CONSDEV ? 'C' : ' ', con->flags & CON_BOOT ? 'B' : ' ');
