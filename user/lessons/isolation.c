@@ -148,6 +148,7 @@ int main(void)
 	unsigned char *data = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });	/* many children will die here */
 	must(data != MAP_FAILED && read_only != MAP_FAILED, "mmap: %s", strerror(errno));
 	data[0] = ret;
 	same_address();
