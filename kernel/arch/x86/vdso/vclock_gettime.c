@@ -19,7 +19,8 @@
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIAS(name)	__attribute__((visibility("default"), weak, alias(#name)))
 
-extern const struct vdso_data vvar_page __attribute__((visibility("hidden")));
+/* Not const: the compiler may assume that a const object never changes and read it outside of the sequence. */
+extern struct vdso_data vvar_page __attribute__((visibility("hidden")));
 
 int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts);
 int __vdso_clock_getres(clockid_t clock, struct __kernel_timespec *res);

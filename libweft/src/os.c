@@ -1,0 +1,115 @@
+/*
+ * os.c: the few things that libweft asks of the kernel to run at all: tasks, futexes, a clock, membarrier.
+ *
+ * What:  os_* calls; a port to another kernel changes this file, poller.c and monitor.c.
+ * Idea:  kept apart so that tests/sim.c can put a simulated machine in this file's place: there kernel tasks are
+ *        coroutines, time is a number, and a seed decides who runs at each atomic operation.
+ * Note:  membarrier may be missing (old kernels, qemu-user); then rt.membarrier is 0 and light_fence() is a real one.
+ * See:   futex(2), membarrier(2).
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "internal.h"
+
+enum { MB_PRIVATE_EXPEDITED = 8, MB_REGISTER_PRIVATE_EXPEDITED = 16 };
+
+weft_time_t weft_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (weft_time_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int os_membarrier_init(void)
+{
+	return syscall(SYS_membarrier, MB_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+	       syscall(SYS_membarrier, MB_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void heavy_fence(void)
+{
+	if (rt.membarrier)
+		syscall(SYS_membarrier, MB_PRIVATE_EXPEDITED, 0, 0);
+	else
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Returns 0 (woken, or the value had changed) or ETIMEDOUT.  The deadline is absolute, CLOCK_MONOTONIC. */
+int os_futex_wait(uint32_t *addr, uint32_t value, weft_time_t deadline)
+{
+	struct timespec ts = { deadline / 1000000000, deadline % 1000000000 };
+	long r = syscall(SYS_futex, addr, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+			 deadline == WEFT_FOREVER ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+
+	return r < 0 && errno == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+void os_futex_wake(uint32_t *addr, int n)
+{
+	syscall(SYS_futex, addr, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, NULL, NULL, 0);
+}
+
+int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size)
+{
+	pthread_attr_t a;
+	pthread_t p;
+	int r;
+
+	pthread_attr_init(&a);
+	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
+	if (stack_size) {
+		if (stack_size < (size_t)PTHREAD_STACK_MIN + 16384)
+			stack_size = PTHREAD_STACK_MIN + 16384;
+		pthread_attr_setstacksize(&a, stack_size);
+	}
+	r = pthread_create(&p, &a, fn, arg);
+	pthread_attr_destroy(&a);
+	return r;
+}
+
+void os_yield(void)
+{
+	sched_yield();
+}
+
+int os_gettid(void)
+{
+	return syscall(SYS_gettid);
+}
+
+void spin_slow(uint32_t *l)
+{
+	int n = 0;
+
+	do {
+		while (a_peek(l)) {
+			cpu_relax();
+			if (++n % 128 == 0)
+				sched_yield();	/* its holder may not be running */
+		}
+	} while (a_xchg(l, 1));
+}
+
+/* A thief wants the queue: let it, then take the queue again. */
+void rq_lock_slow(struct worker *w)
+{
+	int n = 0;
+
+	do {
+		a_store(&w->rq_busy, 0);
+		while (a_load(&w->rq_thief)) {
+			cpu_relax();
+			if (++n % 128 == 0)
+				sched_yield();
+		}
+		a_set(&w->rq_busy, 1);
+		light_fence();
+	} while (a_load(&w->rq_thief));
+}

@@ -1,0 +1,700 @@
+/*
+ * sched.c: who runs next.  Run queues, park and ready, work stealing, sleeping workers.
+ *
+ * What:  each worker (a kernel task) has a run queue; weft_yield and park() pick the next thread from it and switch
+ *        straight to it; with nothing to pick the worker's idle context looks elsewhere: its inbox, timers, the poller,
+ *        other workers' queues, and then sleeps.
+ * Idea:  the owner's way through its queue has no atomic read-modify-write.  The queue lock is biased: the owner says
+ *        "busy" and looks for thieves, with only a compiler fence between; a thief says "thief", makes all tasks run a
+ *        barrier (membarrier) and waits until the owner is out.  One of the two must see the other.
+ *
+ *            owner                         thief
+ *            busy = 1                      thief = 1
+ *            light_fence                   heavy_fence
+ *            thief? then back off          wait while busy
+ *
+ *        The queue stays locked across the switch and finish_switch() releases it, so a thread in the queue always has
+ *        its registers saved before a thief can take it.
+ * Order: new threads are taken last in first out (depth first: a spawn tree's memory stays small), woken and yielding
+ *        ones first in first out, every 32nd pick from the other list; every 64th pick serves the lowest priority.
+ *        Thieves take the oldest, up to half.  A queue of one is left alone unless its worker has stopped scheduling
+ *        for a while (the lookout sees to that): two threads that talk to each other stay on one worker.
+ * Sleep: a sleeper counts itself in nidle, heavy_fence, looks once more; a pusher pushes, light_fence, reads nidle.
+ * Locking: object lock -> tm_lock -> run queue.
+ * See:   internal.h (the wait protocol), doc/libweft.md.
+ */
+#include "internal.h"
+#include "san.h"
+
+enum { STEAL_MAX = 64, SPINS = 60, TICK_MIN = 100000, TICK_MAX = 5000000 };
+
+/* ---- the run queue: all under rq_lock ---- */
+
+static inline void mark_queued(struct worker *w, struct weft_thread *t)
+{
+	w->rq_mask |= 1u << t->prio;
+	a_set(&w->rq_len, w->rq_len + 1);
+}
+
+static inline void push_fifo(struct worker *w, struct weft_thread *t)
+{
+	struct level *l = &w->q[t->prio];
+
+	t->lifo = 0;
+	t->next = NULL;
+	t->prev = l->fifo_last;
+	if (l->fifo_last)
+		l->fifo_last->next = t;
+	else
+		l->fifo = t;
+	l->fifo_last = t;
+	mark_queued(w, t);
+}
+
+static inline void push_lifo(struct worker *w, struct weft_thread *t)
+{
+	struct level *l = &w->q[t->prio];
+
+	t->lifo = 1;
+	t->prev = NULL;
+	t->next = l->lifo;
+	if (l->lifo)
+		l->lifo->prev = t;
+	else
+		l->lifo_last = t;
+	l->lifo = t;
+	mark_queued(w, t);
+}
+
+static inline void unlink_queued(struct worker *w, int level, struct weft_thread *t)
+{
+	struct level *l = &w->q[level];
+	struct weft_thread **first = t->lifo ? &l->lifo : &l->fifo, **last = t->lifo ? &l->lifo_last : &l->fifo_last;
+
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		*first = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	else
+		*last = t->prev;
+	if (!l->lifo && !l->fifo)
+		w->rq_mask &= ~(1u << level);
+	a_set(&w->rq_len, w->rq_len - 1);
+}
+
+static inline struct weft_thread *pop(struct worker *w)
+{
+	uint32_t mask = w->rq_mask, picks = w->picks + 1;
+	struct weft_thread *t;
+	struct level *l;
+	int level;
+
+	if (!mask)
+		return NULL;
+	a_set(&w->picks, picks);
+	level = likely(picks & 63) ? __builtin_ctz(mask) : 31 - __builtin_clz(mask);
+	l = &w->q[level];
+	t = l->lifo && ((picks & 31) || !l->fifo) ? l->lifo : l->fifo;
+	unlink_queued(w, level, t);
+	return t;
+}
+
+/* ---- the switch ---- */
+
+static __attribute__((noinline)) void switch_watched(struct weft_thread *from, struct weft_thread *to)
+{
+	if (rt.trace)
+		trace_event('S', to, NULL);
+	if (rt.fp_env) {
+		fp_save(&from->fp);
+		if (to->fp.
+#if defined(__x86_64__)
+		    mxcsr
+#else
+		    fpcr
+#endif
+		    || to->sp)
+			fp_load(&to->fp);
+	}
+}
+
+/*
+ * From t, which the caller has queued or told finish_switch about, to next.  The run queue is locked; finish_switch
+ * unlocks it on the other side.  Afterwards t may be on another worker.
+ */
+static inline __attribute__((always_inline)) void switch_to(struct worker *w, struct weft_thread *t, struct weft_thread *next, int dying)
+{
+	w->prev = t;
+	a_set(&w->current, next);
+	a_set(&w->switches, w->switches + 1);
+	if (unlikely(rt.slow_switch))
+		switch_watched(t, next);
+	if (unlikely(next->packed != NULL))
+		thread_unpack(next);
+	san_switch_begin(w, t, next, dying);
+	arch_switch(&t->sp, next->sp);
+	san_switch_end(t);
+	finish_switch();
+}
+
+static __attribute__((noinline)) void finish_park(struct worker *w, struct weft_thread *p)
+{
+	uint32_t *locks[64], *lock1 = w->lock1, publish = w->publish;
+	int i, n = w->nlocks;
+
+	/* Copied first: the array is on p's stack, and p may run elsewhere as soon as it is published. */
+	for (i = 0; i < n; i++)
+		locks[i] = w->locks[i];
+	if ((p->flags & TF_PACKED) && !(p->park_flags & PARK_NOPACK))
+		thread_pack(p);
+	a_store(&p->wait, publish);
+	if (lock1)
+		spin_unlock(lock1);
+	for (i = 0; i < n; i++)
+		spin_unlock(locks[i]);
+}
+
+/* First thing on the new stack: what could not be done for the previous thread before its registers were saved. */
+void finish_switch(void)
+{
+	struct worker *w = this_worker();
+	struct weft_thread *p = w->prev;
+	int post = w->post;
+
+	if (post != POST_NONE) {
+		w->post = POST_NONE;
+		if (post == POST_EXIT) {
+			thread_finished(p);
+		} else if (likely(!w->nlocks && !(p->flags & TF_PACKED))) {
+			uint32_t *l = w->lock1;
+
+			a_store(&p->wait, w->publish);
+			if (l)
+				spin_unlock(l);
+		} else {
+			finish_park(w, p);
+		}
+	}
+	rq_unlock(w);
+}
+
+/* ---- waking ---- */
+
+void kick(struct worker *w)
+{
+	uint32_t old = a_xchg(&w->sleeping, SLEEP_NO);
+
+	if (old == SLEEP_FUTEX)
+		os_futex_wake(&w->sleeping, 1);
+	else if (old == SLEEP_POLL)
+		poller_kick();
+	else if (old == SLEEP_KICKED_SEARCH)
+		a_store(&w->sleeping, old);	/* not awake yet; leave it what it was given */
+}
+
+void post_inbox(struct worker *w, struct weft_thread *t)
+{
+	struct weft_thread *head = a_load(&w->inbox);
+
+	do
+		t->next = head;
+	while (!a_cas(&w->inbox, &head, t));
+	if (a_load(&w->sleeping))
+		kick(w);
+}
+
+/* Wakes one sleeping worker to search, unless one is searching already. */
+static __attribute__((noinline)) void wake_idle(void)
+{
+	uint32_t zero = 0, old;
+	int i;
+
+	if (!a_cas(&rt.nsearching, &zero, 1))
+		return;
+	for (i = 0; i < a_load(&rt.ntotal); i++) {
+		struct worker *w = rt.worker[i];
+
+		old = a_load(&w->sleeping);
+		if ((old == SLEEP_FUTEX || old == SLEEP_POLL) && a_cas(&w->sleeping, &old, SLEEP_KICKED_SEARCH)) {
+			if (old == SLEEP_FUTEX)
+				os_futex_wake(&w->sleeping, 1);
+			else
+				poller_kick();
+			return;
+		}
+	}
+	a_add(&rt.nsearching, -1);
+}
+
+static inline void maybe_wake(struct worker *w)
+{
+	if (!rt.smp)
+		return;
+	light_fence();
+	if (unlikely(a_peek(&rt.nidle)) && (w->rq_len > 1 || !a_peek(&rt.lookout)))
+		wake_idle();
+}
+
+static inline int must_go_home(struct weft_thread *t, struct worker *w)
+{
+	return !w || (t->home && t->home != w);
+}
+
+/* Makes t ready, whose wait the caller has claimed. */
+void ready(struct weft_thread *t)
+{
+	struct worker *w;
+
+	TRACE('W', t, NULL);
+	if (rt.model == WEFT_1_1) {
+		os_futex_wake(&t->wait, 1);
+		return;
+	}
+	w = this_worker();
+	if (unlikely(must_go_home(t, w))) {
+		post_inbox(t->home ? t->home : rt.worker[t->id % rt.nworkers], t);
+		return;
+	}
+	rq_lock(w);
+	push_fifo(w, t);
+	rq_unlock(w);
+	maybe_wake(w);
+}
+
+void ready_spawned(struct weft_thread *t)
+{
+	struct worker *w = this_worker();
+
+	rq_lock(w);
+	push_lifo(w, t);
+	rq_unlock(w);
+	maybe_wake(w);
+}
+
+/* ---- leaving the processor ---- */
+
+static void drain_inbox(struct worker *w)
+{
+	struct weft_thread *t = a_xchg(&w->inbox, NULL), *next, *order = NULL;
+
+	for (; t; t = next) {		/* it is a stack: turn it round */
+		next = t->next;
+		t->next = order;
+		order = t;
+	}
+	rq_lock(w);
+	for (t = order; t; t = next) {
+		next = t->next;
+		push_fifo(w, t);
+	}
+	rq_unlock(w);
+	maybe_wake(w);
+}
+
+/* What a busy worker does now and then for those who cannot wait for it to become idle. */
+static __attribute__((noinline)) void housekeeping(struct worker *w)
+{
+	if (a_peek(&w->inbox))
+		drain_inbox(w);
+	if (a_peek(&w->tm_next) != WEFT_FOREVER)
+		timers_run(w, weft_now());
+	if (poller_active())
+		poller_wait(w, 0);
+}
+
+static inline void maybe_housekeeping(struct worker *w)
+{
+	if (unlikely((w->picks & 63) == 0 || a_peek(&w->inbox)))
+		housekeeping(w);
+}
+
+void weft_yield(void)
+{
+	struct worker *w = this_worker();
+	struct weft_thread *t, *next;
+
+	if (!w || rt.model == WEFT_1_1) {
+		os_yield();
+		return;
+	}
+	maybe_housekeeping(w);
+	t = w->current;
+	rq_lock(w);
+	push_fifo(w, t);
+	next = pop(w);
+	if (next == t) {
+		rq_unlock(w);
+		return;
+	}
+	switch_to(w, t, next, 0);
+}
+
+static void unlock_all(uint32_t **locks, int n)
+{
+	for (int i = 0; i < n; i++)
+		spin_unlock(locks[i]);
+}
+
+/* 1:1: the kernel is the scheduler, t->wait is the futex. */
+static void park_in_kernel(struct weft_thread *t, uint32_t publish, uint32_t **locks, int n, weft_time_t deadline)
+{
+	int spin = 0;
+
+	a_store(&t->wait, publish);
+	unlock_all(locks, n);
+	while (spin++ < SPINS && a_peek(&t->wait) == publish)
+		sim_relax();
+	while (a_load(&t->wait) == publish)
+		if (os_futex_wait(&t->wait, publish, deadline) == ETIMEDOUT)
+			claim(t, W_TIMEDOUT);
+}
+
+/*
+ * Waits until somebody claims this thread; the n locks are held by the caller and released once the thread can be
+ * claimed.  Returns W_SIGNALLED, W_TIMEDOUT or W_CANCELLED, with the locks released.
+ */
+int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what, const void *obj)
+{
+	struct worker *w = this_worker();
+	struct weft_thread *t = w->current, *next;
+	int cancelable = !(flags & PARK_NOCANCEL) && !t->cancel_off;
+	uint32_t publish = cancelable ? W_WAITING : W_WAITING_NC, result;
+
+	a_set(&t->wait, W_PREPARE);
+	if (cancelable) {
+		light_fence();		/* pairs with weft_cancel: it sets cancel, heavy_fence, reads wait */
+		if (unlikely(a_load(&t->cancel))) {
+			a_set(&t->wait, W_RUNNING);
+			unlock_all(locks, n);
+			return W_CANCELLED;
+		}
+	}
+	if (deadline != WEFT_FOREVER && deadline <= weft_now()) {
+		a_set(&t->wait, W_RUNNING);
+		unlock_all(locks, n);
+		return W_TIMEDOUT;
+	}
+	t->what = what;
+	t->what_obj = obj;
+	t->park_flags = flags;
+	a_set(&w->parks, w->parks + 1);
+	TRACE('P', t, what);
+	if (rt.model == WEFT_1_1) {
+		park_in_kernel(t, publish, locks, n, deadline);
+	} else {
+		if (deadline != WEFT_FOREVER)
+			timer_add(w, t, deadline);
+		maybe_housekeeping(w);
+		rq_lock(w);
+		w->post = POST_PARK;
+		w->publish = publish;
+		w->lock1 = n == 1 ? locks[0] : NULL;
+		w->nlocks = n > 1 ? n : 0;
+		w->locks = locks;
+		next = pop(w);
+		switch_to(w, t, next ? next : &w->idle, 0);
+		if (a_load(&t->tm_index) >= 0)
+			timer_del(t);
+	}
+	t->what = NULL;
+	result = a_load(&t->wait);
+	a_set(&t->wait, W_RUNNING);
+	return result;
+}
+
+/* The ordinary wait: in one queue under one lock, with the thread's own waiter.  Returns with the lock released. */
+int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flags, const char *what, const void *obj)
+{
+	struct weft_thread *t = this_thread();
+	struct weft_waiter *n = &t->waiter;
+	int r;
+
+	n->t = t;
+	wq_append(q, n);
+	r = park(&lock, 1, deadline, flags, what, obj);
+	if (likely(r == W_SIGNALLED))
+		return 0;
+	spin_lock(lock);
+	if (n->linked)
+		wq_remove(q, n);
+	spin_unlock(lock);
+	return r == W_TIMEDOUT ? ETIMEDOUT : ECANCELED;
+}
+
+/* The last switch of a thread; t->lock is held until finish_switch, joiner (claimed already) runs next if it can. */
+void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
+{
+	struct worker *w = this_worker();
+	struct weft_thread *next = joiner;
+
+	if (joiner && must_go_home(joiner, w)) {
+		/* It may look at t only after thread_finished: t->lock, which it takes, is held until then. */
+		post_inbox(joiner->home, joiner);
+		next = NULL;
+	}
+	maybe_housekeeping(w);
+	rq_lock(w);
+	if (!next)
+		next = pop(w);
+	w->post = POST_EXIT;
+	switch_to(w, t, next ? next : &w->idle, 1);
+	__builtin_unreachable();
+}
+
+/* ---- idle workers ---- */
+
+/* Takes up to half of v's threads, the oldest first.  Pinned ones stay. */
+static int take_some(struct worker *w, struct worker *v)
+{
+	struct weft_thread *got[STEAL_MAX], *t, *prev;
+	int n = 0, want = (v->rq_len + 1) / 2, level, i;
+
+	if (want > STEAL_MAX)
+		want = STEAL_MAX;
+	for (level = 0; level < NLEVELS; level++) {
+		for (t = v->q[level].lifo_last; t && n < want; t = prev) {
+			prev = t->prev;
+			if (!t->home)
+				unlink_queued(v, level, got[n++] = t);
+		}
+		for (t = v->q[level].fifo; t && n < want; t = prev) {
+			prev = t->next;
+			if (!t->home)
+				unlink_queued(v, level, got[n++] = t);
+		}
+	}
+	(void)w;
+	if (RQ_BIASED)
+		a_store(&v->rq_thief, 0);
+	else
+		spin_unlock(&v->rq_busy);
+	rq_lock(w);
+	for (i = 0; i < n; i++)
+		push_fifo(w, got[i]);
+	rq_unlock(w);
+	return n;
+}
+
+static int steal_from(struct worker *w, struct worker *v)
+{
+	uint32_t zero = 0;
+	int spin = 0;
+
+	if (!RQ_BIASED) {
+		spin_lock(&v->rq_busy);
+		return take_some(w, v);
+	}
+	if (!a_cas(&v->rq_thief, &zero, 1))
+		return 0;
+	heavy_fence();
+	while (a_load(&v->rq_busy)) {
+		sim_relax();
+		if (++spin > 10000) {		/* the owner lost its processor inside: come back later */
+			a_store(&v->rq_thief, 0);
+			return 0;
+		}
+	}
+	return take_some(w, v);
+}
+
+/* after_tick: this worker slept a whole tick, so a pick counter that stood still means a long computation. */
+static int steal(struct worker *w, int after_tick)
+{
+	int n = a_load(&rt.ntotal), i, k, got;
+	struct worker *v;
+
+	w->seed = w->seed * 6364136223846793005ull + 1442695040888963407ull;
+	k = (w->seed >> 33) % n;
+	for (i = 0; i < n; i++) {
+		v = rt.worker[(k + i) % n];
+		if (v == w)
+			continue;
+		if (a_peek(&v->tm_next) != WEFT_FOREVER && timers_run(v, weft_now()))
+			return 1;
+		if (!a_peek(&v->rq_len))
+			continue;
+		if (a_peek(&v->rq_len) == 1 && !(after_tick && a_peek(&v->picks) == a_peek(&v->last_seen)))
+			continue;
+		got = steal_from(w, v);
+		if (got) {
+			w->steals += got;
+			TRACE('T', NULL, "steal");
+			return got;
+		}
+	}
+	return 0;
+}
+
+static void search_ends(struct worker *w, int found)
+{
+	if (!w->searching)
+		return;
+	w->searching = 0;
+	if (a_add(&rt.nsearching, -1) == 0 && found && a_load(&rt.nidle))
+		wake_idle();		/* there may be more where this came from */
+}
+
+/* The earliest deadline of all workers, and whether one of the others is at work. */
+static weft_time_t look_round(struct worker *w, int *others_busy, int *anything)
+{
+	weft_time_t first = WEFT_FOREVER;
+	int i, n = a_load(&rt.ntotal);
+
+	*others_busy = *anything = 0;
+	for (i = 0; i < n; i++) {
+		struct worker *v = rt.worker[i];
+
+		if (a_peek(&v->tm_next) < first)
+			first = a_peek(&v->tm_next);
+		if (v == w)
+			continue;
+		if (!a_load(&v->sleeping))
+			*others_busy = 1;
+		/* One thread in a queue whose worker is awake is that worker's own business until a tick has passed. */
+		if (a_load(&v->rq_len) > 1)
+			*anything = 1;
+		a_set(&v->last_seen, a_peek(&v->picks));
+	}
+	return first;
+}
+
+int is_deadlocked(void)
+{
+	int i, n = a_load(&rt.ntotal);
+
+	if (rt.stopping || a_load(&rt.outstanding) || a_load(&rt.nidle) < (uint32_t)n)
+		return 0;
+	for (i = 0; i < n; i++) {
+		struct worker *v = rt.worker[i];
+
+		if (a_load(&v->inbox) || a_load(&v->rq_len) || a_load(&v->tm_next) != WEFT_FOREVER || !a_load(&v->sleeping) ||
+		    a_load(&v->sleeping) == SLEEP_KICKED_SEARCH)
+			return 0;
+	}
+	return 1;
+}
+
+static void sleep_in_kernel(struct worker *w, weft_time_t until, uint32_t how)
+{
+	if (how == SLEEP_POLL) {
+		weft_time_t now = until == WEFT_FOREVER ? 0 : weft_now();
+
+		poller_wait(w, until == WEFT_FOREVER ? -1 : until > now ? until - now : 0);
+		return;
+	}
+	while (a_load(&w->sleeping) == SLEEP_FUTEX)
+		if (os_futex_wait(&w->sleeping, SLEEP_FUTEX, until) == ETIMEDOUT)
+			break;
+}
+
+/* Sleeps until kicked, a deadline, an I/O event or a tick.  Returns 1 when it was the tick that ended it. */
+static int worker_sleep(struct worker *w, weft_time_t *tick)
+{
+	uint32_t how = SLEEP_FUTEX, zero = 0;
+	int busy, anything, lookout = 0, ticked = 0;
+	weft_time_t until;
+
+	search_ends(w, 0);
+	if (poller_active() && a_cas(&rt.poll_lock, &zero, 1))
+		how = SLEEP_POLL;
+	a_store(&w->sleeping, how);
+	a_add(&rt.nidle, 1);
+	heavy_fence();
+	until = look_round(w, &busy, &anything);
+	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !rt.stopping) {
+		zero = 0;
+		if (rt.smp && busy && a_cas(&rt.lookout, &zero, 1)) {
+			lookout = 1;
+			if (until - *tick > weft_now())
+				until = weft_now() + *tick;
+			*tick = *tick * 2 > TICK_MAX ? TICK_MAX : *tick * 2;
+		} else if (until == WEFT_FOREVER && is_deadlocked()) {
+			deadlock_report();
+		}
+		sleep_in_kernel(w, until, how);
+		ticked = lookout && weft_now() >= until;
+	}
+	if (a_xchg(&w->sleeping, SLEEP_NO) == SLEEP_KICKED_SEARCH)
+		w->searching = 1;
+	a_add(&rt.nidle, -1);
+	if (lookout)
+		a_store(&rt.lookout, 0);
+	if (how == SLEEP_POLL)
+		a_store(&rt.poll_lock, 0);
+	return ticked;
+}
+
+/* A worker too many (its blocked colleague has come back) ends here when it has nothing left to do. */
+static int retire(struct worker *w)
+{
+	int32_t s = a_load(&rt.surplus);
+
+	if (w->index == 0 || s <= 0 || w->rq_len)
+		return 0;
+	return a_cas(&rt.surplus, &s, s - 1);
+}
+
+static struct weft_thread *find_work(struct worker *w)
+{
+	weft_time_t tick = TICK_MIN;
+	struct weft_thread *t;
+	int spin, ticked = 0;
+
+	for (;;) {
+		if (unlikely(rt.stopping))
+			return NULL;
+		housekeeping(w);
+		rq_lock(w);
+		t = pop(w);
+		rq_unlock(w);
+		if (t) {
+			int was = w->searching;
+
+			search_ends(w, 1);
+			/* If we were the lookout nobody is now: let another idle worker take over. */
+			if (rt.smp && ticked && !was && a_load(&rt.nidle) && !a_load(&rt.lookout))
+				wake_idle();
+			return t;
+		}
+		if (rt.smp) {
+			if (!w->searching) {
+				w->searching = 1;
+				a_add(&rt.nsearching, 1);
+			}
+			for (spin = 0; spin < SPINS; spin++) {
+				if (steal(w, ticked) || a_peek(&w->inbox))
+					break;
+				sim_relax();
+			}
+			if (spin < SPINS)
+				continue;
+		}
+		if (retire(w)) {
+			search_ends(w, 0);
+			a_store(&w->sleeping, SLEEP_FUTEX);	/* out of the count until worker_start wakes it again */
+			a_add(&rt.nidle, 1);
+			while (a_load(&w->sleeping) == SLEEP_FUTEX && !a_load(&w->inbox) && !rt.stopping)
+				os_futex_wait(&w->sleeping, SLEEP_FUTEX, WEFT_FOREVER);
+			if (a_xchg(&w->sleeping, SLEEP_NO) == SLEEP_KICKED_SEARCH)
+				w->searching = 1;
+			a_add(&rt.nidle, -1);
+			a_add(&rt.surplus, 1);
+			continue;
+		}
+		ticked = worker_sleep(w, &tick);
+	}
+}
+
+/* The worker's own context: runs when no thread does. */
+void idle_loop(struct worker *w)
+{
+	struct weft_thread *t;
+
+	while ((t = find_work(w))) {
+		rq_lock(w);
+		switch_to(w, &w->idle, t, 0);
+		w = this_worker();
+	}
+}
