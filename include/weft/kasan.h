@@ -29,6 +29,8 @@ void kasan_unpoison(const void *addr, size_t size);
 void kasan_disable_current(void);
 void kasan_enable_current(void);
 bool kasan_byte_accessible(const void *addr);
+/* slab_debug.c: prints which object addr lies in and who had it last. */
+void kasan_describe_slab(unsigned long addr);
 void kasan_check_range(const void *addr, size_t size, bool write, unsigned long ip);
 #define kasan_check_read(p, n)		kasan_check_range(p, n, false, _RET_IP_)
 #define kasan_check_write(p, n)		kasan_check_range(p, n, true, _RET_IP_)

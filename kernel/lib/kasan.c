@@ -112,6 +112,7 @@ static void __no_sanitize report(unsigned long addr, size_t size, bool write, un
 	printk(KERN_ERR "======= kasan: %s of %zu bytes at %px by %pS: %s (task %s/%d)\n", write ? "write" : "read", size,
 	       (void *)addr, (void *)ip, poison_name(value), current->comm, current->pid);
 	printk(KERN_ERR "shadow from %px: %*ph\n", (void *)(addr & ~63UL), 16, s);
+	kasan_describe_slab(addr);
 	WARN(1, "kasan report above\n");
 	kasan_enable_current();
 }

@@ -169,4 +169,22 @@ void slab_quarantine_flush(void)
 			slab_free_now(copy.slot[i].s, copy.slot[i].obj);
 }
 
+/* For a KASAN report: whose memory addr is, and who had it last. */
+void kasan_describe_slab(unsigned long addr)
+{
+	struct page *page = virt_addr_valid((void *)addr) ? virt_to_head_page((void *)addr) : NULL;
+	struct kmem_cache *s = page && PageSlab(page) ? page->slab_cache : NULL;
+	unsigned long offset;
+	struct slab_tail tail;
+	char *obj;
+
+	if (!s)
+		return;
+	offset = addr - (unsigned long)page_address(page);
+	obj = (char *)page_address(page) + offset / s->size * s->size;
+	tail = read_tail(s, obj);
+	printk(KERN_ERR "object %px of %s, offset %lu; last %s by pid %d at %pS\n", obj, s->name, offset % s->size,
+	       tail.red == SLAB_RED_ACTIVE ? "allocated" : "freed", tail.pid, (void *)tail.ip);
+}
+
 #endif

@@ -585,7 +585,7 @@ static void schedule_debug(struct task_struct *prev)
 {
 	if (unlikely(*end_of_stack(prev) != STACK_END_MAGIC))
 		panic("kernel stack of %s (%d) ran over", prev->comm, prev->pid);
-	if (unlikely(in_atomic_preempt_off()) && !prev->exit_state) {
+	if (unlikely(in_atomic_preempt_off())) {
 		printk(KERN_ERR "BUG: scheduling while atomic: %s/%d/0x%08x\n", prev->comm, prev->pid, preempt_count());
 		dump_stack();
 		preempt_count_set(PREEMPT_DISABLED);
@@ -711,12 +711,16 @@ void __noreturn do_task_dead(void)
 	 *      try_to_wake_up(), pi_lock held      do_task_dead()
 	 *      reads __state == TASK_INTERRUPTIBLE
 	 *                                          __state = TASK_DEAD    (without the lock)
-	 *      ttwu_runnable(): TASK_RUNNING       schedule() returns: BUG
+	 *      ttwu_runnable(): TASK_RUNNING       __schedule() returns: BUG
+	 *
+	 * Preemption off: finish_task_switch() frees whom it finds TASK_DEAD.  Preempted here we would be left on the run
+	 * queue, and freed in it.
 	 */
+	preempt_disable();
 	spin_lock_irq(&current->pi_lock);
 	WRITE_ONCE(current->__state, TASK_DEAD);
 	spin_unlock_irq(&current->pi_lock);
-	schedule();
+	__schedule(false);
 	BUG();
 }
 
