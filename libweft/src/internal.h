@@ -149,7 +149,7 @@ struct worker {
 	struct weft_thread	idle;		/* its scheduler context */
 } __attribute__((aligned(64)));
 
-enum { SLEEP_NO, SLEEP_FUTEX, SLEEP_POLL, SLEEP_KICKED_SEARCH };
+enum { SLEEP_NO, SLEEP_FUTEX, SLEEP_POLL, SLEEP_KICKED_SEARCH, SLEEP_RETIRED };
 
 struct runtime {
 	int		running, model, smp, nworkers, stopping;

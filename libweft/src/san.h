@@ -56,7 +56,8 @@ static inline void san_thread_init(struct weft_thread *t)
 {
 #if defined(__SANITIZE_ADDRESS__)
 	t->fake_stack = NULL;
-	__asan_unpoison_memory_region(t->stack + t->guard, t->stack_size - t->guard - sizeof *t - 2048);
+	__asan_unpoison_memory_region(t->stack + t->guard, (char *)t > t->stack && (char *)t < t->stack + t->stack_size ?
+				      (size_t)((char *)t - t->stack) - t->guard : t->stack_size - t->guard);
 #endif
 #if defined(__SANITIZE_THREAD__)
 	t->fiber = __tsan_create_fiber(0);

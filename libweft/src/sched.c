@@ -109,14 +109,7 @@ static __attribute__((noinline)) void switch_watched(struct weft_thread *from, s
 		trace_event('S', to, NULL);
 	if (rt.fp_env) {
 		fp_save(&from->fp);
-		if (to->fp.
-#if defined(__x86_64__)
-		    mxcsr
-#else
-		    fpcr
-#endif
-		    || to->sp)
-			fp_load(&to->fp);
+		fp_load(&to->fp);
 	}
 }
 
@@ -184,14 +177,17 @@ void finish_switch(void)
 
 void kick(struct worker *w)
 {
-	uint32_t old = a_xchg(&w->sleeping, SLEEP_NO);
+	uint32_t old = a_load(&w->sleeping);
 
-	if (old == SLEEP_FUTEX)
-		os_futex_wake(&w->sleeping, 1);
-	else if (old == SLEEP_POLL)
-		poller_kick();
-	else if (old == SLEEP_KICKED_SEARCH)
-		a_store(&w->sleeping, old);	/* not awake yet; leave it what it was given */
+	while (old == SLEEP_FUTEX || old == SLEEP_POLL || old == SLEEP_RETIRED) {
+		if (!a_cas(&w->sleeping, &old, SLEEP_NO))
+			continue;
+		if (old == SLEEP_POLL)
+			poller_kick();
+		else
+			os_futex_wake(&w->sleeping, 1);
+		break;
+	}
 }
 
 void post_inbox(struct worker *w, struct weft_thread *t)
@@ -386,7 +382,6 @@ int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *w
 	} else {
 		if (deadline != WEFT_FOREVER)
 			timer_add(w, t, deadline);
-		maybe_housekeeping(w);
 		rq_lock(w);
 		w->post = POST_PARK;
 		w->publish = publish;
@@ -397,6 +392,7 @@ int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *w
 		switch_to(w, t, next ? next : &w->idle, 0);
 		if (a_load(&t->tm_index) >= 0)
 			timer_del(t);
+		maybe_housekeeping(this_worker());	/* here, not before: locks may have been held */
 	}
 	t->what = NULL;
 	result = a_load(&t->wait);
@@ -434,7 +430,6 @@ void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
 		post_inbox(joiner->home, joiner);
 		next = NULL;
 	}
-	maybe_housekeeping(w);
 	rq_lock(w);
 	if (!next)
 		next = pop(w);
@@ -564,7 +559,7 @@ int is_deadlocked(void)
 {
 	int i, n = a_load(&rt.ntotal);
 
-	if (rt.stopping || a_load(&rt.outstanding) || a_load(&rt.nidle) < (uint32_t)n)
+	if (rt.stopping || a_load(&rt.outstanding))
 		return 0;
 	for (i = 0; i < n; i++) {
 		struct worker *v = rt.worker[i];
@@ -673,13 +668,11 @@ static struct weft_thread *find_work(struct worker *w)
 		}
 		if (retire(w)) {
 			search_ends(w, 0);
-			a_store(&w->sleeping, SLEEP_FUTEX);	/* out of the count until worker_start wakes it again */
-			a_add(&rt.nidle, 1);
-			while (a_load(&w->sleeping) == SLEEP_FUTEX && !a_load(&w->inbox) && !rt.stopping)
-				os_futex_wait(&w->sleeping, SLEEP_FUTEX, WEFT_FOREVER);
-			if (a_xchg(&w->sleeping, SLEEP_NO) == SLEEP_KICKED_SEARCH)
-				w->searching = 1;
-			a_add(&rt.nidle, -1);
+			a_store(&w->sleeping, SLEEP_RETIRED);	/* until the monitor or a pinned thread wants it */
+			heavy_fence();
+			while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !rt.stopping)
+				os_futex_wait(&w->sleeping, SLEEP_RETIRED, WEFT_FOREVER);
+			a_store(&w->sleeping, SLEEP_NO);
 			a_add(&rt.surplus, 1);
 			continue;
 		}

@@ -26,6 +26,7 @@
 #include <weft/random.h>
 #include <weft/serial_reg.h>
 #include <weft/uaccess.h>
+#include <weft/main.h>
 #include <uapi/ioctls.h>
 #include "internal.h"
 #include "serial8250.h"
@@ -434,6 +435,9 @@ static void serial_console_write(struct console *con, const char *s, unsigned in
 		spin_lock(&up->lock);
 	ier = up->ier;
 	set_ier(up, ier & ~UART_IER_THRI);
+	/* Nothing else will send what programs wrote once the machine goes down. */
+	while (system_state > SYSTEM_RUNNING && locked && xmit_used(up))
+		put_polled(up, up->xmit[up->tail++ % XMIT_SIZE]);
 	while (count--) {
 		if (*s == '\n')
 			put_polled(up, '\r');

@@ -25,6 +25,14 @@ weft__thread_entry:
 	.globl	weft__coro_switch
 	.type	weft__coro_switch, @function
 	.p2align 4
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	.globl	weft_coro_resume
+	.globl	weft_coro_yield
+	.type	weft_coro_resume, @function
+	.type	weft_coro_yield, @function
+weft_coro_resume:
+weft_coro_yield:
+#endif
 weft__coro_switch:
 	.cfi_startproc
 	pushq	%rbp

@@ -42,14 +42,15 @@ struct __user_bytes { unsigned char bytes[8]; };
 #define __user_mem(ptr)	(*(struct __user_bytes __force *)(unsigned long)(ptr))
 
 /* One load or store of 1, 2, 4 or 8 bytes (insn, register name by mod) that jumps to `label` when it faults. */
+/* volatile: gcc 12 drops an asm goto whose outputs nobody uses, and a read for its fault alone is such (gup.c). */
 #define __get_user_size(val, ptr, insn, mod, out, type, label) do { \
 	type __gu_raw; \
-	asm goto("1: " insn " %1, %" mod "0\n" _ASM_EXTABLE(1b, %l2) \
+	asm volatile goto("1: " insn " %1, %" mod "0\n" _ASM_EXTABLE(1b, %l2) \
 		 : out (__gu_raw) : "m" (__user_mem(ptr)) : : label); \
 	(val) = __gu_raw; \
 } while (0)
 #define __put_user_size(val, ptr, insn, mod, in, type, label) \
-	asm goto("1: " insn " %" mod "0, %1\n" _ASM_EXTABLE(1b, %l2) \
+	asm volatile goto("1: " insn " %" mod "0, %1\n" _ASM_EXTABLE(1b, %l2) \
 		 : : in ((type)(val)), "m" (__user_mem(ptr)) : "memory" : label)
 
 /* Inside user_access_begin/end: no check, no stac; a fault goes to label. */
