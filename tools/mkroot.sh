@@ -14,9 +14,10 @@ cp /bin/busybox "$d/bin/busybox"
 /bin/busybox --list-full | while read -r path; do
 	[ -e "$d/$path" ] || { mkdir -p "$d/$(dirname "$path")"; ln -s /bin/busybox "$d/$path"; }
 done
-ln -sf /bin/busybox "$d/init"
-cp -R "$here"/user/root/. "$d/"
-for extra in "$@"; do cp -R "$extra"/. "$d/"; done
+ln -sf bin/busybox "$d/init"
+cp -R --remove-destination "$here"/user/root/. "$d/"
+# --remove-destination: /init is a link to the real /bin/busybox, which a plain copy would write through.
+for extra in "$@"; do cp -R --remove-destination "$extra"/. "$d/"; done
 chmod 755 "$d/etc/rcS" 2>/dev/null || true
 (cd "$d" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) > "$out.tmp"
 mv "$out.tmp" "$out"
