@@ -10,6 +10,8 @@
 #include <weft/slab.h>
 #include <weft/uaccess.h>
 #include <weft/syscalls.h>
+#include <weft/proc_fs.h>
+#include <weft/init.h>
 
 static struct file_system_type *file_systems;	/* [file_systems_lock] in order of registration */
 static DEFINE_RWLOCK(file_systems_lock);
@@ -140,3 +142,21 @@ long sys_sysfs(int option, unsigned long arg1, unsigned long arg2)
 	}
 	return -EINVAL;
 }
+
+/* /proc/filesystems: "nodev" for those that need no device. */
+static int filesystems_show(struct seq_file *m, void *v)
+{
+	struct file_system_type *fs;
+
+	read_lock(&file_systems_lock);
+	for (fs = file_systems; fs; fs = fs->next)
+		seq_printf(m, "%s\t%s\n", fs->fs_flags & FS_REQUIRES_DEV ? "" : "nodev", fs->name);
+	read_unlock(&file_systems_lock);
+	return 0;
+}
+
+static int __init filesystems_init(void)
+{
+	return proc_create_single("filesystems", 0, NULL, filesystems_show) ? 0 : -ENOMEM;
+}
+fs_initcall(filesystems_init);

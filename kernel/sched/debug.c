@@ -22,7 +22,6 @@ static const struct {
 	{ EXIT_DEAD,		'X', "X (dead)" },
 	{ EXIT_ZOMBIE,		'Z', "Z (zombie)" },
 	{ TASK_PARKED,		'P', "P (parked)" },
-	{ TASK_DEAD,		'X', "X (dead)" },
 };
 
 static int state_index(const struct task_struct *p)

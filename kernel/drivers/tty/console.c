@@ -9,6 +9,7 @@
 #include <weft/kernel.h>
 #include <weft/init.h>
 #include <weft/err.h>
+#include <weft/sysfs.h>
 #include <weft/console.h>
 #include <weft/device.h>
 #include <weft/fs.h>
@@ -64,6 +65,33 @@ int proc_consoles_show(struct seq_file *m, void *v)
 	}
 	return 0;
 }
+
+/* /sys/class/tty/console/active: the terminals behind /dev/console, the one that answers last. */
+static ssize_t active_show(void *data, char *buf)
+{
+	int index, n = 0;
+	struct console *con;
+	struct tty_driver *last = console_device(&index), *driver;
+	int i;
+
+	for_each_console(con) {
+		driver = con->device ? con->device(con, &i) : NULL;
+		if (driver && (driver != last || i != index))
+			n += sysfs_emit(buf + n, "%s%d ", con->name, con->index);
+	}
+	if (last)
+		n += sysfs_emit(buf + n, "%s%d\n", last->name, index + last->name_base);
+	return n;
+}
+
+static int __init console_sysfs_init(void)
+{
+	static const struct sysfs_attr active = { "active", 0444, active_show };
+	struct dentry *dir = sysfs_mkdir(NULL, "devices/virtual/tty/console");
+
+	return IS_ERR(dir) ? PTR_ERR(dir) : sysfs_create_file(dir, &active, NULL);
+}
+late_initcall(console_sysfs_init);
 
 /* Failure leaves the first program without descriptors, which is said and is no reason to stop. */
 void __init console_on_rootfs(void)

@@ -24,11 +24,6 @@
 
 #define NSEC_TO_TICKS(ns)	((ns) / 10000000)	/* USER_HZ is 100 */
 
-static const char *const state_names[] = {
-	['R'] = "R (running)", ['S'] = "S (sleeping)", ['D'] = "D (disk sleep)", ['T'] = "T (stopped)",
-	['t'] = "t (tracing stop)", ['X'] = "X (dead)", ['Z'] = "Z (zombie)", ['P'] = "P (parked)", ['I'] = "I (idle)",
-};
-
 /* The command name with what would break the format made visible. */
 static void show_comm(struct seq_file *m, struct task_struct *p, const char *escape)
 {
@@ -175,7 +170,7 @@ int proc_pid_status(struct seq_file *m, struct pid *pid, struct task_struct *p)
 	show_comm(m, p, "\n\\");
 	seq_putc(m, '\n');
 	show_umask(m, p);
-	seq_printf(m, "State:\t%s\n", state_names[(unsigned char)task_state_char(p)]);
+	seq_printf(m, "State:\t%s\n", task_state_name(p));
 	status_ids(m, p);
 	if (mm) {
 		status_mm(m, mm);

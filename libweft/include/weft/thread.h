@@ -160,7 +160,8 @@ void weft_cancel_enable(void);
 
 /** weft_set_name, weft_get_name, weft_set_priority, weft_get_priority - what dumps show and the scheduler weighs
  *
- * WEFT_NONE means the calling thread.  Returns: 0, ESRCH, EINVAL, ERANGE (buffer too small).
+ * WEFT_NONE means the calling thread.  A priority can be set by the thread itself only.
+ * Returns: 0, ESRCH, EINVAL, EPERM, ERANGE (buffer too small).
  */
 int weft_set_name(weft_t thread, const char *name);
 int weft_get_name(weft_t thread, char *buffer, size_t size);
