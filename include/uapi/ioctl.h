@@ -17,7 +17,8 @@
 #define _IOC_READ	2U
 
 #define _IOC(dir, type, nr, size) \
-	(((dir) << _IOC_DIRSHIFT) | ((type) << _IOC_TYPESHIFT) | ((nr) << _IOC_NRSHIFT) | ((unsigned int)(size) << _IOC_SIZESHIFT))
+	(((dir) << _IOC_DIRSHIFT) | ((type) << _IOC_TYPESHIFT) | ((nr) << _IOC_NRSHIFT) | \
+	 ((unsigned int)(size) << _IOC_SIZESHIFT))
 #define _IO(type, nr)		_IOC(_IOC_NONE, (type), (nr), 0)
 #define _IOR(type, nr, arg)	_IOC(_IOC_READ, (type), (nr), sizeof(arg))
 #define _IOW(type, nr, arg)	_IOC(_IOC_WRITE, (type), (nr), sizeof(arg))

@@ -47,17 +47,29 @@ static inline bool cpumask_and(struct cpumask *d, const struct cpumask *a, const
 {
 	return (d->bits[0] = a->bits[0] & b->bits[0]) != 0;
 }
-static inline void cpumask_or(struct cpumask *d, const struct cpumask *a, const struct cpumask *b) { d->bits[0] = a->bits[0] | b->bits[0]; }
-static inline void cpumask_xor(struct cpumask *d, const struct cpumask *a, const struct cpumask *b) { d->bits[0] = a->bits[0] ^ b->bits[0]; }
+static inline void cpumask_or(struct cpumask *d, const struct cpumask *a, const struct cpumask *b)
+{
+	d->bits[0] = a->bits[0] | b->bits[0];
+}
+static inline void cpumask_xor(struct cpumask *d, const struct cpumask *a, const struct cpumask *b)
+{
+	d->bits[0] = a->bits[0] ^ b->bits[0];
+}
 static inline bool cpumask_andnot(struct cpumask *d, const struct cpumask *a, const struct cpumask *b)
 {
 	return (d->bits[0] = a->bits[0] & ~b->bits[0]) != 0;
 }
 static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b) { return a->bits[0] == b->bits[0]; }
-static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b) { return (a->bits[0] & b->bits[0]) != 0; }
+static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b)
+{
+	return (a->bits[0] & b->bits[0]) != 0;
+}
 static inline bool cpumask_subset(const struct cpumask *a, const struct cpumask *b) { return !(a->bits[0] & ~b->bits[0]); }
 static inline bool cpumask_empty(const struct cpumask *m) { return !READ_ONCE(m->bits[0]); }
-static inline bool cpumask_full(const struct cpumask *m) { return m->bits[0] == (nr_cpu_ids >= 64 ? ~0UL : (1UL << nr_cpu_ids) - 1); }
+static inline bool cpumask_full(const struct cpumask *m)
+{
+	return m->bits[0] == (nr_cpu_ids >= 64 ? ~0UL : (1UL << nr_cpu_ids) - 1);
+}
 static inline unsigned int cpumask_weight(const struct cpumask *m) { return hweight64(READ_ONCE(m->bits[0])); }
 
 /* The next member after n (start with -1), or NR_CPUS, which is >= nr_cpu_ids. */
@@ -74,7 +86,10 @@ static inline unsigned int cpumask_next_and(int n, const struct cpumask *a, cons
 	return w ? __ffs(w) : NR_CPUS;
 }
 static inline unsigned int cpumask_first(const struct cpumask *m) { return cpumask_next(-1, m); }
-static inline unsigned int cpumask_first_and(const struct cpumask *a, const struct cpumask *b) { return cpumask_next_and(-1, a, b); }
+static inline unsigned int cpumask_first_and(const struct cpumask *a, const struct cpumask *b)
+{
+	return cpumask_next_and(-1, a, b);
+}
 static inline unsigned int cpumask_last(const struct cpumask *m) { return m->bits[0] ? __fls(m->bits[0]) : NR_CPUS; }
 #define cpumask_any(m)			cpumask_first(m)
 #define cpumask_any_and(a, b)		cpumask_first_and(a, b)
@@ -93,7 +108,8 @@ static inline unsigned int cpumask_next_zero(int n, const struct cpumask *m)
 }
 
 #define for_each_cpu(cpu, m)		for ((cpu) = cpumask_first(m); (cpu) < nr_cpu_ids; (cpu) = cpumask_next(cpu, m))
-#define for_each_cpu_and(cpu, a, b)	for ((cpu) = cpumask_first_and(a, b); (cpu) < nr_cpu_ids; (cpu) = cpumask_next_and(cpu, a, b))
+#define for_each_cpu_and(cpu, a, b) \
+	for ((cpu) = cpumask_first_and(a, b); (cpu) < nr_cpu_ids; (cpu) = cpumask_next_and(cpu, a, b))
 /* All members of m, beginning after start and going round. */
 #define for_each_cpu_wrap(cpu, m, start)						\
 	for (unsigned int __left = cpumask_weight(m),					\

@@ -347,7 +347,9 @@ struct inode {
 };
 
 /* Order of i_rwsem when several are held: see lock_rename(). */
-enum inode_i_mutex_lock_class { I_MUTEX_NORMAL, I_MUTEX_PARENT, I_MUTEX_CHILD, I_MUTEX_XATTR, I_MUTEX_NONDIR2, I_MUTEX_PARENT2 };
+enum inode_i_mutex_lock_class {
+	I_MUTEX_NORMAL, I_MUTEX_PARENT, I_MUTEX_CHILD, I_MUTEX_XATTR, I_MUTEX_NONDIR2, I_MUTEX_PARENT2,
+};
 
 static inline void inode_lock(struct inode *inode) { down_write(&inode->i_rwsem); }
 static inline void inode_unlock(struct inode *inode) { up_write(&inode->i_rwsem); }
@@ -375,7 +377,8 @@ static inline void i_gid_write(struct inode *inode, kgid_t gid) { inode->i_gid =
 static inline int inode_unhashed(const struct inode *inode) { return hlist_unhashed(&inode->i_hash); }
 
 struct inode_operations {
-	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry, unsigned int flags);	/* i_rwsem of dir, read or write */
+	/* i_rwsem of dir, read or write */
+	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry, unsigned int flags);
 	/* A link's target.  dentry NULL: under RCU, -ECHILD when it must sleep. */
 	const char *(*get_link)(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
 	int (*permission)(struct inode *inode, int mask);
@@ -590,7 +593,6 @@ struct super_block {
 	int			s_count;	/* [sb_lock] */
 	atomic_t		s_active;	/* [a] */
 	const struct xattr_handler **s_xattr;
-	struct hlist_head	s_roots;	/* [i_lock of nobody: s_inode_list_lock] disconnected roots; unused by memory fs */
 	struct list_head	s_mounts;	/* [mount_lock] */
 	void			*s_fs_info;	/* the file system's */
 	struct hlist_node	s_instances;	/* [sb_lock] s_type->fs_supers */

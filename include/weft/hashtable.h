@@ -12,7 +12,10 @@
 #define HASH_SIZE(name)			(ARRAY_SIZE(name))
 #define HASH_BITS(name)			ilog2(HASH_SIZE(name))
 #define hash_min(val, bits)		(sizeof(val) <= 4 ? hash_32((u32)(val), bits) : hash_64(val, bits))
-#define hash_init(t)			do { for (unsigned int __i = 0; __i < HASH_SIZE(t); __i++) INIT_HLIST_HEAD(&(t)[__i]); } while (0)
+#define hash_init(t) do {							\
+	for (unsigned int __i = 0; __i < HASH_SIZE(t); __i++)			\
+		INIT_HLIST_HEAD(&(t)[__i]);					\
+} while (0)
 #define hash_add(t, node, key)		hlist_add_head(node, &(t)[hash_min(key, HASH_BITS(t))])
 #define hash_add_rcu(t, node, key)	hlist_add_head_rcu(node, &(t)[hash_min(key, HASH_BITS(t))])
 #define hash_del(node)			hlist_del_init(node)

@@ -77,8 +77,14 @@ void hrtimer_cancel_wait_running(const struct hrtimer *timer);
 
 static inline void hrtimer_set_expires(struct hrtimer *timer, ktime_t time) { timer->expires = time; }
 static inline void hrtimer_set_expires_range_ns(struct hrtimer *timer, ktime_t time, u64 delta) { timer->expires = time; }
-static inline void hrtimer_add_expires(struct hrtimer *timer, ktime_t time) { timer->expires = ktime_add_safe(timer->expires, time); }
-static inline void hrtimer_add_expires_ns(struct hrtimer *timer, u64 ns) { timer->expires = ktime_add_safe(timer->expires, ns); }
+static inline void hrtimer_add_expires(struct hrtimer *timer, ktime_t time)
+{
+	timer->expires = ktime_add_safe(timer->expires, time);
+}
+static inline void hrtimer_add_expires_ns(struct hrtimer *timer, u64 ns)
+{
+	timer->expires = ktime_add_safe(timer->expires, ns);
+}
 static inline ktime_t hrtimer_get_expires(const struct hrtimer *timer) { return timer->expires; }
 static inline s64 hrtimer_get_expires_ns(const struct hrtimer *timer) { return timer->expires; }
 #define hrtimer_get_softexpires(t) hrtimer_get_expires(t)

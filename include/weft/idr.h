@@ -17,7 +17,10 @@ struct idr {
 
 #define IDR_INIT(name)		{ .idr_rt = XARRAY_INIT(name, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_IRQ) }
 #define DEFINE_IDR(name)	struct idr name = IDR_INIT(name)
-#define idr_init(idr)		do { xa_init_flags(&(idr)->idr_rt, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_IRQ); (idr)->idr_next = 0; } while (0)
+#define idr_init(idr) do {							\
+	xa_init_flags(&(idr)->idr_rt, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_IRQ);	\
+	(idr)->idr_next = 0;							\
+} while (0)
 
 /* end <= 0: no limit; otherwise the number is below it.  The number, -ENOMEM or -ENOSPC. */
 int idr_alloc(struct idr *idr, void *ptr, int start, int end, gfp_t gfp);
@@ -50,7 +53,10 @@ struct ida {
 int ida_alloc_range(struct ida *ida, unsigned int min, unsigned int max, gfp_t gfp);
 void ida_free(struct ida *ida, unsigned int id);
 static inline int ida_alloc(struct ida *ida, gfp_t gfp) { return ida_alloc_range(ida, 0, ~0u >> 1, gfp); }
-static inline int ida_alloc_min(struct ida *ida, unsigned int min, gfp_t gfp) { return ida_alloc_range(ida, min, ~0u >> 1, gfp); }
+static inline int ida_alloc_min(struct ida *ida, unsigned int min, gfp_t gfp)
+{
+	return ida_alloc_range(ida, min, ~0u >> 1, gfp);
+}
 static inline int ida_alloc_max(struct ida *ida, unsigned int max, gfp_t gfp) { return ida_alloc_range(ida, 0, max, gfp); }
 static inline void ida_destroy(struct ida *ida) { xa_destroy(&ida->xa); }
 

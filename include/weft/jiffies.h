@@ -40,7 +40,10 @@ static inline unsigned long msecs_to_jiffies(unsigned int m)
 	return (int)m < 0 ? MAX_JIFFY_OFFSET : ((unsigned long)m * HZ + MSEC_PER_SEC - 1) / MSEC_PER_SEC;
 }
 
-static inline unsigned long usecs_to_jiffies(unsigned int u) { return ((unsigned long)u * HZ + USEC_PER_SEC - 1) / USEC_PER_SEC; }
+static inline unsigned long usecs_to_jiffies(unsigned int u)
+{
+	return ((unsigned long)u * HZ + USEC_PER_SEC - 1) / USEC_PER_SEC;
+}
 static inline unsigned long nsecs_to_jiffies(u64 n) { return n / TICK_NSEC; }
 static inline u64 nsecs_to_jiffies64(u64 n) { return n / TICK_NSEC; }
 static inline unsigned int jiffies_to_msecs(unsigned long j) { return j * (MSEC_PER_SEC / HZ); }

@@ -24,7 +24,8 @@ struct lockref {
 void lockref_get(struct lockref *lockref);			/* the caller has a reference already */
 bool lockref_get_not_zero(struct lockref *lockref);
 bool lockref_get_not_dead(struct lockref *lockref);
-bool lockref_put_or_lock(struct lockref *lockref) __cond_acquires(false, &lockref->lock);		/* false: it was the last; the lock is held, the count still 1 */
+/* false: it was the last; the lock is held, the count still 1 */
+bool lockref_put_or_lock(struct lockref *lockref) __cond_acquires(false, &lockref->lock);
 void lockref_mark_dead(struct lockref *lockref);		/* lock held */
 static inline bool __lockref_is_dead(const struct lockref *l) { return l->count < 0; }
 

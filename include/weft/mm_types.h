@@ -116,7 +116,7 @@ struct mm_struct {
 
 	pgd_t			*pgd;		/* [I] */
 	refcount_t		mm_users;	/* tasks that use the user part + mmget; may sleep in mmput */
-	refcount_t		mm_count;	/* holders of the structure: all users one, each borrowed active_mm one, mmgrab */
+	refcount_t		mm_count;	/* holders of the structure: all users one, each active_mm one, mmgrab */
 	atomic_long_t		pgtables_bytes;	/* [a] */
 	spinlock_t		page_table_lock;	/* class: page_table: making a page-table page visible */
 

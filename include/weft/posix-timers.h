@@ -55,7 +55,7 @@ struct k_itimer {
 	bool			it_active;	/* [it_lock] armed */
 	s64			it_overrun;	/* [it_lock] since the signal was queued */
 	s64			it_overrun_last;	/* ... when it was delivered: timer_getoverrun() */
-	int			it_requeue_pending;	/* [it_lock] odd: a signal is queued that rearms it; +2 at each setting */
+	int			it_requeue_pending;	/* [it_lock] odd: a queued signal rearms it; +2 at each setting */
 	int			it_sigev_notify;	/* [I] */
 	ktime_t			it_interval;
 	struct signal_struct	*it_signal;	/* [I] NULL once deleted */

@@ -37,7 +37,8 @@ bool rcu_read_lock_held(void);			/* locking/rcu.c: as far as it can be told: pre
 #define rcu_read_lock_sched_held()	rcu_read_lock_held()
 
 #define __rcu_deref(p)			({ __typeof__(*(p)) *__rd = (__typeof__(*(p)) *)READ_ONCE(p); __rd; })
-#define rcu_dereference_check(p, c)	({ RCU_LOCKDEP_WARN(!((c) || rcu_read_lock_held()), "rcu_dereference: " #p); __rcu_deref(p); })
+#define rcu_dereference_check(p, c) \
+	({ RCU_LOCKDEP_WARN(!((c) || rcu_read_lock_held()), "rcu_dereference: " #p); __rcu_deref(p); })
 #define rcu_dereference(p)		rcu_dereference_check(p, 0)
 #define rcu_dereference_sched(p)	rcu_dereference_check(p, 0)
 #define rcu_dereference_bh(p)		rcu_dereference_check(p, 0)

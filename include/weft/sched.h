@@ -259,7 +259,7 @@ struct task_struct {
 	int			pdeath_signal;
 	unsigned long		jobctl;		/* [siglock] JOBCTL_* in signal.h */
 	unsigned int		personality;
-	u32			parent_exec_id, self_exec_id;	/* [-] counts execve: an exit signal must not reach a new program */
+	u32			parent_exec_id, self_exec_id;	/* [-] counts execve: no exit signal to a new program */
 	unsigned		in_execve:1;	/* [o] */
 	unsigned		in_iowait:1;
 	unsigned		no_new_privs:1;
@@ -511,7 +511,10 @@ static inline void task_unlock(struct task_struct *p) __releases(&p->alloc_lock)
 static inline pid_t task_pid_nr(const struct task_struct *t) { return t->pid; }
 static inline pid_t task_tgid_nr(const struct task_struct *t) { return t->tgid; }
 static inline bool thread_group_leader(const struct task_struct *p) { return p->exit_signal >= 0; }
-static inline bool same_thread_group(const struct task_struct *a, const struct task_struct *b) { return a->signal == b->signal; }
+static inline bool same_thread_group(const struct task_struct *a, const struct task_struct *b)
+{
+	return a->signal == b->signal;
+}
 static inline bool thread_group_empty(struct task_struct *p)
 {
 	return p->signal->nr_threads <= 1;

@@ -94,7 +94,10 @@ typedef struct context_lock_struct(seqlock) seqlock {
 #define seqlock_init(sl)		do { spin_lock_init(&(sl)->lock); seqcount_init(&(sl)->seqcount); } while (0)
 
 static __always_inline unsigned int read_seqbegin(const seqlock_t *sl) { return read_seqcount_begin(&sl->seqcount); }
-static __always_inline bool read_seqretry(const seqlock_t *sl, unsigned int start) { return read_seqcount_retry(&sl->seqcount, start); }
+static __always_inline bool read_seqretry(const seqlock_t *sl, unsigned int start)
+{
+	return read_seqcount_retry(&sl->seqcount, start);
+}
 
 static __always_inline void write_seqlock(seqlock_t *sl) __acquires(sl) __no_context_analysis
 {
@@ -142,10 +145,22 @@ static __always_inline void write_sequnlock_irqrestore(seqlock_t *sl, unsigned l
 }
 
 /* A reader that keeps writers out, and does not make other readers retry. */
-static __always_inline void read_seqlock_excl(seqlock_t *sl) __acquires_shared(sl) __no_context_analysis { spin_lock(&sl->lock); }
-static __always_inline void read_sequnlock_excl(seqlock_t *sl) __releases_shared(sl) __no_context_analysis { spin_unlock(&sl->lock); }
-static __always_inline void read_seqlock_excl_irq(seqlock_t *sl) __acquires_shared(sl) __no_context_analysis { spin_lock_irq(&sl->lock); }
-static __always_inline void read_sequnlock_excl_irq(seqlock_t *sl) __releases_shared(sl) __no_context_analysis { spin_unlock_irq(&sl->lock); }
+static __always_inline void read_seqlock_excl(seqlock_t *sl) __acquires_shared(sl) __no_context_analysis
+{
+	spin_lock(&sl->lock);
+}
+static __always_inline void read_sequnlock_excl(seqlock_t *sl) __releases_shared(sl) __no_context_analysis
+{
+	spin_unlock(&sl->lock);
+}
+static __always_inline void read_seqlock_excl_irq(seqlock_t *sl) __acquires_shared(sl) __no_context_analysis
+{
+	spin_lock_irq(&sl->lock);
+}
+static __always_inline void read_sequnlock_excl_irq(seqlock_t *sl) __releases_shared(sl) __no_context_analysis
+{
+	spin_unlock_irq(&sl->lock);
+}
 
 /* First try without the lock (*seq even), the second time with it: (*seq odd): see rename_lock in fs/dcache.c. */
 static inline void read_seqbegin_or_lock(seqlock_t *sl, int *seq) __no_context_analysis

@@ -119,7 +119,8 @@ int send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p);
 int send_sig(int sig, struct task_struct *p, int priv);		/* to the thread */
 int do_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type);
 int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t, enum pid_type type);	/* siglock */
-int group_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type);	/* checks rights */
+/* checks rights */
+int group_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type);
 int kill_pid_info(int sig, struct kernel_siginfo *info, struct pid *pid);
 int kill_pid(struct pid *pid, int sig, int priv);
 int kill_pgrp(struct pid *pgrp, int sig, int priv);

@@ -49,7 +49,10 @@ static inline void ktime_get_clocktai_ts64(struct timespec64 *ts) { *ts = ns_to_
 static inline void ktime_get_raw_ts64(struct timespec64 *ts) { *ts = ns_to_timespec64(ktime_get_raw()); }
 void ktime_get_coarse_real_ts64(struct timespec64 *ts);
 void ktime_get_coarse_ts64(struct timespec64 *ts);
-static inline void ktime_get_coarse_boottime_ts64(struct timespec64 *ts) { *ts = ns_to_timespec64(ktime_get_coarse_boottime()); }
+static inline void ktime_get_coarse_boottime_ts64(struct timespec64 *ts)
+{
+	*ts = ns_to_timespec64(ktime_get_coarse_boottime());
+}
 void getboottime64(struct timespec64 *ts);		/* realtime when the machine started */
 
 /* Now, the three offsets, and the count of clock settings: for the hrtimer bases. */

@@ -25,7 +25,7 @@ struct tty_ldisc_ops {
 	int	(*ioctl)(struct tty_struct *tty, struct file *file, unsigned int cmd, unsigned long arg);
 	void	(*set_termios)(struct tty_struct *tty, const struct ktermios *old);	/* termios_rwsem held */
 	__poll_t (*poll)(struct tty_struct *tty, struct file *file, struct poll_table_struct *wait);
-	/* From the driver: bytes taken, less than count when it is full.  flags may be NULL: all TTY_NORMAL.  Process context. */
+	/* From the driver: bytes taken, less than count when full.  flags may be NULL: all TTY_NORMAL.  Process context. */
 	size_t	(*receive_buf)(struct tty_struct *tty, const u8 *buf, const u8 *flags, size_t count);
 	size_t	(*receive_room)(struct tty_struct *tty);
 	void	(*write_wakeup)(struct tty_struct *tty);	/* the driver has room again; any context */

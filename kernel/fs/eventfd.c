@@ -21,7 +21,7 @@
 struct eventfd_ctx {
 	refcount_t		refs;
 	struct wait_queue_head	wqh;
-	u64			count;		/* [wqh.lock] at most ULLONG_MAX - 1 by write; ULLONG_MAX: overflow by the kernel */
+	u64			count;		/* [wqh.lock] by write at most ULLONG_MAX - 1; ULLONG_MAX: the kernel's */
 	unsigned int		flags;		/* [I] */
 };
 

@@ -315,7 +315,8 @@ static void ep_rbtree_insert(struct eventpoll *ep, struct epitem *item)
 
 	while (*p) {
 		parent = *p;
-		p = ep_cmp(rb_entry(parent, struct epitem, rbn), item->file, item->fd) > 0 ? &parent->rb_right : &parent->rb_left;
+		p = ep_cmp(rb_entry(parent, struct epitem, rbn), item->file, item->fd) > 0 ? &parent->rb_right
+											   : &parent->rb_left;
 	}
 	rb_link_node(&item->rbn, parent, p);
 	rb_insert_color(&item->rbn, &ep->items);

@@ -217,7 +217,8 @@ static void send_sigio_to_task(struct task_struct *p, struct fown_struct *fown, 
 	do_send_sig_info(SIGIO, SEND_SIG_PRIV, p, type);
 }
 
-static void for_each_owner(struct fown_struct *fown, void (*fn)(struct task_struct *, struct fown_struct *, int, int, enum pid_type),
+static void for_each_owner(struct fown_struct *fown,
+			   void (*fn)(struct task_struct *, struct fown_struct *, int, int, enum pid_type),
 			   int fd, int band)
 {
 	enum pid_type type = fown->pid_type;

@@ -201,7 +201,7 @@ struct inode *new_inode(struct super_block *sb)
 	return inode;
 }
 
-/* An inode for a file that has no name: mode 0600, owned by the caller, marked dirty for ever so that nobody tries to write it. */
+/* An inode for a file without a name: mode 0600, the caller's, marked dirty for ever so that nobody tries to write it. */
 struct inode *alloc_anon_inode(struct super_block *sb)
 {
 	struct inode *inode = new_inode_pseudo(sb);

@@ -305,7 +305,8 @@ static struct event *take_event(struct inotify_group *group, size_t room)
 	spin_lock(&group->lock);
 	if (!list_empty(&group->events)) {
 		ev = list_first_entry(&group->events, struct event, list);
-		need = sizeof(struct inotify_event) + (ev->name_len ? round_up(ev->name_len + 1, sizeof(struct inotify_event)) : 0);
+		need = sizeof(struct inotify_event) +
+		       (ev->name_len ? round_up(ev->name_len + 1, sizeof(struct inotify_event)) : 0);
 		if (need > room) {
 			ev = ERR_PTR(-EINVAL);
 		} else {

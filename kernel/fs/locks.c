@@ -705,7 +705,8 @@ static void show_lock(struct seq_file *m, const struct file_lock *fl, int id, bo
 		   fl->fl_flags & FL_OFDLCK ? "OFDLCK" : fl->fl_flags & FL_POSIX ? "POSIX " : "FLOCK ",
 		   fl->fl_type == F_WRLCK ? "WRITE" : "READ ");
 	if (inode)
-		seq_printf(m, "%d %02x:%02x:%lu ", fl->fl_pid, MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev), inode->i_ino);
+		seq_printf(m, "%d %02x:%02x:%lu ", fl->fl_pid,
+			   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev), inode->i_ino);
 	else
 		seq_printf(m, "%d <none>:0 ", fl->fl_pid);
 	if (fl->fl_flags & FL_FLOCK)

@@ -497,8 +497,8 @@ long sys_preadv2(unsigned long fd, const struct iovec __user *vec, unsigned long
 	return do_prwv(fd, ITER_DEST, vec, vlen, pos_l, flags);
 }
 
-long sys_pwritev2(unsigned long fd, const struct iovec __user *vec, unsigned long vlen, unsigned long pos_l, unsigned long pos_h,
-		  int flags)
+long sys_pwritev2(unsigned long fd, const struct iovec __user *vec, unsigned long vlen, unsigned long pos_l,
+		  unsigned long pos_h, int flags)
 {
 	if ((loff_t)pos_l == -1)
 		return do_rwv(fd, ITER_SOURCE, vec, vlen, flags);

@@ -33,7 +33,6 @@ static struct super_block *alloc_super(struct file_system_type *type, int flags)
 		return NULL;
 	INIT_LIST_HEAD(&s->s_mounts);
 	INIT_LIST_HEAD(&s->s_inodes);
-	INIT_HLIST_HEAD(&s->s_roots);
 	INIT_HLIST_NODE(&s->s_instances);
 	spin_lock_init(&s->s_inode_list_lock);
 	mutex_init(&s->s_vfs_rename_mutex);

@@ -266,7 +266,7 @@ long sys_timerfd_settime(int ufd, int flags, const struct __kernel_itimerspec __
 	mutex_lock(&ctx->mutex);
 	timerfd_value(ctx, &old);
 	set_might_cancel(ctx, (ctx->clockid == CLOCK_REALTIME || ctx->clockid == CLOCK_REALTIME_ALARM) &&
-			 (flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) == (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET));
+			 (flags & TFD_TIMER_ABSTIME) && (flags & TFD_TIMER_CANCEL_ON_SET));
 	timerfd_setup(ctx, flags, &new);
 	mutex_unlock(&ctx->mutex);
 	fdput(f);

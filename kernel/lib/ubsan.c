@@ -49,7 +49,8 @@ static long long value_of(const struct type_descriptor *type, void *val)
 #define UBSAN_REPORT(at_, fmt, args...) do {									\
 	struct source_location *__at = (at_);									\
 	if (first_time(__at))											\
-		WARN(1, "======= ubsan: %s:%u:%u: " fmt "\n", __at->file, __at->line & ~REPORTED, __at->column, ##args);	\
+		WARN(1, "======= ubsan: %s:%u:%u: " fmt "\n", __at->file, __at->line & ~REPORTED, \
+		     __at->column, ##args);						\
 } while (0)
 
 void __ubsan_handle_shift_out_of_bounds(struct shift_data *d, void *lhs, void *rhs);

@@ -280,7 +280,7 @@ static void add_edge(u16 held, u16 next, unsigned long ip)
 		return;
 
 	if (!begin_report(circle ? "possible deadlock: locks taken in different orders"
-				 : "possible deadlock: interrupt takes a lock whose holder may be waiting for one held with interrupts on"))
+				 : "possible deadlock: an interrupt takes what a lock held with interrupts on waits for"))
 		return;
 	printk(KERN_ERR "now taking %s at %pS under %s, but:\n", classes[next].name, (void *)ip, classes[held].name);
 	print_way_back(circle ?: conflict);
@@ -314,6 +314,8 @@ static bool usage_conflict(u8 u)
 	       (excl & USED_IN_SOFTIRQ && both & HELD_WITH_SOFTIRQS) || (read & USED_IN_SOFTIRQ && excl & HELD_WITH_SOFTIRQS);
 }
 
+static const char *const usage_names[] = { "in hardirq", "in softirq", "hardirqs on", "softirqs on" };
+
 static void mark_usage(const struct held_lock *h, u8 u)
 {
 	struct lock_class *class = &classes[h->class_id];
@@ -335,8 +337,7 @@ static void mark_usage(const struct held_lock *h, u8 u)
 		return;
 	printk(KERN_ERR "%s/%d: usage %#x, now at %pS\n", class->name, class->subclass, class->usage, (void *)h->ip);
 	for (int bit = 0; bit < 4; bit++)
-		printk(KERN_ERR "  %s: %pS\n", ((const char *[]){ "in hardirq", "in softirq", "hardirqs on", "softirqs on" })[bit],
-		       (void *)class->usage_ip[bit]);
+		printk(KERN_ERR "  %s: %pS\n", usage_names[bit], (void *)class->usage_ip[bit]);
 	end_report();
 }
 

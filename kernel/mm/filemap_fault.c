@@ -45,7 +45,8 @@ static void fault_readahead(struct vm_fault *vmf, struct address_space *mapping,
 		page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
 }
 
-/* Reads the page again if it is not up to date.  0: it is, and locked.  Else its reference is gone; AOP_TRUNCATED_PAGE: again. */
+/* Reads the page again if it is not up to date.  0: it is, and locked.  Else its reference is gone;
+ * AOP_TRUNCATED_PAGE: again. */
 static int fault_read_page(struct file *file, struct address_space *mapping, struct page *page)
 {
 	int err;

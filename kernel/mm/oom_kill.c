@@ -170,7 +170,8 @@ static void oom_kill_process(struct oom_control *oc)
 	last_kill = jiffies;
 	count_vm_event(OOM_KILL);
 	trace_oom_kill((u32)victim->pid, rss, oc->chosen_points);
-	printk(KERN_ERR "Out of memory: killed process %d (%s) total-vm:%lukB, rss:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d\n",
+	printk(KERN_ERR "Out of memory: killed process %d (%s) total-vm:%lukB, rss:%lukB, "
+	       "UID:%u pgtables:%lukB oom_score_adj:%d\n",
 	       victim->pid, victim->comm, mm->total_vm << (PAGE_SHIFT - 10), rss << (PAGE_SHIFT - 10), task_uid(victim),
 	       mm_pgtables_bytes(mm) >> 10, victim->signal->oom_score_adj);
 	kill_sharers(victim, mm);

@@ -340,7 +340,8 @@ static int slabinfo_show(struct seq_file *m, void *v)
 	spin_unlock_irq(&s->lock);
 	cached = min(slab_cached_objects(s), inuse);
 	seq_printf(m, "%-17s %6lu %6lu %6u %4lu %4d : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n", s->name,
-		   inuse - cached, objects, s->size, (PAGE_SIZE << s->order) / s->size, 1 << s->order, 0, 0, 0, slabs, slabs, 0);
+		   inuse - cached, objects, s->size, (PAGE_SIZE << s->order) / s->size, 1 << s->order,
+		   0, 0, 0, slabs, slabs, 0);
 	return 0;
 }
 

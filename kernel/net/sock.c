@@ -180,6 +180,8 @@ static int set_linger(struct sock *sk, char __user *optval, int optlen)
 
 static int set_buffer(struct sock *sk, int optname, int val)
 {
+	int max;
+
 	switch (optname) {
 	case SO_SNDBUFFORCE:
 	case SO_RCVBUFFORCE:
@@ -188,10 +190,12 @@ static int set_buffer(struct sock *sk, int optname, int val)
 		break;
 	}
 	if (optname == SO_SNDBUF || optname == SO_SNDBUFFORCE) {
-		WRITE_ONCE(sk->sndbuf, clamp_buffer(val, optname == SO_SNDBUF ? sysctl_wmem_max : INT_MAX / 2, SOCK_MIN_SNDBUF));
+		max = optname == SO_SNDBUF ? sysctl_wmem_max : INT_MAX / 2;
+		WRITE_ONCE(sk->sndbuf, clamp_buffer(val, max, SOCK_MIN_SNDBUF));
 		wake_up_interruptible_poll(&sk->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	} else {
-		WRITE_ONCE(sk->rcvbuf, clamp_buffer(val, optname == SO_RCVBUF ? sysctl_rmem_max : INT_MAX / 2, SOCK_MIN_RCVBUF));
+		max = optname == SO_RCVBUF ? sysctl_rmem_max : INT_MAX / 2;
+		WRITE_ONCE(sk->rcvbuf, clamp_buffer(val, max, SOCK_MIN_RCVBUF));
 	}
 	return 0;
 }

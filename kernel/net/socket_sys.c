@@ -374,7 +374,8 @@ out:
 	return err;
 }
 
-long sys_recvfrom(int fd, void __user *ubuf, size_t size, unsigned int flags, struct sockaddr __user *addr, int __user *addr_len)
+long sys_recvfrom(int fd, void __user *ubuf, size_t size, unsigned int flags, struct sockaddr __user *addr,
+		  int __user *addr_len)
 {
 	struct sockaddr_storage address;
 	struct msghdr msg = { .msg_name = addr ? &address : NULL };

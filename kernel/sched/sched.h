@@ -88,7 +88,7 @@ struct rq {
 	struct cfs_rq		cfs;
 	struct rt_rq		rt;
 
-	unsigned long		nr_uninterruptible;	/* sleepers minus wakers here: only the sum over all CPUs means something */
+	unsigned long		nr_uninterruptible;	/* sleepers minus wakers: only the sum over all CPUs counts */
 	atomic_t		nr_iowait;	/* [a] */
 	struct llist_head	wake_list;	/* [a] tasks that other CPUs woke for us: sched_ttwu_pending() */
 
@@ -231,7 +231,8 @@ void init_rt_rq(struct rt_rq *rt_rq);
 struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev);
 u64 avg_vruntime(struct cfs_rq *cfs_rq);
 void sched_rt_tick(struct rq *rq);		/* ends the period of the throttle; from every tick */
-void sched_rt_push(struct rq *rq);		/* gives waiting RT tasks to CPUs that run less urgent work; drops and retakes lock */
+/* gives waiting RT tasks to CPUs that run less urgent work; drops and retakes lock */
+void sched_rt_push(struct rq *rq);
 void sched_rt_pull(struct rq *rq);		/* takes a waiting RT task of another CPU; the same */
 #define RR_TIMESLICE	(100 * HZ / 1000)
 #define SCHED_SLICE_NS	3000000ULL

@@ -177,7 +177,8 @@ static int read_bar(struct pci_dev *dev, int bar, int bars)
 	start = low & ~15u;
 	wide = mask & ~15u;
 	if ((low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) != PCI_BASE_ADDRESS_MEM_TYPE_64 || bar + 1 >= bars) {
-		set_resource(res, start, wide, IORESOURCE_MEM | (low & PCI_BASE_ADDRESS_MEM_PREFETCH ? IORESOURCE_PREFETCH : 0));
+		set_resource(res, start, wide,
+			     IORESOURCE_MEM | (low & PCI_BASE_ADDRESS_MEM_PREFETCH ? IORESOURCE_PREFETCH : 0));
 		return 1;
 	}
 	start |= (u64)pci_read_config_dword(dev, where + 4) << 32;

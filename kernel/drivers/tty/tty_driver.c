@@ -297,7 +297,8 @@ int proc_tty_drivers_show(struct seq_file *m, void *v)
 		char range[24];
 
 		if (driver->num > 1)
-			snprintf(range, sizeof(range), "%d-%d", driver->minor_start, driver->minor_start + (int)driver->num - 1);
+			snprintf(range, sizeof(range), "%d-%d", driver->minor_start,
+				 driver->minor_start + (int)driver->num - 1);
 		else
 			snprintf(range, sizeof(range), "%d", driver->minor_start);
 		seq_printf(m, "%-20s /dev/%-8s %3d %7s %s\n", driver->driver_name, driver->name, driver->major, range,

@@ -414,7 +414,8 @@ static int tty_open(struct inode *inode, struct file *file)
 		return err;
 	}
 	clear_bit(TTY_HUPPED, &tty->flags);
-	noctty = (file->f_flags & O_NOCTTY) || dev == MKDEV(TTYAUX_MAJOR, 1) || dev == MKDEV(TTY_MAJOR, 0) || is_pty_master(tty);
+	noctty = (file->f_flags & O_NOCTTY) || dev == MKDEV(TTYAUX_MAJOR, 1) || dev == MKDEV(TTY_MAJOR, 0) ||
+		 is_pty_master(tty);
 	if (!noctty)
 		tty_open_proc_set_tty(file, tty);
 	tty_unlock(tty);

@@ -154,7 +154,8 @@ static int get_termios(struct tty_struct *tty, void __user *arg, enum termios_fo
 
 	copy_termios(tty, &t);
 	if (form != FORM_TERMIO)
-		return copy_to_user(arg, &t, form == FORM_TERMIOS2 ? sizeof(struct termios2) : sizeof(struct termios)) ? -EFAULT : 0;
+		return copy_to_user(arg, &t, form == FORM_TERMIOS2 ? sizeof(struct termios2)
+								   : sizeof(struct termios)) ? -EFAULT : 0;
 	small.c_iflag = t.c_iflag;
 	small.c_oflag = t.c_oflag;
 	small.c_cflag = t.c_cflag;

@@ -263,11 +263,12 @@ static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 		   NSEC_TO_TICKS(t.cutime), NSEC_TO_TICKS(t.cstime));
 	seq_printf(m, " %d %d %d 0 %llu %lu %lu %lu", task_prio(p), task_nice(p), t.threads,
 		   NSEC_TO_TICKS(p->start_boottime), vsize, rss, t.rsslim);
-	seq_printf(m, " %lu %lu %lu %lu %lu", mm ? (permitted ? mm->start_code : 1) : 0, mm ? (permitted ? mm->end_code : 1) : 0,
-		   permitted && mm ? mm->start_stack : 0, sp, ip);
+	seq_printf(m, " %lu %lu %lu %lu %lu", mm ? (permitted ? mm->start_code : 1) : 0,
+		   mm ? (permitted ? mm->end_code : 1) : 0, permitted && mm ? mm->start_stack : 0, sp, ip);
 	seq_printf(m, " %lu %lu %lu %lu", t.sets.pending.sig[0] & 0x7fffffffUL, t.sets.blocked.sig[0] & 0x7fffffffUL,
 		   t.sets.ignored.sig[0] & 0x7fffffffUL, t.sets.caught.sig[0] & 0x7fffffffUL);
-	seq_printf(m, " %d 0 0 %d %d %u %u 0 0 0", task_is_running(p) ? 0 : 1, p->exit_signal, task_cpu(p), p->rt_priority, p->policy);
+	seq_printf(m, " %d 0 0 %d %d %u %u 0 0 0", task_is_running(p) ? 0 : 1, p->exit_signal,
+		   task_cpu(p), p->rt_priority, p->policy);
 	if (mm && permitted)
 		seq_printf(m, " %lu %lu %lu %lu %lu %lu %lu", mm->start_data, mm->end_data, mm->start_brk, mm->arg_start,
 			   mm->arg_end, mm->env_start, mm->env_end);

@@ -34,7 +34,8 @@ struct pid_entry {
 };
 
 #define DIR(n, m, i, f)		{ .name = n, .mode = S_IFDIR | (m), .iop = &i, .fop = &f }
-#define LNK(n, get)		{ .name = n, .mode = S_IFLNK | 0777, .iop = &proc_pid_link_inode_operations, .op.get_link = get }
+#define LNK(n, get) \
+	{ .name = n, .mode = S_IFLNK | 0777, .iop = &proc_pid_link_inode_operations, .op.get_link = get }
 #define REG(n, m, f)		{ .name = n, .mode = S_IFREG | (m), .fop = &f }
 #define ONE(n, m, s)		{ .name = n, .mode = S_IFREG | (m), .fop = &proc_single_file_operations, .op.show = s }
 

@@ -54,7 +54,8 @@ static void init_once(void *p)
 
 void __init proc_init_kmemcache(void)
 {
-	proc_inode_cachep = kmem_cache_create("proc_inode_cache", sizeof(struct proc_inode), 0, SLAB_RECLAIM_ACCOUNT, init_once);
+	proc_inode_cachep = kmem_cache_create("proc_inode_cache", sizeof(struct proc_inode), 0,
+					       SLAB_RECLAIM_ACCOUNT, init_once);
 }
 
 static loff_t proc_reg_llseek(struct file *file, loff_t offset, int whence)

@@ -490,7 +490,8 @@ __poll_t unix_poll(struct file *file, struct socket *sock, struct poll_table_str
 		mask |= EPOLLHUP;
 	if (state == SK_LISTEN || !sock_writeable(sk))
 		return mask;
-	if (sk->type == SOCK_DGRAM && (poll_requested_events(wait) & (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)) && !peer_has_room(sk))
+	if (sk->type == SOCK_DGRAM && (poll_requested_events(wait) & (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)) &&
+	    !peer_has_room(sk))
 		return mask;
 	return mask | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 }
@@ -595,17 +596,24 @@ int proc_net_unix_show(struct seq_file *m, void *v)
 }
 
 static const struct ctl_table unix_sysctls[] = {
-	{ .procname = "max_dgram_qlen", .data = &sysctl_unix_max_dgram_qlen, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "max_dgram_qlen", .data = &sysctl_unix_max_dgram_qlen, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
 	{ }
 };
 
 static const struct ctl_table core_sysctls[] = {
-	{ .procname = "somaxconn", .data = (int []){ SOMAXCONN }, .maxlen = sizeof(int), .mode = 0444, .handler = proc_dointvec },
-	{ .procname = "wmem_max", .data = &sysctl_wmem_max, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
-	{ .procname = "rmem_max", .data = &sysctl_rmem_max, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
-	{ .procname = "wmem_default", .data = &sysctl_wmem_default, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
-	{ .procname = "rmem_default", .data = &sysctl_rmem_default, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
-	{ .procname = "optmem_max", .data = &sysctl_optmem_max, .maxlen = sizeof(int), .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "somaxconn", .data = (int []){ SOMAXCONN }, .maxlen = sizeof(int),
+	  .mode = 0444, .handler = proc_dointvec },
+	{ .procname = "wmem_max", .data = &sysctl_wmem_max, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "rmem_max", .data = &sysctl_rmem_max, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "wmem_default", .data = &sysctl_wmem_default, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "rmem_default", .data = &sysctl_rmem_default, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
+	{ .procname = "optmem_max", .data = &sysctl_optmem_max, .maxlen = sizeof(int),
+	  .mode = 0644, .handler = proc_dointvec },
 	{ }
 };
 

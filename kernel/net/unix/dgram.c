@@ -235,8 +235,8 @@ struct sk_buff *unix_recv_skb(struct sock *sk, int flags, int *offset)
 			return ERR_PTR(-EPIPE);
 		if (!timeo)
 			return ERR_PTR(-EAGAIN);
-		timeo = wait_event_interruptible_timeout(sk->wait, READ_ONCE(sk->receive_queue.qlen) != seen || READ_ONCE(sk->err) ||
-							 (READ_ONCE(sk->shutdown) & RCV_SHUTDOWN), timeo);
+		timeo = wait_event_interruptible_timeout(sk->wait, READ_ONCE(sk->receive_queue.qlen) != seen ||
+							 READ_ONCE(sk->err) || (READ_ONCE(sk->shutdown) & RCV_SHUTDOWN), timeo);
 		if (timeo < 0)
 			return ERR_PTR(sock_intr_errno(had));
 	}

@@ -12,7 +12,8 @@
 
 static bool too_many_in_flight(void)
 {
-	return atomic_long_read(&current_user()->unix_inflight) > (long)READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur) &&
+	return atomic_long_read(&current_user()->unix_inflight) >
+		       (long)READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur) &&
 	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
 }
 

@@ -36,7 +36,8 @@ static int deliver(struct sock *sk, struct sock *other, struct sk_buff *skb)
 }
 
 /* One buffer of at most len bytes: bytes sent or -errno.  Files go with the first. */
-static ssize_t send_chunk(struct sock *sk, struct sock *other, struct msghdr *msg, size_t len, struct scm_cookie *scm, bool first)
+static ssize_t send_chunk(struct sock *sk, struct sock *other, struct msghdr *msg, size_t len,
+			  struct scm_cookie *scm, bool first)
 {
 	size_t size = min3(len, (size_t)(READ_ONCE(sk->sndbuf) >> 1) - 64, (size_t)CHUNK_MAX);
 	struct sk_buff *skb = sock_alloc_send_skb(sk, size, msg->msg_flags & MSG_DONTWAIT);

@@ -67,12 +67,14 @@ static void show_one(struct seq_file *m, unsigned int cpu)
 	seq_printf(m, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
 		   cpu, c->vendor, c->family, c->model, c->model_id[0] ? c->model_id : "unknown", c->stepping);
 	seq_printf(m, "cpu MHz\t\t: %u.%03u\ncache size\t: %u KB\n", cpu_khz / 1000, cpu_khz % 1000, c->cache_size);
-	seq_printf(m, "physical id\t: %u\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\n",
+	seq_printf(m, "physical id\t: %u\nsiblings\t: %u\n"
+		   "core id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\n",
 		   c->phys_proc_id, cpumask_weight(topology_core_cpumask(cpu)), c->cpu_core_id, c->booted_cores,
 		   c->apicid, c->apicid);
 	seq_printf(m, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n", c->cpuid_level);
 	show_flags(m);
-	seq_printf(m, "bogomips\t: %u.%02u\nclflush size\t: %u\ncache_alignment\t: %u\naddress sizes\t: %u bits physical, %u bits virtual\n\n",
+	seq_printf(m, "bogomips\t: %u.%02u\nclflush size\t: %u\ncache_alignment\t: %u\n"
+		   "address sizes\t: %u bits physical, %u bits virtual\n\n",
 		   cpu_khz / 500, cpu_khz / 5 % 100, c->cache_line, c->cache_line, c->phys_bits, c->virt_bits);
 }
 

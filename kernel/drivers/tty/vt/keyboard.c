@@ -101,8 +101,8 @@ static const char *cursor_sequence(const struct vt *vt, unsigned int code)
 static void send_function_key(struct vt *vt, int n)
 {
 	static const char *const sequences[] = {
-		"\033[[A", "\033[[B", "\033[[C", "\033[[D", "\033[[E", "\033[17~", "\033[18~", "\033[19~", "\033[20~", "\033[21~",
-		"\033[23~", "\033[24~",
+		"\033[[A", "\033[[B", "\033[[C", "\033[[D", "\033[[E", "\033[17~",
+		"\033[18~", "\033[19~", "\033[20~", "\033[21~", "\033[23~", "\033[24~",
 	};
 
 	if (mods & MOD_ALT)
@@ -202,9 +202,9 @@ static void key_down(struct vt *vt, unsigned int code)
 static u8 medium_code(unsigned int code)
 {
 	static const struct { u8 code, key; } table[] = {
-		{ 0x1c, 96 }, { 0x1d, 97 }, { 0x35, 98 }, { 0x37, 99 }, { 0x38, 100 }, { 0x47, 102 }, { 0x48, 103 }, { 0x49, 104 },
-		{ 0x4b, 105 }, { 0x4d, 106 }, { 0x4f, 107 }, { 0x50, 108 }, { 0x51, 109 }, { 0x52, 110 }, { 0x53, 111 },
-		{ 0x5b, 125 }, { 0x5c, 126 }, { 0x5d, 127 },
+		{ 0x1c, 96 }, { 0x1d, 97 }, { 0x35, 98 }, { 0x37, 99 }, { 0x38, 100 }, { 0x47, 102 }, { 0x48, 103 },
+		{ 0x49, 104 }, { 0x4b, 105 }, { 0x4d, 106 }, { 0x4f, 107 },
+		{ 0x50, 108 }, { 0x51, 109 }, { 0x52, 110 }, { 0x53, 111 }, { 0x5b, 125 }, { 0x5c, 126 }, { 0x5d, 127 },
 	};
 
 	if (!(code & EXTENDED))

@@ -70,8 +70,10 @@
 #define raw_percpu_cmpxchg(var, old, new) ({					\
 	__typeof__(var) __pc = (old);						\
 	switch (sizeof(var)) {							\
-	case 4: __asm__ __volatile__("cmpxchgl %2, %%gs:%1" : "+a"(__pc), "+m"(var) : "r"((__typeof__(var))(new)) : "cc"); break; \
-	case 8: __asm__ __volatile__("cmpxchgq %2, %%gs:%1" : "+a"(__pc), "+m"(var) : "r"((__typeof__(var))(new)) : "cc"); break; \
+	case 4: __asm__ __volatile__("cmpxchgl %2, %%gs:%1" : "+a"(__pc), "+m"(var)	\
+			: "r"((__typeof__(var))(new)) : "cc"); break;		\
+	case 8: __asm__ __volatile__("cmpxchgq %2, %%gs:%1" : "+a"(__pc), "+m"(var)	\
+			: "r"((__typeof__(var))(new)) : "cc"); break;		\
 	default: __bad_percpu_size();						\
 	}									\
 	__pc; })
