@@ -329,6 +329,13 @@ int runtime_ensure(void)
 	return rt.running ? 0 : weft_init(NULL);
 }
 
+struct weft_thread *weft__start_here(void)
+{
+	if (rt.running || weft_init(NULL))
+		die("called from a kernel thread that libweft did not make (or the runtime cannot start)");
+	return this_thread();
+}
+
 int weft_fini(void)
 {
 	int i;

@@ -225,11 +225,19 @@ static inline void rq_unlock(struct worker *w)
 		a_store(&w->rq_busy, 0);
 }
 
+HIDDEN struct weft_thread *weft__start_here(void);
 static inline struct weft_thread *this_thread(void)
 {
 	struct worker *w = this_worker();
 
 	return w ? w->current : NULL;
+}
+/* The calling thread; starts the runtime for a program that has not. */
+static inline struct weft_thread *self_or_start(void)
+{
+	struct weft_thread *t = this_thread();
+
+	return likely(t != NULL) ? t : weft__start_here();
 }
 static inline weft_t handle_of(struct weft_thread *t) { return ((uint64_t)t->gen << 48) | (uintptr_t)t; }
 
