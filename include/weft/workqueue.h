@@ -76,7 +76,6 @@ enum {
 	WQ_CPU_INTENSIVE	= 1 << 5,	/* does not keep the pool from starting others */
 	WQ_SYSFS		= 1 << 6,
 	WQ_POWER_EFFICIENT	= 1 << 7,
-	__WQ_DRAINING		= 1 << 16,
 	__WQ_ORDERED		= 1 << 17,
 	WQ_MAX_ACTIVE		= 512,
 	WQ_DFL_ACTIVE		= WQ_MAX_ACTIVE / 2,

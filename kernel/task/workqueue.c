@@ -1,20 +1,14 @@
 /*
  * workqueue.c: running work items in kernel threads.
  *
- * What:    pools of workers (one normal and one high-priority pool for each CPU, one pool for unbound queues), the queues
- *          that feed them, waiting for work (flush) and taking it back (cancel).
+ * What:    pools of workers (one normal and one high-priority pool for each CPU, one pool for unbound queues) and the queues
+ *          that feed them.  Waiting for work (flush) and taking it back (cancel): workqueue_wait.c.
  * Idea:    a pool keeps exactly one worker running as long as there is work: a worker that blocks tells the pool from
  *          schedule(), which wakes an idle one in its place.  A pool without an idle worker asks the manager thread, which
  *          makes one; so a machine that uses one queue has one worker.  When no memory is left for a worker, queues
  *          with WQ_MEM_RECLAIM are served by their rescuer, which exists from the start.
- *
- *          work->data is the state: PENDING (somebody owns the right to queue it), and either PWQ and a pointer (it sits
- *          on that queue) or the id of the pool where it last ran, which is where it may still be running.
- *
- *          A flush is a work item of its own, a barrier, put directly behind the item that is waited for and LINKED to it,
- *          so the same worker runs it next.
  * Locking: pool->lock (interrupts off) guards its lists, its workers' states and its queues' counts; wq->mutex the set-up of
- *          flushes; wq_list_mutex the list of queues.  Order: wq->mutex -> pool->lock -> pi_lock.
+ *          flushes.  Order: wq->mutex -> pool->lock -> pi_lock.
  * See:     spec.md §4; include/weft/workqueue.h
  */
 #include <weft/workqueue.h>
@@ -32,69 +26,9 @@
 #include <weft/printk.h>
 #include <weft/init.h>
 #include <weft/err.h>
-
-#define WORK_INACTIVE		(1UL << 1)	/* waits in pwq->inactive for max_active */
-#define WORK_PWQ		(1UL << 2)	/* the upper bits are a pool_workqueue */
-#define WORK_LINKED		(1UL << 3)	/* the next item belongs to this one: a barrier */
-#define WORK_COLOR_SHIFT	4
-#define WORK_COLOR		(1UL << WORK_COLOR_SHIFT)
-#define WORK_FLAG_BITS		5
-#define WORK_FLAGS		((1UL << WORK_FLAG_BITS) - 1)
-#define PWQ_ALIGN		(1UL << WORK_FLAG_BITS)
+#include "workqueue.h"
 
 #define IDLE_TIMEOUT		(300 * HZ)
-
-struct worker_pool {
-	spinlock_t		lock;		/* irq */
-	int			id;		/* [I] from 1 */
-	int			cpu;		/* [I] -1: unbound */
-	int			nice;		/* [I] */
-	struct list_head	worklist;	/* [lock] work to be started */
-	struct list_head	workers;	/* [lock] all */
-	struct list_head	idle_list;	/* [lock] */
-	int			nr_workers, nr_idle;	/* [lock] */
-	int			nr_running;	/* [lock] workers that run and count: see worker_counts() */
-	bool			wants_worker;	/* [lock] the manager has been asked */
-};
-
-struct worker {
-	struct list_head	node;		/* [pool->lock] in pool->workers */
-	struct list_head	entry;		/* [pool->lock] in pool->idle_list */
-	struct list_head	scheduled;	/* [pool->lock] items taken, to be run in order */
-	struct task_struct	*task;
-	struct worker_pool	*pool;
-	struct work_struct	*current_work;	/* [pool->lock] what runs now */
-	work_func_t		current_func;
-	struct pool_workqueue	*current_pwq;
-	bool			idle, sleeping, cpu_intensive, rescuer;	/* [pool->lock] */
-};
-
-/* A queue's share in one pool. */
-struct pool_workqueue {
-	struct worker_pool	*pool;
-	struct workqueue_struct	*wq;
-	int			color;		/* [pool->lock] of what is queued now */
-	int			nr_in_flight[2];	/* [pool->lock] by colour: queued or running */
-	int			nr_active;	/* [pool->lock] of them in the pool's hands */
-	int			max_active;
-	struct list_head	inactive;	/* [pool->lock] above max_active */
-	bool			mayday;		/* [pool->lock] wants the rescuer */
-} __aligned(PWQ_ALIGN);
-
-struct workqueue_struct {
-	unsigned int		flags;
-	struct pool_workqueue	*pwqs[NR_CPUS];	/* [I] by CPU; unbound: [0] only */
-	struct mutex		mutex;		/* one flush at a time */
-	struct wait_queue_head	flush_wait;	/* some colour of some pwq became empty */
-	struct worker		*rescuer;
-	atomic_t		nr_drainers;
-	char			name[24];
-};
-
-struct wq_barrier {
-	struct work_struct	work;
-	struct completion	done;
-};
 
 struct workqueue_struct *system_wq, *system_highpri_wq, *system_long_wq, *system_unbound_wq;
 
@@ -103,46 +37,9 @@ static struct worker_pool unbound_pool;
 #define NR_POOLS	(2 * NR_CPUS + 1)
 static struct task_struct *manager;
 
-static struct worker_pool *pool_by_id(int id)
+struct worker_pool *worker_pool_by_id(int id)
 {
 	return id == NR_POOLS ? &unbound_pool : &cpu_pools[(id - 1) / 2][(id - 1) % 2];
-}
-
-/* ---- the data word ---- */
-
-static struct pool_workqueue *work_pwq(struct work_struct *work)
-{
-	unsigned long data = atomic_long_read(&work->data);
-
-	return data & WORK_PWQ ? (struct pool_workqueue *)(data & ~WORK_FLAGS) : NULL;
-}
-
-/* Where it sits or last ran; NULL: never queued. */
-static struct worker_pool *work_pool(struct work_struct *work)
-{
-	unsigned long data = atomic_long_read(&work->data);
-
-	if (data & WORK_PWQ)
-		return ((struct pool_workqueue *)(data & ~WORK_FLAGS))->pool;
-	return data >> WORK_FLAG_BITS ? pool_by_id(data >> WORK_FLAG_BITS) : NULL;
-}
-
-static void set_work_pwq(struct work_struct *work, struct pool_workqueue *pwq, unsigned long flags)
-{
-	atomic_long_set(&work->data, (unsigned long)pwq | WORK_STRUCT_PENDING | WORK_PWQ | flags);
-}
-
-/* Off the queue; full barrier: what was written before queueing is seen by the function. */
-static void set_work_pool(struct work_struct *work, struct worker_pool *pool, unsigned long pending)
-{
-	smp_wmb();
-	atomic_long_set(&work->data, ((unsigned long)(pool ? pool->id : 0) << WORK_FLAG_BITS) | pending);
-	smp_mb();
-}
-
-static bool set_pending(struct work_struct *work)
-{
-	return !(atomic_long_fetch_or(WORK_STRUCT_PENDING, &work->data) & WORK_STRUCT_PENDING);
 }
 
 /* ---- workers, and how many run ---- */
@@ -212,7 +109,7 @@ struct work_struct *current_work(void)
 }
 
 /* [pool->lock] Who runs this item?  The function is compared too: the memory may have become another item. */
-static struct worker *find_worker_running(struct worker_pool *pool, struct work_struct *work)
+struct worker *find_worker_running(struct worker_pool *pool, struct work_struct *work)
 {
 	struct worker *w;
 
@@ -237,7 +134,7 @@ static void move_linked(struct work_struct *work, struct list_head *from, struct
 }
 
 /* [pool->lock] */
-static void insert_work(struct pool_workqueue *pwq, struct work_struct *work, struct list_head *before, unsigned long flags)
+void insert_work(struct pool_workqueue *pwq, struct work_struct *work, struct list_head *before, unsigned long flags)
 {
 	set_work_pwq(work, pwq, flags);
 	list_add_tail(&work->entry, before);
@@ -245,7 +142,7 @@ static void insert_work(struct pool_workqueue *pwq, struct work_struct *work, st
 }
 
 /* [pool->lock] An active item ended: one that waited for max_active may start. */
-static void activate_first_inactive(struct pool_workqueue *pwq)
+void activate_first_inactive(struct pool_workqueue *pwq)
 {
 	struct work_struct *work = list_first_entry(&pwq->inactive, struct work_struct, entry);
 
@@ -256,7 +153,7 @@ static void activate_first_inactive(struct pool_workqueue *pwq)
 }
 
 /* [pool->lock] The item whose data word was `data` is neither queued nor running any more. */
-static void pwq_dec_in_flight(struct pool_workqueue *pwq, unsigned long data)
+void pwq_dec_in_flight(struct pool_workqueue *pwq, unsigned long data)
 {
 	int color = (data & WORK_COLOR) != 0;
 
@@ -279,7 +176,7 @@ static struct pool_workqueue *choose_pwq(struct workqueue_struct *wq, int cpu)
 }
 
 /* The caller owns PENDING.  An item that still runs somewhere goes there, so that it never runs twice at once. */
-static void __queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)
+void queue_pending_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
 	struct pool_workqueue *pwq = choose_pwq(wq, cpu);
 	struct worker_pool *last = work_pool(work);
@@ -316,7 +213,7 @@ bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *wor
 	local_irq_save(flags);			/* PENDING without a place must be short: cancel spins for it */
 	ours = set_pending(work);
 	if (ours)
-		__queue_work(cpu, wq, work);
+		queue_pending_work(cpu, wq, work);
 	local_irq_restore(flags);
 	return ours;
 }
@@ -325,13 +222,13 @@ void delayed_work_timer_fn(struct timer_list *t)
 {
 	struct delayed_work *dwork = from_timer(dwork, t, timer);
 
-	__queue_work(dwork->cpu, dwork->wq, &dwork->work);
+	queue_pending_work(dwork->cpu, dwork->wq, &dwork->work);
 }
 
-static void __queue_delayed_work(int cpu, struct workqueue_struct *wq, struct delayed_work *dwork, unsigned long delay)
+void queue_pending_delayed_work(int cpu, struct workqueue_struct *wq, struct delayed_work *dwork, unsigned long delay)
 {
 	if (!delay) {
-		__queue_work(cpu, wq, &dwork->work);
+		queue_pending_work(cpu, wq, &dwork->work);
 		return;
 	}
 	dwork->wq = wq;
@@ -348,7 +245,7 @@ bool queue_delayed_work_on(int cpu, struct workqueue_struct *wq, struct delayed_
 	local_irq_save(flags);
 	ours = set_pending(&dwork->work);
 	if (ours)
-		__queue_delayed_work(cpu, wq, dwork, delay);
+		queue_pending_delayed_work(cpu, wq, dwork, delay);
 	local_irq_restore(flags);
 	return ours;
 }
@@ -547,7 +444,7 @@ static void serve_pool(struct worker_pool *pool)
 static bool any_pool_wants(void)
 {
 	for (int id = 1; id <= NR_POOLS; id++)
-		if (READ_ONCE(pool_by_id(id)->wants_worker))
+		if (READ_ONCE(worker_pool_by_id(id)->wants_worker))
 			return true;
 	return false;
 }
@@ -560,7 +457,7 @@ static int manager_thread(void *unused)
 			schedule();
 		__set_current_state(TASK_RUNNING);
 		for (int id = 1; id <= NR_POOLS; id++)
-			serve_pool(pool_by_id(id));
+			serve_pool(worker_pool_by_id(id));
 	}
 	return 0;
 }
@@ -614,205 +511,9 @@ static int rescuer_thread(void *arg)
 		__set_current_state(TASK_RUNNING);
 	}
 	__set_current_state(TASK_RUNNING);
+	current->worker = NULL;			/* kthread_stop()'s caller frees it */
+	current->flags &= ~PF_WQ_WORKER;
 	return 0;
-}
-
-/* ---- waiting ---- */
-
-static void barrier_func(struct work_struct *work)
-{
-	complete(&container_of(work, struct wq_barrier, work)->done);
-}
-
-/* [pool->lock] Puts the barrier directly behind `target`, which runs on w or is queued. */
-static void insert_barrier(struct pool_workqueue *pwq, struct wq_barrier *barrier, struct work_struct *target, struct worker *w)
-{
-	unsigned long linked = 0;
-	struct list_head *before;
-
-	INIT_WORK_ONSTACK(&barrier->work, barrier_func);
-	init_completion(&barrier->done);
-	if (w) {
-		before = w->scheduled.next;
-	} else {
-		linked = atomic_long_read(&target->data) & WORK_LINKED;
-		before = target->entry.next;
-		atomic_long_or(WORK_LINKED, &target->data);
-	}
-	pwq->nr_in_flight[pwq->color]++;
-	insert_work(pwq, &barrier->work, before,
-		    linked | WORK_INACTIVE | (unsigned long)pwq->color << WORK_COLOR_SHIFT);
-}
-
-/* Puts a barrier behind the work if it is queued or runs.  False: there is nothing to wait for. */
-static bool start_flush(struct work_struct *work, struct wq_barrier *barrier)
-{
-	struct worker_pool *pool = work_pool(work);
-	struct pool_workqueue *pwq;
-	struct worker *w = NULL;
-	bool found = false;
-
-	if (!pool)
-		return false;
-	spin_lock_irq(&pool->lock);
-	pwq = work_pwq(work);
-	if (pwq && pwq->pool == pool) {
-		found = true;
-	} else if (!pwq) {
-		w = find_worker_running(pool, work);
-		pwq = w ? w->current_pwq : NULL;
-		found = w != NULL;
-	}
-	if (found)
-		insert_barrier(pwq, barrier, work, w);
-	spin_unlock_irq(&pool->lock);
-	return found;
-}
-
-bool flush_work(struct work_struct *work)
-{
-	struct wq_barrier barrier;
-
-	might_sleep();
-	if (!start_flush(work, &barrier))
-		return false;
-	wait_for_completion(&barrier.done);
-	return true;
-}
-
-bool flush_delayed_work(struct delayed_work *dwork)
-{
-	local_irq_disable();
-	if (del_timer_sync(&dwork->timer))
-		__queue_work(dwork->cpu, dwork->wq, &dwork->work);
-	local_irq_enable();
-	return flush_work(&dwork->work);
-}
-
-static bool color_drained(struct workqueue_struct *wq, int color)
-{
-	for (int i = 0; i < NR_CPUS; i++)
-		if (wq->pwqs[i] && READ_ONCE(wq->pwqs[i]->nr_in_flight[color]))
-			return false;
-	return true;
-}
-
-/* What is queued from now on gets the other colour; then wait until nothing has the old one. */
-void flush_workqueue(struct workqueue_struct *wq)
-{
-	int old = 0;
-
-	might_sleep();
-	mutex_lock(&wq->mutex);
-	for (int i = 0; i < NR_CPUS; i++) {
-		struct pool_workqueue *pwq = wq->pwqs[i];
-
-		if (!pwq)
-			continue;
-		spin_lock_irq(&pwq->pool->lock);
-		old = pwq->color;
-		pwq->color = !old;
-		spin_unlock_irq(&pwq->pool->lock);
-	}
-	wait_event(wq->flush_wait, color_drained(wq, old));
-	mutex_unlock(&wq->mutex);
-}
-
-void drain_workqueue(struct workqueue_struct *wq)
-{
-	do
-		flush_workqueue(wq);
-	while (!color_drained(wq, 0) || !color_drained(wq, 1));
-}
-
-/* ---- taking back ---- */
-
-/*
- * Tries to own PENDING.  1: it was queued and is not any more; 0: it was idle; -EAGAIN: somebody is just about to
- * queue it.  Interrupts are off on return unless -EAGAIN.
- */
-static int try_to_grab_pending(struct work_struct *work, bool delayed, unsigned long *flags)
-{
-	struct worker_pool *pool;
-	struct pool_workqueue *pwq;
-
-	local_irq_save(*flags);
-	if (delayed && del_timer(&to_delayed_work(work)->timer))
-		return 1;
-	if (set_pending(work))
-		return 0;
-	pool = work_pool(work);
-	if (pool) {
-		spin_lock(&pool->lock);
-		pwq = work_pwq(work);
-		if (pwq && pwq->pool == pool && !list_empty(&work->entry)) {
-			unsigned long data = atomic_long_read(&work->data);
-
-			if (data & WORK_INACTIVE) {	/* barriers linked to it must go where they will run */
-				activate_first_inactive(pwq);
-				data = atomic_long_read(&work->data);
-			}
-			if (!(data & WORK_INACTIVE)) {
-				list_del_init(&work->entry);
-				set_work_pool(work, pool, WORK_STRUCT_PENDING);
-				pwq_dec_in_flight(pwq, data);
-				spin_unlock(&pool->lock);
-				return 1;
-			}
-		}
-		spin_unlock(&pool->lock);
-	}
-	local_irq_restore(*flags);
-	cpu_relax();
-	return -EAGAIN;
-}
-
-static bool __cancel_work(struct work_struct *work, bool delayed, bool sync)
-{
-	unsigned long flags;
-	int ret;
-
-	do
-		ret = try_to_grab_pending(work, delayed, &flags);
-	while (ret == -EAGAIN);
-	local_irq_restore(flags);
-	if (sync)
-		flush_work(work);		/* it may still be running; we own PENDING, so nobody queues it again */
-	set_work_pool(work, work_pool(work), 0);
-	return ret;
-}
-
-bool cancel_work_sync(struct work_struct *work) { return __cancel_work(work, false, true); }
-bool cancel_delayed_work_sync(struct delayed_work *dwork) { return __cancel_work(&dwork->work, true, true); }
-bool cancel_work(struct work_struct *work) { return __cancel_work(work, false, false); }
-bool cancel_delayed_work(struct delayed_work *dwork) { return __cancel_work(&dwork->work, true, false); }
-
-bool mod_delayed_work_on(int cpu, struct workqueue_struct *wq, struct delayed_work *dwork, unsigned long delay)
-{
-	unsigned long flags;
-	int ret;
-
-	do
-		ret = try_to_grab_pending(&dwork->work, true, &flags);
-	while (ret == -EAGAIN);
-	__queue_delayed_work(cpu, wq, dwork, delay);
-	local_irq_restore(flags);
-	return ret;
-}
-
-unsigned int work_busy(struct work_struct *work)
-{
-	struct worker_pool *pool = work_pool(work);
-	unsigned int busy = work_pending(work) ? WORK_BUSY_PENDING : 0;
-	unsigned long flags;
-
-	if (!pool)
-		return busy;
-	spin_lock_irqsave(&pool->lock, flags);
-	if (find_worker_running(pool, work))
-		busy |= WORK_BUSY_RUNNING;
-	spin_unlock_irqrestore(&pool->lock, flags);
-	return busy;
 }
 
 /* ---- queues ---- */
