@@ -63,7 +63,7 @@ chmod 755 "$d/o/init"
 (cd "$d/o" && find . | cpio -o -H newc -R 0:0 --quiet) > "$d/over.cpio"
 # Archives may follow each other; each starts at a multiple of four bytes.
 cat "$initrd" "$d/over.cpio" > "$d/initrd"
-: > "$d/status"
+: > "$d/status"; : > "$d/out"	# tail must find it
 if [ "$machine" = microvm ]; then
 	append="$append weft.status=console"
 	set -- "$@" -serial stdio

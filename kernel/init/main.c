@@ -134,8 +134,9 @@ static int kernel_init(void *unused)
 /*
  * The order matters: pid 1 must be made first to get its number, but it may need kernel threads, so it waits for
  * kthreadd_done.  Pid 0 then has nothing more to do than to be the idle task of this processor.
+ * Not inlined: it comes back from its first schedule() when start_kernel(), which called it, may have been freed.
  */
-static void __noreturn rest_init(void)
+static noinline void __noreturn rest_init(void)
 {
 	pid_t pid;
 

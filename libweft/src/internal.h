@@ -297,6 +297,7 @@ static inline struct weft_waiter *wq_claim_first(struct weft_waitq *q)
 HIDDEN int park(uint32_t **locks, int nlocks, weft_time_t deadline, int flags, const char *what, const void *obj);
 HIDDEN int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flags, const char *what, const void *obj);
 HIDDEN void ready(struct weft_thread *t);
+HIDDEN int wake_all_unlock(uint32_t *lock, struct weft_waitq *q);
 HIDDEN void ready_spawned(struct weft_thread *t);
 HIDDEN void post_inbox(struct worker *w, struct weft_thread *t);
 HIDDEN void kick(struct worker *w);

@@ -269,6 +269,32 @@ void ready_spawned(struct weft_thread *t)
 	maybe_wake(w);
 }
 
+/*
+ * Ends the waits of all in q; releases the lock.  Claimed under the lock, made ready after it, so that a woken thread
+ * that waits again is not woken twice.  In 1:1 a claimed thread may already run and end, so its links are not ours.
+ */
+int wake_all_unlock(uint32_t *lock, struct weft_waitq *q)
+{
+	struct weft_thread *first = NULL, **tail = &first, *t;
+	struct weft_waiter *n;
+
+	while ((n = wq_claim_first(q))) {
+		if (rt.model == WEFT_1_1) {
+			ready(n->t);
+			continue;
+		}
+		*tail = n->t;
+		tail = &n->t->next;
+	}
+	*tail = NULL;
+	spin_unlock(lock);
+	while ((t = first)) {
+		first = t->next;
+		ready(t);
+	}
+	return 0;
+}
+
 /* ---- leaving the processor ---- */
 
 static void drain_inbox(struct worker *w)

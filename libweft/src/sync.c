@@ -46,12 +46,8 @@ static __attribute__((noinline)) int lock_contended(weft_mutex *m, struct weft_t
 		if (r && deadline == WEFT_FOREVER)
 			misuse("this wait closes a cycle: %s", report);
 	}
-	m->waiters++;
-	r = wait_on(&m->q, &m->lock, deadline, flags, "mutex", m);
-	spin_lock(&m->lock);
-	m->waiters--;
-	spin_unlock(&m->lock);
-	return r;		/* 0: unlock made us the owner */
+	/* 0: unlock has made us the owner */
+	return wait_on(&m->q, &m->lock, deadline, flags, "mutex", m);
 }
 
 static inline int lock_mutex(weft_mutex *m, weft_time_t deadline, int flags)
@@ -129,7 +125,7 @@ int weft_mutex_destroy(weft_mutex *m)
 	int busy;
 
 	spin_lock(&m->lock);
-	busy = m->owner || m->q.first || m->waiters;
+	busy = m->owner || m->q.first;
 	spin_unlock(&m->lock);
 	if (busy)
 		misuse("weft_mutex_destroy: held or waited for");
@@ -272,28 +268,10 @@ int weft_cond_signal(weft_cond *c)
 	return 0;
 }
 
-/* One by one, but only those that wait now: a woken one that waits again is behind them. */
-static int wake_all(uint32_t *lock, struct weft_waitq *q)
-{
-	struct weft_waiter *n, *last, *end;
-
-	spin_lock(lock);
-	end = q->last;
-	do {
-		last = q->first == end ? end : NULL;
-		n = wq_claim_first(q);
-		spin_unlock(lock);
-		if (n)
-			ready(n->t);
-		spin_lock(lock);
-	} while (n && n != end && !last);
-	spin_unlock(lock);
-	return 0;
-}
-
 int weft_cond_broadcast(weft_cond *c)
 {
-	return wake_all(&c->lock, &c->q);
+	spin_lock(&c->lock);
+	return wake_all_unlock(&c->lock, &c->q);
 }
 
 int weft_cond_destroy(weft_cond *c)
@@ -329,6 +307,5 @@ int weft_once_do(weft_once *o, void (*fn)(void))
 	fn();
 	spin_lock(&o->lock);
 	a_store(&o->state, ONCE_DONE);
-	spin_unlock(&o->lock);
-	return wake_all(&o->lock, &o->q);
+	return wake_all_unlock(&o->lock, &o->q);
 }
