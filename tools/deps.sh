@@ -1,12 +1,13 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the Debian packages that a group of work needs, and only those that are missing.
-# Groups: build run test lockcheck fonts.  Prints nothing when there is nothing to do.
+# Groups: build run debian test lockcheck gdb.  Prints nothing when there is nothing to do.
 set -e
 
 packages() {
 	case $1 in
 	build)     echo gcc make binutils python3 libc6-dev console-setup-linux ;;
 	run)       echo qemu-system-x86 busybox-static cpio gzip ;;
+	debian)    echo mmdebstrap ;;
 	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng ;;
 	lockcheck) echo clang-22 ;;
 	gdb)       echo gdb ;;

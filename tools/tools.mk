@@ -4,13 +4,24 @@ $(O)/root.cpio: tools/mkroot.sh $(shell find user/root -type f)
 	@mkdir -p $(@D)
 	@tools/mkroot.sh $@
 
+# Debian 12's own programs; debian-small without compilers, Python and Perl.
+$(O)/debian.cpio $(O)/debian-small.cpio: tools/mkdebian.sh tools/tar2cpio.py $(shell find user/debian -type f)
+	@mkdir -p $(@D)
+	@tools/deps.sh debian
+	@tools/mkdebian.sh $@ $(if $(findstring small,$@),small)
+
+# IMAGE=busybox (the default), debian or debian-small: what is carried as the initramfs.
+IMAGE    := $(or $(IMAGE),busybox)
+IMG_FILE := $(O)/$(if $(filter busybox,$(IMAGE)),root,$(IMAGE)).cpio
+IMG_MEM  := $(if $(filter debian%,$(IMAGE)),1G)
+
 .PHONY: deps run gdb
 deps:
 	@tools/deps.sh build run
 
 run: deps
-	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
-	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' CMD="$$CMD" \
+	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(IMG_FILE)
+	@KERNEL=$(O)/weft.elf INITRD=$(IMG_FILE) CPUS='$(CPUS)' MEM='$(or $(MEM),$(IMG_MEM))' MACHINE='$(MACHINE)' CMD="$$CMD" \
 	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' tools/run.sh
 
 # Boots with QEMU's gdb stub and attaches gdb: kernel symbols, and weft-ps, weft-bt, weft-mm, weft-rq, weft-slab.
