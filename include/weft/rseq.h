@@ -28,13 +28,14 @@ static inline void rseq_signal_deliver(struct ksignal *ksig, struct pt_regs *reg
 {
 	rseq_handle_notify_resume(ksig, regs);
 }
-/* fork: a thread starts unregistered, a process inherits with the memory. */
+/* fork: a thread starts unregistered; a process inherits with the memory, where the parent's CPU number still stands. */
 static inline void rseq_fork(struct task_struct *t, unsigned long clone_vm)
 {
 	if (clone_vm) {
 		t->rseq = NULL;
 		t->rseq_len = t->rseq_sig = 0;
 	}
+	rseq_preempt(t);
 }
 static inline void rseq_execve(struct task_struct *t)
 {
