@@ -345,6 +345,7 @@ HIDDEN int os_membarrier_init(void);
 HIDDEN int poller_wait(struct worker *w, weft_time_t timeout_ns);
 HIDDEN void poller_kick(void);
 HIDDEN int poller_active(void);
+HIDDEN void poller_expect(int n);
 HIDDEN int poller_init(void);
 HIDDEN int fd_wait(int fd, int events, weft_time_t deadline, int fresh);
 HIDDEN int fd_quiet(int fd, int events);

@@ -151,6 +151,16 @@ static void find_candidates(void)
 	}
 }
 
+static void back_to_inflight(struct list_head *list)
+{
+	while (!list_empty(list)) {
+		struct unix_sock *u = list_first_entry(list, struct unix_sock, gc_link);
+
+		u->gc_candidate = false;
+		list_move_tail(&u->gc_link, &inflight_list);
+	}
+}
+
 static void collect(struct list_head *hit)
 {
 	struct list_head not_cycle, cursor;
@@ -174,18 +184,11 @@ static void collect(struct list_head *hit)
 	}
 	list_del(&cursor);
 
-	while (!list_empty(&not_cycle)) {
-		u = list_first_entry(&not_cycle, struct unix_sock, gc_link);
-		u->gc_candidate = false;
-		list_move_tail(&u->gc_link, &inflight_list);
-	}
+	/* Before the candidates' marks go: what hangs on garbage must get its count back, be it garbage itself or not. */
 	list_for_each_entry(u, &candidates, gc_link)
 		scan_children(&u->sk, give_back, hit);
-	while (!list_empty(&candidates)) {
-		u = list_first_entry(&candidates, struct unix_sock, gc_link);
-		u->gc_candidate = false;
-		list_move_tail(&u->gc_link, &inflight_list);
-	}
+	back_to_inflight(&not_cycle);
+	back_to_inflight(&candidates);
 }
 
 static void unix_gc(struct work_struct *work)
