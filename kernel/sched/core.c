@@ -803,7 +803,8 @@ void init_idle(struct task_struct *idle, int cpu)
 	idle->__state = TASK_RUNNING;
 	idle->flags |= PF_IDLE | PF_NO_SETAFFINITY;
 	idle->policy = SCHED_NORMAL;
-	idle->prio = idle->normal_prio = MAX_PRIO;
+	idle->prio = MAX_PRIO;
+	idle->normal_prio = DEFAULT_PRIO;	/* what the tasks it forks start with */
 	idle->static_prio = DEFAULT_PRIO;
 	set_load_weight(idle);
 	idle->sched_class = &idle_sched_class;

@@ -1,5 +1,6 @@
 /* procfs.c: what ps, top, free and shells read below /proc and /sys (spec §10, §11). */
 #include "t.h"
+#include <sys/resource.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -46,8 +47,13 @@ TEST(stat_has_all_fields)
 	CHECK_EQ(ppid, getppid());
 	CHECK_EQ(pgrp, getpgrp());
 	CHECK_EQ(state, 'R');
-	for (char *q = strtok(p + 2, " \n"); q; q = strtok(NULL, " \n"))
+	for (char *q = strtok(p + 2, " \n"); q; q = strtok(NULL, " \n")) {
 		n++;
+		if (n == 16)			/* priority: 20 + nice */
+			CHECK_EQ(atoi(q), 20 + getpriority(PRIO_PROCESS, 0));
+		if (n == 17)
+			CHECK_EQ(atoi(q), getpriority(PRIO_PROCESS, 0));
+	}
 	CHECK_EQ(n, 50);
 }
 
