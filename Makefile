@@ -47,7 +47,7 @@ LDS    := kernel/arch/x86/weft.lds
 .PHONY: all obj clean run test check gdb
 all: $(O)/weft.elf
 
-include $(wildcard kernel/build.mk tests/tests.mk tools/tools.mk user/user.mk libweft/libweft.mk bench/bench.mk)
+include $(wildcard kernel/build.mk tests/tests.mk tools/tools.mk user/lessons/lessons.mk libweft/libweft.mk bench/bench.mk)
 
 obj: $(filter $(O)/$(DIR)/%,$(OBJ))
 

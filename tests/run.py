@@ -99,6 +99,9 @@ def make_root(bindir):
     (d / "tests").mkdir(parents=True)
     for exe in bindir.iterdir():
         shutil.copy2(exe, d / "tests" / exe.name)
+    lessons = run(["make", "-s", "lessons"])
+    count(lessons.returncode == 0, "build lessons", lessons.stdout[-2000:])
+    shutil.copytree(ROOT / "build" / "lessons", d / "lessons", dirs_exist_ok=True)
     for script in ROOT.glob("tests/guest/*.sh"):
         shutil.copy2(script, d / "tests" / script.name)
     cpio = OUT / "root.cpio"

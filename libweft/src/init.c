@@ -20,7 +20,7 @@
 
 struct runtime rt;
 #if !defined(WEFT_SIM)
-__thread struct worker *weft__worker __attribute__((tls_model("initial-exec"), visibility("hidden")));
+__thread struct worker *weft__worker __attribute__((tls_model("initial-exec")));
 static void set_this_worker(struct worker *w) { weft__worker = w; }
 #else
 void set_this_worker(struct worker *w);

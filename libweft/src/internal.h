@@ -339,6 +339,7 @@ HIDDEN int os_futex_wait(uint32_t *addr, uint32_t value, weft_time_t deadline);
 HIDDEN void os_futex_wake(uint32_t *addr, int n);
 HIDDEN int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size);
 HIDDEN void os_yield(void);
+HIDDEN int os_foreign_tasks(void);
 HIDDEN int os_gettid(void);
 HIDDEN int os_membarrier_init(void);
 /* poller.c, helper.c, uring.c */
@@ -347,7 +348,7 @@ HIDDEN void poller_kick(void);
 HIDDEN int poller_active(void);
 HIDDEN void poller_expect(int n);
 HIDDEN int poller_init(void);
-HIDDEN int fd_wait(int fd, int events, weft_time_t deadline, int fresh);
+HIDDEN int fd_wait(int fd, int events, weft_time_t deadline);
 HIDDEN int fd_quiet(int fd, int events);
 HIDDEN void fd_drained(int fd, int events);
 HIDDEN void fd_reset(int fd, int error);

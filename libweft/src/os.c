@@ -8,10 +8,12 @@
  * See:   futex(2), membarrier(2).
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,8 +58,38 @@ void os_futex_wake(uint32_t *addr, int n)
 	syscall(SYS_futex, addr, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, NULL, NULL, 0);
 }
 
+static uint32_t tasks = 1;		/* [a] kernel tasks of this process that are ours, main included */
+
+/* Are there kernel tasks that we did not make?  One of them might end a wait that looks endless. */
+int os_foreign_tasks(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	uint32_t n = 0;
+
+	if (!d)
+		return 0;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2 > a_load(&tasks);
+}
+
+struct start { void *(*fn)(void *); void *arg; };
+
+static void *task_main(void *p)
+{
+	struct start s = *(struct start *)p;
+	void *r;
+
+	free(p);
+	r = s.fn(s.arg);
+	a_add(&tasks, -1);
+	return r;
+}
+
 int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size)
 {
+	struct start *s;
 	pthread_attr_t a;
 	pthread_t p;
 	int r;
@@ -69,7 +101,17 @@ int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size)
 			stack_size = PTHREAD_STACK_MIN + 16384;
 		pthread_attr_setstacksize(&a, stack_size);
 	}
-	r = pthread_create(&p, &a, fn, arg);
+	s = malloc(sizeof *s);
+	r = ENOMEM;
+	if (s) {
+		*s = (struct start){ fn, arg };
+		a_add(&tasks, 1);
+		r = pthread_create(&p, &a, task_main, s);
+		if (r) {
+			a_add(&tasks, -1);
+			free(s);
+		}
+	}
 	pthread_attr_destroy(&a);
 	return r;
 }

@@ -139,7 +139,8 @@ static bool outlived(FILE *f, int borrower_cpu)
 			its_mm = mm;
 		if (mm != its_mm || !its_mm)
 			continue;
-		printf("    CPU %d, pid %5d: %-7s  mm_users %u, mm_count %u\n", cpu, pid, event, users, count);
+		printf("    CPU %d, pid %d (%s): %s: mm_users %u, mm_count %u\n", cpu, pid,
+		       is_of_a(pid) ? "A" : pid == getpid() ? "this program" : "another task", event, users, count);
 		above_zero |= users == 0 && count > 0;
 		if (!strcmp(event, "mm_drop") && count == 0) {
 			gone_there = cpu == borrower_cpu;
