@@ -126,7 +126,7 @@ def guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=
         accel = "tcg,thread=multi" if cpus > 1 else "tcg"
         args = ["qemu-system-x86_64", "-M", machine, "-accel", accel, "-cpu", "max", "-m", mem, "-smp", str(cpus), "-nodefaults",
                 "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(ROOT / kernel), "-initrd", str(initrd),
-                "-append", f"console=ttyS0 loglevel=4 panic=-1 {append}"]
+                "-append", f"console=ttyS0 loglevel=5 panic=-1 {append}"]
         start = time.time()
         p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
         timer = threading.Timer(limit, lambda: p.send_signal(signal.SIGKILL))

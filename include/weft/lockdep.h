@@ -67,8 +67,14 @@ int debug_locks_off(void);
 #define lock_is_held(map)		lock_is_held_type(map, -1)
 #define lockdep_is_held(lock)		(!debug_locks || lock_is_held(&(lock)->dep_map))
 #define lockdep_is_held_type(lock, r)	(!debug_locks || lock_is_held_type(&(lock)->dep_map, r))
-#define __lockdep_assert(cond, what) \
-	do { if (unlikely(debug_locks && !(cond))) lockdep_assert_failed(what, __FILE__, __LINE__); } while (0)
+/* Each place reports once.  It says nothing about the state of the checker itself, which goes on. */
+#define __lockdep_assert(cond, what) do {							\
+	static bool __reported;									\
+	if (unlikely(debug_locks && !__reported && !(cond))) {					\
+		__reported = true;								\
+		lockdep_assert_failed(what, __FILE__, __LINE__);				\
+	}											\
+} while (0)
 #define lockdep_assert_held(l)		__lockdep_assert(lock_is_held(&(l)->dep_map), "held: " #l)
 #define lockdep_assert_held_write(l)	__lockdep_assert(lock_is_held_type(&(l)->dep_map, 0), "held for writing: " #l)
 #define lockdep_assert_held_read(l)	__lockdep_assert(lock_is_held_type(&(l)->dep_map, 1), "held for reading: " #l)

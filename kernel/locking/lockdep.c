@@ -184,14 +184,19 @@ void debug_show_all_locks(void)
 	rcu_read_unlock();
 }
 
+static void print_head(const char *what)
+{
+	lockdep_reports++;
+	printk(KERN_ERR "======= lock checker: %s\n", what);
+	printk(KERN_ERR "%s/%d on cpu %d:\n", current->comm, current->pid, raw_smp_processor_id());
+}
+
 /* False when reports are off already.  The caller prints the particulars, then calls end_report(). */
 static bool begin_report(const char *what)
 {
 	if (!debug_locks_off())
 		return false;
-	lockdep_reports++;
-	printk(KERN_ERR "======= lock checker: %s\n", what);
-	printk(KERN_ERR "%s/%d on cpu %d:\n", current->comm, current->pid, raw_smp_processor_id());
+	print_head(what);
 	return true;
 }
 
@@ -203,10 +208,10 @@ static void end_report(void)
 
 void lockdep_assert_failed(const char *what, const char *file, int line)
 {
-	if (!begin_report("assertion failed"))
-		return;
+	print_head("assertion failed");
 	printk(KERN_ERR "%s:%d wants: %s\n", file, line, what);
-	end_report();
+	debug_show_held_locks(current);
+	WARN(1, "lock checker report above\n");
 }
 
 /* ---- the graph ---- */

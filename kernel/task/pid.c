@@ -212,10 +212,31 @@ static struct pid **task_pid_ptr(struct task_struct *task, enum pid_type type)
 	return type == PIDTYPE_PID ? &task->thread_pid : &task->signal->pids[type];
 }
 
-struct pid *task_pid(struct task_struct *task) { return rcu_dereference(task->thread_pid); }
-struct pid *task_tgid(struct task_struct *task) { return rcu_dereference(task->signal->pids[PIDTYPE_TGID]); }
-struct pid *task_pgrp(struct task_struct *task) { return rcu_dereference(task->signal->pids[PIDTYPE_PGID]); }
-struct pid *task_session(struct task_struct *task) { return rcu_dereference(task->signal->pids[PIDTYPE_SID]); }
+/*
+ * Of oneself these two do not change (but in execve() of a thread, which is oneself).  Process group and session may be
+ * changed by others, so even one's own are only looked at under RCU or the tasklist_lock.
+ */
+struct pid *task_pid(struct task_struct *task)
+{
+	return rcu_dereference_check(task->thread_pid, task == current || lockdep_is_held(&tasklist_lock));
+}
+
+struct pid *task_tgid(struct task_struct *task)
+{
+	return rcu_dereference_check(task->signal->pids[PIDTYPE_TGID],
+				     task->signal == current->signal || lockdep_is_held(&tasklist_lock));
+}
+
+struct pid *task_pgrp(struct task_struct *task)
+{
+	return rcu_dereference_check(task->signal->pids[PIDTYPE_PGID], lockdep_is_held(&tasklist_lock));
+}
+
+struct pid *task_session(struct task_struct *task)
+{
+	return rcu_dereference_check(task->signal->pids[PIDTYPE_SID], lockdep_is_held(&tasklist_lock));
+}
+
 bool pid_alive(const struct task_struct *p) { return READ_ONCE(p->thread_pid) != NULL; }
 
 struct pid *get_task_pid(struct task_struct *task, enum pid_type type)
