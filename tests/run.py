@@ -157,6 +157,16 @@ def guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=
         say(f"  {name}: {n} cases in {time.time() - start:.0f} s" + ("" if not why else "  FAILED"))
 
 
+def host_lines(name, cmd, limit=900):
+    """A host program that prints case lines itself."""
+    try:
+        text = run(cmd, timeout=limit).stdout
+    except subprocess.TimeoutExpired:
+        text = ""
+    n = read_cases("host", text, [name])
+    say(f"  {name}: {n} cases")
+
+
 def build_kernel(debug):
     d = ["DEBUG=1"] if debug else []
     r = run(["make", "-s", "-j2", *d])
@@ -232,6 +242,9 @@ def main():
             for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")):
                 jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow))
     say("guests")
+    if not a.only:
+        run(["make", "-s", "build/root.cpio"])
+        host_lines("console", ["tests/console.py", "build/weft.elf", "build/root.cpio"])
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(guest, name, kernel, cpio, cmds, n, mem, machine, limit)
                    for name, kernel, cmds, n, mem, machine, limit in jobs]

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "internal.h"
 
@@ -28,7 +29,7 @@ static void out(int fd, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(buf, sizeof buf, fmt, ap);
 	va_end(ap);
-	(void)!write(fd, buf, n < (int)sizeof buf ? n : (int)sizeof buf - 1);
+	(void)!syscall(SYS_write, fd, buf, n < (int)sizeof buf ? n : (int)sizeof buf - 1);
 }
 
 static void put_pc(int fd, uintptr_t pc)
