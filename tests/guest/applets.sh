@@ -166,6 +166,8 @@ is script-loop 5050 $B ash -c 'i=0; s=0; while [ $i -lt 100 ]; do i=$((i+1)); s=
 is mount-tmpfs yes sh -c "mkdir mp; $B mount -t tmpfs none mp && echo yes > mp/f && $B cat mp/f; $B umount mp"
 is umount-empty 0 sh -c "ls mp | $B wc -l | $B xargs"
 is cttyhack 0 sh -c "$B cttyhack $B true; echo \$?"
+is su 65534 sh -c "$B su nobody -s /bin/sh -c '$B id -u'"
+is setsid new sh -c "$B setsid sh -c '[ \$\$ = \$(cut -d\" \" -f6 /proc/self/stat) ] && echo new'"
 has getty 'usage|BusyBox' "$B getty --help"
 has login 'usage|BusyBox' "$B login --help"
 has ionice 'idle|none|best|prio' "$B ionice"
