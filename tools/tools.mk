@@ -43,7 +43,7 @@ headers: $(GENERATED)
 
 lockcheck: $(GENERATED)
 	@tools/deps.sh lockcheck
-	@tools/lockcheck $(CFLAGS)
+	@FILES='$(FILES)' tools/lockcheck $(CFLAGS)
 
 static:
 	@failed=0; for check in layers lines headers lockcheck; do \

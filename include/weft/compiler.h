@@ -74,8 +74,16 @@
 /* One load or store that the compiler neither repeats, nor tears, nor leaves out. */
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	do { *(volatile __typeof__(x) *)&(x) = (v); } while (0)
-/* Reads a value that races with a writer, where an old value does no harm; says so to the reader. */
+/* Reads a value that races with a writer, where an old value does no harm; says so to the reader and to lockcheck. */
+#if defined(__clang__) && __clang_major__ >= 22
+#define data_race(expr) ({								\
+	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wthread-safety\"")	\
+	__typeof__(expr) __racy = (expr);						\
+	_Pragma("clang diagnostic pop")							\
+	__racy; })
+#else
 #define data_race(expr)		(expr)
+#endif
 
 #define L1_CACHE_SHIFT		6
 #define L1_CACHE_BYTES		(1 << L1_CACHE_SHIFT)
@@ -111,6 +119,10 @@
 #define __assumes_held(x...)	__attribute__((__assert_capability__(x)))
 #define __assumes_held_shared(x...) __attribute__((__assert_shared_capability__(x)))
 #define __no_context_analysis	__attribute__((__no_thread_safety_analysis__))
+/* For each kind of lock: what lockdep_assert_held() and its sisters tell the analysis. */
+#define CONTEXT_LOCK_ASSERTS(type)							\
+static inline void __attribute__((__overloadable__)) __assume_held(const type *lock) __assumes_held(lock) { }	\
+static inline void __attribute__((__overloadable__)) __assume_held_shared(const type *lock) __assumes_held_shared(lock) { }
 #else
 #define context_lock_struct(n)
 #define __guarded_by(x...)
@@ -128,6 +140,9 @@
 #define __assumes_held(x...)
 #define __assumes_held_shared(x...)
 #define __no_context_analysis
+#define CONTEXT_LOCK_ASSERTS(type)
+#define __assume_held(l)	do { (void)(l); } while (0)
+#define __assume_held_shared(l)	do { (void)(l); } while (0)
 #endif
 
 #endif

@@ -125,10 +125,10 @@ struct held_lock { };
 #define lockdep_on()			do { } while (0)
 #define lockdep_is_held(lock)		1
 #define lockdep_is_held_type(lock, r)	1
-#define lockdep_assert_held(l)		do { (void)(l); } while (0)
-#define lockdep_assert_held_write(l)	do { (void)(l); } while (0)
-#define lockdep_assert_held_read(l)	do { (void)(l); } while (0)
-#define lockdep_assert_held_once(l)	do { (void)(l); } while (0)
+#define lockdep_assert_held(l)		__assume_held(l)
+#define lockdep_assert_held_write(l)	__assume_held(l)
+#define lockdep_assert_held_read(l)	__assume_held_shared(l)
+#define lockdep_assert_held_once(l)	__assume_held(l)
 #define lockdep_assert_not_held(l)	do { (void)(l); } while (0)
 #define lockdep_assert_none_held_once()	do { } while (0)
 #define lockdep_assert(cond)		do { } while (0)

@@ -329,9 +329,8 @@ void mm_flush_tlb(struct mm_struct *mm);	/* no processor keeps a translation of 
 static inline spinlock_t *pte_lockptr(struct mm_struct *mm, pmd_t *pmd) { return &pmd_page(*pmd)->ptl; }
 #define pte_offset_map_lock(mm, pmd, address, ptlp)	\
 ({							\
-	spinlock_t *__ptl = pte_lockptr(mm, pmd);	\
-	*(ptlp) = __ptl;				\
-	spin_lock(__ptl);				\
+	*(ptlp) = pte_lockptr(mm, pmd);			\
+	spin_lock(*(ptlp));				\
 	pte_offset_kernel(pmd, address);		\
 })
 #define pte_unmap_unlock(pte, ptl)	spin_unlock(ptl)

@@ -27,6 +27,7 @@ struct context_lock_struct(mutex) mutex {
 	struct lockdep_map	dep_map;	/* class: one for each mutex_init() site */
 #endif
 };
+CONTEXT_LOCK_ASSERTS(struct mutex)
 
 #ifdef CONFIG_DEBUG
 #define __MUTEX_DEP_MAP(name)	, .dep_map = STATIC_LOCKDEP_MAP_INIT(#name, NULL)

@@ -82,11 +82,11 @@ static inline int pipe_buf_confirm(struct pipe_inode_info *pipe, struct pipe_buf
 
 #define PIPE_SIZE	PAGE_SIZE
 
-void pipe_lock(struct pipe_inode_info *pipe);
-void pipe_unlock(struct pipe_inode_info *pipe);
-void pipe_double_lock(struct pipe_inode_info *a, struct pipe_inode_info *b);
-void pipe_wait_readable(struct pipe_inode_info *pipe);	/* mutex held, dropped while sleeping */
-void pipe_wait_writable(struct pipe_inode_info *pipe);
+void pipe_lock(struct pipe_inode_info *pipe) __acquires(&pipe->mutex);
+void pipe_unlock(struct pipe_inode_info *pipe) __releases(&pipe->mutex);
+void pipe_double_lock(struct pipe_inode_info *a, struct pipe_inode_info *b) __acquires(&a->mutex, &b->mutex);
+void pipe_wait_readable(struct pipe_inode_info *pipe) __must_hold(&pipe->mutex);	/* mutex held, dropped while sleeping */
+void pipe_wait_writable(struct pipe_inode_info *pipe) __must_hold(&pipe->mutex);
 struct pipe_inode_info *alloc_pipe_info(void);
 void free_pipe_info(struct pipe_inode_info *pipe);
 struct pipe_inode_info *get_pipe_info(struct file *file, bool for_splice);	/* NULL: not a pipe */

@@ -18,7 +18,7 @@
 
 struct task_struct;
 
-struct rw_semaphore {
+struct context_lock_struct(rwsem) rw_semaphore {
 	atomic_long_t		count;		/* [a] RWSEM_* in rwsem.c */
 	struct task_struct	*owner;		/* [-] the writer, for checks and spinning; NULL or stale otherwise */
 	spinlock_t		wait_lock;	/* class: rwsem wait */
@@ -27,6 +27,7 @@ struct rw_semaphore {
 	struct lockdep_map	dep_map;	/* class: one for each init_rwsem() site */
 #endif
 };
+CONTEXT_LOCK_ASSERTS(struct rw_semaphore)
 
 void __init_rwsem(struct rw_semaphore *sem, const char *name, struct lock_class_key *key);
 #ifdef CONFIG_DEBUG

@@ -26,6 +26,7 @@ typedef struct context_lock_struct(spinlock) spinlock {
 #endif
 	DEP_MAP_FIELD
 } spinlock_t;
+CONTEXT_LOCK_ASSERTS(spinlock_t)
 typedef spinlock_t raw_spinlock_t;
 typedef spinlock_t arch_spinlock_t;
 
@@ -41,6 +42,7 @@ typedef struct context_lock_struct(rwlock) rwlock {
 	spinlock_t	wait_lock;		/* the queue of those who must wait: writers, and readers in task context */
 	DEP_MAP_FIELD
 } rwlock_t;
+CONTEXT_LOCK_ASSERTS(rwlock_t)
 
 #define __RW_LOCK_UNLOCKED(lockname)	{ .wait_lock = { { .val = 0 } }, DEP_MAP_INIT(lockname) }
 #define DEFINE_RWLOCK(x)		rwlock_t x = __RW_LOCK_UNLOCKED(x)

@@ -147,9 +147,9 @@ int tty_alloc_file(struct file *file);
 void tty_add_file(struct tty_struct *tty, struct file *file);
 void tty_free_file(struct file *file);
 int tty_release(struct inode *inode, struct file *file);
-void tty_lock(struct tty_struct *tty);
-int tty_lock_interruptible(struct tty_struct *tty);
-void tty_unlock(struct tty_struct *tty);
+void tty_lock(struct tty_struct *tty) __acquires(&tty->legacy_mutex);
+int tty_lock_interruptible(struct tty_struct *tty) __cond_acquires(0, &tty->legacy_mutex);
+void tty_unlock(struct tty_struct *tty) __releases(&tty->legacy_mutex);
 void tty_hangup(struct tty_struct *tty);	/* from any context: by work */
 void tty_vhangup(struct tty_struct *tty);	/* at once; may sleep, no tty_lock held */
 void tty_vhangup_session(struct tty_struct *tty);

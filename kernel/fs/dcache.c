@@ -453,7 +453,7 @@ void d_instantiate_new(struct dentry *dentry, struct inode *inode)
 	unlock_new_inode(inode);
 }
 
-void d_add(struct dentry *dentry, struct inode *inode)
+void d_add(struct dentry *dentry, struct inode *inode) __no_context_analysis /* i_lock if there is an inode */
 {
 	if (inode)
 		spin_lock(&inode->i_lock);
@@ -525,7 +525,7 @@ void put_external_name(const unsigned char *name)
 }
 
 /* The dentry lets go of its inode and turns negative.  i_lock and d_lock held; both are released. */
-void dentry_unlink_inode(struct dentry *dentry)
+void dentry_unlink_inode(struct dentry *dentry) __no_context_analysis /* d_inode is gone when i_lock goes */
 {
 	struct inode *inode = dentry->d_inode;
 
@@ -567,7 +567,7 @@ static void dentry_unlist(struct dentry *dentry)
  * Takes the inode's i_lock as well.  d_lock and rcu_read_lock held.  False (d_lock still held, i_lock not): somebody has
  * taken a reference, or has killed it.
  */
-bool lock_for_kill(struct dentry *dentry)
+bool lock_for_kill(struct dentry *dentry) __no_context_analysis /* takes i_lock only if true, and there is one */
 {
 	struct inode *inode = dentry->d_inode;
 

@@ -734,31 +734,31 @@ static int ep_change(struct eventpoll *ep, int op, struct file *target, int fd, 
 	}
 }
 
+static int ep_lock_and_change(struct eventpoll *ep, int op, struct file *target, int fd, struct epoll_event *event)
+{
+	int err;
+
+	mutex_lock(&ep->mtx);
+	err = ep_change(ep, op, target, fd, event);
+	mutex_unlock(&ep->mtx);
+	return err;
+}
+
 static int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, struct epoll_event *event)
 {
-	struct eventpoll *ep;
-	bool nested;
 	int err;
 
 	if (!file_can_poll(target))
 		return -EPERM;
 	if (file == target || !is_file_epoll(file) || !exclusive_ok(op, event, target))
 		return -EINVAL;
-	ep = file->private_data;
-	nested = op == EPOLL_CTL_ADD && is_file_epoll(target);
-	if (nested) {
-		mutex_lock(&epnested_mutex);
-		err = ep_loop_check(ep, target->private_data, 0);
-		if (err) {
-			mutex_unlock(&epnested_mutex);
-			return err;
-		}
-	}
-	mutex_lock(&ep->mtx);
-	err = ep_change(ep, op, target, fd, event);
-	mutex_unlock(&ep->mtx);
-	if (nested)
-		mutex_unlock(&epnested_mutex);
+	if (op != EPOLL_CTL_ADD || !is_file_epoll(target))
+		return ep_lock_and_change(file->private_data, op, target, fd, event);
+	mutex_lock(&epnested_mutex);
+	err = ep_loop_check(file->private_data, target->private_data, 0);
+	if (!err)
+		err = ep_lock_and_change(file->private_data, op, target, fd, event);
+	mutex_unlock(&epnested_mutex);
 	return err;
 }
 

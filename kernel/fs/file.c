@@ -598,7 +598,7 @@ unsigned long __fdget_raw(unsigned int fd)
 	return fget_light(fd, 0);
 }
 
-unsigned long __fdget_pos(unsigned int fd)
+unsigned long __fdget_pos(unsigned int fd) __no_context_analysis	/* FDPUT_POS_UNLOCK in the result says whether */
 {
 	unsigned long v = fget_light(fd, FMODE_PATH);
 	struct file *file = (struct file *)(v & ~3UL);
@@ -611,7 +611,7 @@ unsigned long __fdget_pos(unsigned int fd)
 	return v;
 }
 
-void __f_unlock_pos(struct file *f)
+void __f_unlock_pos(struct file *f) __no_context_analysis	/* as above */
 {
 	mutex_unlock(&f->f_pos_lock);
 }
@@ -750,7 +750,8 @@ bool get_close_on_exec(unsigned int fd)
 }
 
 /* Puts file at fd, closing what was there.  file_lock held, released.  fd or -EBUSY. */
-static int do_dup2(struct files_struct *files, struct file *file, unsigned int fd, unsigned int flags) __no_context_analysis
+static int do_dup2(struct files_struct *files, struct file *file, unsigned int fd, unsigned int flags)
+	__releases(&files->file_lock)
 {
 	struct fdtable *fdt = files->fdt;
 	struct file *old = fdt->fd[fd];

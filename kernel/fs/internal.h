@@ -22,7 +22,7 @@ bool dname_external(const struct dentry *dentry);
 void dentry_free(struct dentry *dentry);
 void get_external_name(const unsigned char *name);
 void put_external_name(const unsigned char *name);
-void dentry_unlink_inode(struct dentry *dentry);
+void dentry_unlink_inode(struct dentry *dentry) __releases(&dentry->d_inode->i_lock) __releases(&dentry->d_lock);
 bool lock_for_kill(struct dentry *dentry);
 struct dentry *dentry_kill(struct dentry *dentry);
 void d_to_shrink_list(struct dentry *dentry, struct list_head *list);

@@ -52,7 +52,7 @@ void pipe_unlock(struct pipe_inode_info *pipe)
 }
 
 /* Always in the same order, whoever calls it with whatever order. */
-void pipe_double_lock(struct pipe_inode_info *a, struct pipe_inode_info *b)
+void pipe_double_lock(struct pipe_inode_info *a, struct pipe_inode_info *b) __no_context_analysis	/* by address */
 {
 	if (a > b)
 		swap(a, b);
@@ -291,7 +291,7 @@ static ssize_t write_slot(struct pipe_inode_info *pipe, struct iov_iter *from, b
 }
 
 /* Drops the mutex until there is room.  0 or -ERESTARTSYS. */
-static int wait_for_room(struct pipe_inode_info *pipe, bool was_empty)
+static int wait_for_room(struct pipe_inode_info *pipe, bool was_empty) __must_hold(&pipe->mutex)
 {
 	int err;
 
@@ -633,7 +633,7 @@ static struct pipe_inode_info *get_fifo(struct inode *inode)
 }
 
 /* Sleeps until somebody opens the other end: the counter tells, even if he has closed it again by then. */
-static int wait_for_partner(struct pipe_inode_info *pipe, unsigned int *counter)
+static int wait_for_partner(struct pipe_inode_info *pipe, unsigned int *counter) __must_hold(&pipe->mutex)
 {
 	unsigned int seen = *counter;
 	DEFINE_WAIT(wait);
@@ -650,7 +650,7 @@ static int wait_for_partner(struct pipe_inode_info *pipe, unsigned int *counter)
 	return seen == *counter ? -ERESTARTSYS : 0;
 }
 
-static int fifo_open_read(struct file *file, struct pipe_inode_info *pipe, bool is_pipe)
+static int fifo_open_read(struct file *file, struct pipe_inode_info *pipe, bool is_pipe) __must_hold(&pipe->mutex)
 {
 	pipe->r_counter++;
 	if (!pipe->readers++)
@@ -669,7 +669,7 @@ static int fifo_open_read(struct file *file, struct pipe_inode_info *pipe, bool 
 	return 0;
 }
 
-static int fifo_open_write(struct file *file, struct pipe_inode_info *pipe, bool is_pipe)
+static int fifo_open_write(struct file *file, struct pipe_inode_info *pipe, bool is_pipe) __must_hold(&pipe->mutex)
 {
 	if (!is_pipe && (file->f_flags & O_NONBLOCK) && !pipe->readers)
 		return -ENXIO;

@@ -266,7 +266,7 @@ out:
 /* ---- file to pipe ---- */
 
 /* Waits until the pipe has a free slot.  mutex held.  Free slots, or -EAGAIN, -ERESTARTSYS, -EPIPE with SIGPIPE. */
-static int wait_for_slots(struct pipe_inode_info *pipe, bool nonblock)
+static int wait_for_slots(struct pipe_inode_info *pipe, bool nonblock) __must_hold(&pipe->mutex)
 {
 	for (;;) {
 		if (!pipe->readers) {
@@ -284,7 +284,7 @@ static int wait_for_slots(struct pipe_inode_info *pipe, bool nonblock)
 }
 
 /* Waits until there is something to take.  mutex held.  1, 0: no writer will come, or -EAGAIN, -ERESTARTSYS. */
-static int wait_for_data(struct pipe_inode_info *pipe, bool nonblock)
+static int wait_for_data(struct pipe_inode_info *pipe, bool nonblock) __must_hold(&pipe->mutex)
 {
 	for (;;) {
 		if (!pipe_empty(pipe->head, pipe->tail))
@@ -343,6 +343,7 @@ static size_t push_batch(struct pipe_inode_info *pipe, struct batch *b, size_t l
  * writers took room, the position goes back to what found a place.  Bytes, 0 at the end, or -errno.
  */
 ssize_t generic_file_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t len, unsigned int flags)
+	__must_hold(&pipe->mutex)
 {
 	size_t room = (size_t)(pipe->max_usage - pipe_occupancy(pipe->head, pipe->tail)) << PAGE_SHIFT, pushed;
 	struct batch *b = kmalloc(sizeof(*b), GFP_KERNEL);

@@ -102,7 +102,7 @@ void deactivate_super(struct super_block *s)
 }
 
 /* sb_lock held, dropped.  s_umount is held for writing when it returns true: the file system lives and is ours too. */
-static bool grab_super(struct super_block *s) __no_context_analysis
+static bool grab_super(struct super_block *s) __releases(&sb_lock) __no_context_analysis /* s_umount only if true */
 {
 	s->s_count++;
 	spin_unlock(&sb_lock);

@@ -154,7 +154,7 @@ static int lock_common(struct mutex *lock, unsigned int state, unsigned int subc
 	return err;
 }
 
-void mutex_lock_nested(struct mutex *lock, unsigned int subclass)
+void mutex_lock_nested(struct mutex *lock, unsigned int subclass) __no_context_analysis	/* this is the lock itself */
 {
 	lock_common(lock, TASK_UNINTERRUPTIBLE, subclass, _RET_IP_);
 }
@@ -202,7 +202,7 @@ static void unlock_slow(struct mutex *lock)
 	spin_unlock(&lock->wait_lock);
 }
 
-void mutex_unlock(struct mutex *lock)
+void mutex_unlock(struct mutex *lock) __no_context_analysis	/* as above */
 {
 	long me = (long)current;
 

@@ -18,7 +18,7 @@ struct semaphore_waiter {
 };
 
 /* sem->lock held, dropped while asleep. */
-static int down_slow(struct semaphore *sem, unsigned int state, long timeout)
+static int down_slow(struct semaphore *sem, unsigned int state, long timeout) __must_hold(&sem->lock)
 {
 	struct semaphore_waiter waiter = { .task = current };
 	int err;

@@ -187,6 +187,7 @@ void __delete_from_page_cache(struct page *page)
 	struct address_space *mapping = page->mapping;
 
 	VM_BUG_ON_PAGE(!PageLocked(page), page);
+	lockdep_assert_held(&mapping->i_pages.xa_lock);
 	trace_page_cache_delete((unsigned long)mapping, page->index, page_to_pfn(page));
 	__xa_erase(&mapping->i_pages, page->index);
 	mapping->nrpages--;

@@ -293,7 +293,7 @@ static vm_fault_t do_fault(struct vm_fault *vmf)
 /* ---- copy on write ---- */
 
 /* The page need not be copied: makes the entry writable.  ptl held, dropped here. */
-static void wp_page_reuse(struct vm_fault *vmf)
+static void wp_page_reuse(struct vm_fault *vmf) __releases(vmf->ptl)
 {
 	pte_t entry = maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma);
 
@@ -364,7 +364,7 @@ static vm_fault_t wp_page_copy(struct vm_fault *vmf, struct page *old)
 }
 
 /* A page of a shared file mapping that was read-only so that its first write is noticed.  ptl held, dropped here. */
-static vm_fault_t wp_page_shared(struct vm_fault *vmf, struct page *page)
+static vm_fault_t wp_page_shared(struct vm_fault *vmf, struct page *page) __releases(vmf->ptl)
 {
 	vm_fault_t ret = 0;
 
@@ -393,7 +393,7 @@ out:
 }
 
 /* A write to a present, read-only entry.  ptl held, dropped here. */
-static vm_fault_t do_wp_page(struct vm_fault *vmf)
+static vm_fault_t do_wp_page(struct vm_fault *vmf) __releases(vmf->ptl)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct page *page = vm_normal_page(vma, vmf->address, vmf->orig_pte);

@@ -41,16 +41,20 @@ static unsigned char cached(struct vm_area_struct *vma, unsigned long addr)
 static void mincore_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end, unsigned char *vec)
 {
 	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
-	spinlock_t *ptl = NULL;
-	pte_t *pte = NULL;
 	unsigned long i, pages = (end - addr) >> PAGE_SHIFT;
 
-	if (pmd)
-		pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
-	for (i = 0; i < pages; i++)
-		vec[i] = pte && pte_present(pte[i]) ? 1 : cached(vma, addr + (i << PAGE_SHIFT));
-	if (pmd)
+	memset(vec, 0, pages);
+	if (pmd) {
+		spinlock_t *ptl;
+		pte_t *pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+
+		for (i = 0; i < pages; i++)
+			vec[i] = pte_present(pte[i]) ? 1 : 0;
 		pte_unmap_unlock(pte, ptl);
+	}
+	for (i = 0; i < pages; i++)
+		if (!vec[i])
+			vec[i] = cached(vma, addr + (i << PAGE_SHIFT));
 }
 
 /* Answers for at most `pages` pages, at most to the end of an area.  Pages done or -ENOMEM. */

@@ -30,6 +30,7 @@
  */
 static void move_ptes(struct vm_area_struct *vma, pmd_t *old_pmd, unsigned long old_addr, unsigned long old_end,
 		      struct vm_area_struct *new_vma, pmd_t *new_pmd, unsigned long new_addr)
+	__no_context_analysis	/* two tables may have one lock */
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long start = old_addr;

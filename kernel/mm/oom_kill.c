@@ -30,7 +30,7 @@ DEFINE_MUTEX(oom_lock);
 static atomic_t nr_victims = ATOMIC_INIT(0);	/* tasks with TIF_MEMDIE that still have their mm */
 static unsigned long last_kill;			/* [oom_lock] jiffies */
 
-struct task_struct *find_lock_task_mm(struct task_struct *p)
+struct task_struct *find_lock_task_mm(struct task_struct *p) __no_context_analysis	/* locks the task that it returns */
 {
 	struct task_struct *t;
 
@@ -62,6 +62,7 @@ long oom_badness(struct task_struct *p, unsigned long totalpages)
 	p = find_lock_task_mm(p);
 	if (!p)
 		return LONG_MIN;
+	lockdep_assert_held(&p->alloc_lock);
 	adj = p->signal->oom_score_adj;
 	if (adj == OOM_SCORE_ADJ_MIN || (READ_ONCE(p->mm->flags) & (1UL << MMF_OOM_SKIP))) {
 		task_unlock(p);
@@ -144,9 +145,11 @@ static void kill_sharers(struct task_struct *victim, struct mm_struct *mm)
 		if (same_thread_group(p, victim) || is_unkillable(p))
 			continue;
 		t = find_lock_task_mm(p);
-		shares = t && t->mm == mm;
-		if (t)
-			task_unlock(t);
+		if (!t)
+			continue;
+		lockdep_assert_held(&t->alloc_lock);
+		shares = t->mm == mm;
+		task_unlock(t);
 		if (shares)
 			do_send_sig_info(SIGKILL, SEND_SIG_PRIV, p, PIDTYPE_TGID);
 	}
@@ -161,6 +164,7 @@ static void oom_kill_process(struct oom_control *oc)
 
 	if (!t)
 		return;				/* it ended meanwhile */
+	lockdep_assert_held(&t->alloc_lock);
 	mm = t->mm;
 	mmgrab(mm);
 	rss = get_mm_rss(mm);

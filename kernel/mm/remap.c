@@ -12,7 +12,8 @@
 #include "internal.h"
 
 /* The entry for addr, its table made and locked; NULL when out of memory. */
-static pte_t *get_locked_pte(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl)
+static pte_t *get_locked_pte(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl) __cond_acquires(true, *ptl)
+	__no_context_analysis	/* conditional */
 {
 	pmd_t *pmd = mm_alloc_pmd(mm, addr);
 

@@ -306,7 +306,7 @@ void kfree_sensitive(const void *p)
 
 /* ---- /proc/slabinfo ---- */
 
-static void *slabinfo_start(struct seq_file *m, loff_t *pos)
+static void *slabinfo_start(struct seq_file *m, loff_t *pos) __acquires(&slab_mutex)
 {
 	mutex_lock(&slab_mutex);
 	return seq_list_start_head(&slab_caches, *pos);
@@ -317,7 +317,7 @@ static void *slabinfo_next(struct seq_file *m, void *v, loff_t *pos)
 	return seq_list_next(v, &slab_caches, pos);
 }
 
-static void slabinfo_stop(struct seq_file *m, void *v)
+static void slabinfo_stop(struct seq_file *m, void *v) __releases(&slab_mutex)
 {
 	mutex_unlock(&slab_mutex);
 }

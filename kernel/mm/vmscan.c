@@ -75,7 +75,7 @@ static struct page *next_victim(struct pglist_data *pgdat)
 unsigned long shrink_lru(unsigned long nr_to_scan)
 {
 	struct pglist_data *pgdat = NODE_DATA(0);
-	unsigned long freed = 0, scan = min(nr_to_scan, READ_ONCE(pgdat->nr_lru));
+	unsigned long on_list = data_race(READ_ONCE(pgdat->nr_lru)), scan = min(nr_to_scan, on_list), freed = 0;
 
 	count_vm_events(PGSCAN_DIRECT, (long)scan);
 	for (; scan; scan--) {
@@ -102,7 +102,7 @@ unsigned long try_to_free_pages(unsigned int order, gfp_t gfp)
 		unsigned long now;
 
 		if (gfp & __GFP_FS)
-			shrink_lru(READ_ONCE(NODE_DATA(0)->nr_lru) >> shift);
+			shrink_lru(data_race(READ_ONCE(NODE_DATA(0)->nr_lru)) >> shift);
 		shrink_slab(gfp, shift);
 		slab_reclaim();
 		now = nr_free_pages();

@@ -35,6 +35,7 @@ void complete_all(struct completion *x)
 
 /* The queue's lock is held and dropped while asleep.  What is left of the timeout, 0, or -ERESTARTSYS. */
 static long wait_locked(struct completion *x, long (*action)(long), long timeout, unsigned int state)
+	__must_hold(&x->wait.lock)
 {
 	DEFINE_WAIT(wait);
 

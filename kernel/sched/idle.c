@@ -70,7 +70,7 @@ bool task_curr(const struct task_struct *p)
 
 /* ---- the class ---- */
 
-static void dequeue_task_idle(struct rq *rq, struct task_struct *p, int flags)
+static void dequeue_task_idle(struct rq *rq, struct task_struct *p, int flags) __releases(&rq->lock)
 {
 	spin_unlock_irq(&rq->lock);
 	panic("the idle task of CPU %d tried to sleep", rq->cpu);

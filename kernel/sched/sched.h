@@ -165,13 +165,21 @@ static inline struct task_struct *task_of(struct sched_entity *se) { return cont
 struct rq_flags {
 	unsigned long flags;
 };
-/* p's run queue, locked, and p cannot leave it: with pi_lock (task_rq_lock) or given that the caller holds pi_lock. */
-struct rq *task_rq_lock(struct task_struct *p, struct rq_flags *rf);
+/*
+ * p's run queue, locked, and p cannot leave it: with pi_lock (task_rq_lock) or given that the caller holds pi_lock.
+ * Which rq->lock that is no annotation can say; the unlocking ones assert it.
+ */
+struct rq *task_rq_lock(struct task_struct *p, struct rq_flags *rf) __acquires(&p->pi_lock);
 struct rq *__task_rq_lock(struct task_struct *p);
-static inline void __task_rq_unlock(struct rq *rq) __releases(&rq->lock) { spin_unlock(&rq->lock); }
-static inline void task_rq_unlock(struct rq *rq, struct task_struct *p, struct rq_flags *rf)
-	__releases(&rq->lock, &p->pi_lock)
+static inline void __task_rq_unlock(struct rq *rq)
 {
+	lockdep_assert_held(&rq->lock);
+	spin_unlock(&rq->lock);
+}
+static inline void task_rq_unlock(struct rq *rq, struct task_struct *p, struct rq_flags *rf)
+	__releases(&p->pi_lock)
+{
+	lockdep_assert_held(&rq->lock);
 	spin_unlock(&rq->lock);
 	spin_unlock_irqrestore(&p->pi_lock, rf->flags);
 }

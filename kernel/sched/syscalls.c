@@ -242,7 +242,7 @@ static int get_one_prio(struct task_struct *p, int unused, int best)
 	return max(best, MAX_NICE - task_nice(p) + 1);	/* 40..1: a system call cannot return negative results */
 }
 
-static int for_user(uid_t who, prio_fn fn, int nice, int acc) __must_hold(&tasklist_lock)
+static int for_user(uid_t who, prio_fn fn, int nice, int acc) __must_hold_shared(&tasklist_lock)
 {
 	struct task_struct *g, *p;
 	kuid_t uid = who ? who : current_uid();
@@ -253,7 +253,7 @@ static int for_user(uid_t who, prio_fn fn, int nice, int acc) __must_hold(&taskl
 	return acc;
 }
 
-static int for_group(struct pid *pgrp, prio_fn fn, int nice, int acc) __must_hold(&tasklist_lock)
+static int for_group(struct pid *pgrp, prio_fn fn, int nice, int acc) __must_hold_shared(&tasklist_lock)
 {
 	struct task_struct *leader, *p;
 

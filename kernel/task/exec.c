@@ -106,7 +106,7 @@ void would_dump(struct linux_binprm *bprm, struct file *file)
 
 /* ---- struct linux_binprm ---- */
 
-static void free_bprm(struct linux_binprm *bprm)
+static void free_bprm(struct linux_binprm *bprm) __no_context_analysis	/* bprm->cred says that the mutex is held */
 {
 	if (bprm->mm)
 		mmput(bprm->mm);
@@ -167,7 +167,7 @@ int bprm_change_interp(const char *interp, struct linux_binprm *bprm)
 }
 
 /* From here to the commit nobody may attach to us or change our rights. */
-static int prepare_bprm_creds(struct linux_binprm *bprm)
+static int prepare_bprm_creds(struct linux_binprm *bprm) __no_context_analysis	/* as above */
 {
 	if (mutex_lock_interruptible(&current->signal->cred_guard_mutex))
 		return -ERESTARTNOINTR;
@@ -407,7 +407,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 	return 0;
 }
 
-void setup_new_exec(struct linux_binprm *bprm)
+void setup_new_exec(struct linux_binprm *bprm) __no_context_analysis	/* as above */
 {
 	arch_pick_mmap_layout(current->mm, &bprm->rlim_stack);
 	current->mm->task_size = TASK_SIZE;

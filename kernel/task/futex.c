@@ -221,7 +221,7 @@ void futex_q_init(struct futex_q *q, u32 bitset)
 	};
 }
 
-struct futex_hash_bucket *futex_q_lock(struct futex_q *q)
+struct futex_hash_bucket *futex_q_lock(struct futex_q *q) __no_context_analysis	/* locks what it returns */
 {
 	struct futex_hash_bucket *hb = futex_hash(&q->key);
 
@@ -234,6 +234,7 @@ struct futex_hash_bucket *futex_q_lock(struct futex_q *q)
 
 void futex_q_unlock(struct futex_hash_bucket *hb)
 {
+	lockdep_assert_held(&hb->lock);
 	spin_unlock(&hb->lock);
 	atomic_dec(&hb->waiters);
 }
@@ -333,6 +334,7 @@ static int futex_wait_setup(u32 __user *uaddr, u32 val, unsigned int flags, stru
 /* Queues, unlocks, sleeps.  A wake-up between unlock and schedule() has made us TASK_RUNNING again. */
 static void futex_wait_queue(struct futex_hash_bucket *hb, struct futex_q *q, struct hrtimer_sleeper *timeout)
 {
+	lockdep_assert_held(&hb->lock);
 	set_current_state(TASK_INTERRUPTIBLE);
 	__futex_queue(q, hb);
 	spin_unlock(&hb->lock);

@@ -170,6 +170,7 @@ static int sleep_for_grant(struct futex_hash_bucket *hb, struct futex_q *q, stru
 {
 	int ret = 0;
 
+	lockdep_assert_held(&hb->lock);
 	__futex_queue(q, hb);
 	spin_unlock(&hb->lock);
 	if (to)
@@ -191,7 +192,7 @@ static int sleep_for_grant(struct futex_hash_bucket *hb, struct futex_q *q, stru
 }
 
 /* The owner died and left the futex to us: the word must say so.  Bucket locked; may drop it to bring the page in. */
-static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb)
+static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb) __must_hold(&hb->lock)
 {
 	u32 uval, curval, me = (u32)task_pid_nr(current);
 	int err;

@@ -11,7 +11,7 @@
 #include <asm/futex.h>
 #include "futex.h"
 
-void double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2)
+void double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2) __no_context_analysis	/* may be one */
 {
 	if (hb1 > hb2)
 		swap(hb1, hb2);
@@ -20,7 +20,7 @@ void double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2
 		spin_lock_nested(&hb2->lock, SINGLE_DEPTH_NESTING);
 }
 
-void double_unlock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2)
+void double_unlock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2) __no_context_analysis	/* as above */
 {
 	spin_unlock(&hb1->lock);
 	if (hb1 != hb2)

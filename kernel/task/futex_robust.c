@@ -160,7 +160,7 @@ void futex_exec_release(struct task_struct *tsk)
 }
 
 /* The walk itself faulted fatally: let go of those who wait for its end. */
-void futex_exit_recursive(struct task_struct *tsk)
+void futex_exit_recursive(struct task_struct *tsk) __no_context_analysis	/* futex_state says that it is held */
 {
 	if (tsk->futex_state == FUTEX_STATE_EXITING)
 		mutex_unlock(&tsk->futex_exit_mutex);

@@ -132,6 +132,7 @@ again:
 	set_current_state(TASK_INTERRUPTIBLE);
 	for (unsigned int i = 0; i < nr; i++) {
 		hb = futex_q_lock(&vec[i].q);
+		lockdep_assert_held(&hb->lock);
 		ret = futex_get_value_locked(&uval, vec[i].uaddr);
 		if (!ret && uval == vec[i].val) {
 			__futex_queue(&vec[i].q, hb);

@@ -91,6 +91,7 @@ static void restart_real_timer(struct signal_struct *sig)
 }
 
 int dequeue_signal(struct task_struct *tsk, sigset_t *mask, kernel_siginfo_t *info, enum pid_type *type)
+	__must_hold(&tsk->sighand->siglock)
 {
 	bool resched_timer = false;
 	int sig;
@@ -230,6 +231,7 @@ static void set_stopped_state(void)
 
 /* signr: of a stop signal just taken, or 0: another thread began.  True: we slept, and siglock is released. */
 static bool do_signal_stop(int signr)
+	__no_context_analysis	/* its result says whether siglock was dropped */
 {
 	bool complete;
 
@@ -251,6 +253,7 @@ static bool do_signal_stop(int signr)
 
 /* A stop or continue that the parent has not been told of.  True: siglock was dropped. */
 static bool report_pending_cld(struct signal_struct *signal, spinlock_t *siglock)
+	__no_context_analysis	/* its result says whether siglock was dropped */
 {
 	int why;
 
@@ -269,6 +272,7 @@ enum verdict { TAKE_NEXT, RUN_HANDLER, KILL, SIGLOCK_DROPPED };
 
 /* What is to be done about signr, which was just taken. */
 static enum verdict judge(int signr, struct ksignal *ksig)
+	__no_context_analysis	/* its result says whether siglock was dropped */
 {
 	struct k_sigaction *ka = &current->sighand->action[signr - 1];
 	struct signal_struct *signal = current->signal;
@@ -300,7 +304,7 @@ static enum verdict judge(int signr, struct ksignal *ksig)
 	return do_signal_stop(signr) ? SIGLOCK_DROPPED : TAKE_NEXT;
 }
 
-static int take_signal(struct ksignal *ksig)
+static int take_signal(struct ksignal *ksig) __must_hold(&current->sighand->siglock)
 {
 	enum pid_type type;
 	int signr = dequeue_synchronous_signal(&ksig->info);
@@ -318,6 +322,7 @@ static void __noreturn die_of(int signr)
 }
 
 bool get_signal(struct ksignal *ksig)
+	__no_context_analysis	/* the three above */
 {
 	struct sighand_struct *sighand = current->sighand;
 	struct signal_struct *signal = current->signal;

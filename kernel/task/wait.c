@@ -95,6 +95,7 @@ static void add_to_parent(struct task_struct *p)
 
 /* p will be reported: keep it, and let the rest of the machine go on.  What follows may sleep. */
 static void end_look(struct task_struct *p)
+	__no_context_analysis	/* a wait_task_...() that reports nothing keeps the lock */
 {
 	get_task_struct(p);
 	read_unlock(&tasklist_lock);
@@ -231,6 +232,7 @@ static int look_at_pid(struct wait_opts *wo)
 
 /* One look.  0: nothing yet, but there may be; tasklist_lock is taken and released. */
 static int look_once(struct wait_opts *wo)
+	__no_context_analysis	/* as above: who finds something has released it */
 {
 	struct task_struct *t;
 	int ret = 0;

@@ -252,8 +252,8 @@ bool queue_delayed_work_on(int cpu, struct workqueue_struct *wq, struct delayed_
 
 /* ---- workers ---- */
 
-/* [pool->lock, released and taken again] */
-static void process_one_work(struct worker *w, struct work_struct *work)
+/* Releases the pool's lock while the item runs. */
+static void process_one_work(struct worker *w, struct work_struct *work) __must_hold(&w->pool->lock)
 {
 	struct pool_workqueue *pwq = work_pwq(work);
 	struct worker_pool *pool = w->pool;
@@ -275,11 +275,11 @@ static void process_one_work(struct worker *w, struct work_struct *work)
 	}
 	check_concurrency(pool);
 	set_work_pool(work, pool, 0);
-	spin_unlock_irq(&pool->lock);
+	spin_unlock_irq(&w->pool->lock);
 
 	w->current_func(work);			/* may free the item */
 
-	spin_lock_irq(&pool->lock);
+	spin_lock_irq(&w->pool->lock);
 	if (intensive) {
 		w->cpu_intensive = false;
 		pool->nr_running++;
@@ -292,6 +292,7 @@ static void process_one_work(struct worker *w, struct work_struct *work)
 
 static void process_scheduled(struct worker *w)
 {
+	lockdep_assert_held(&w->pool->lock);
 	while (!list_empty(&w->scheduled))
 		process_one_work(w, list_first_entry(&w->scheduled, struct work_struct, entry));
 }

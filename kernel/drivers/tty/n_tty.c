@@ -122,7 +122,7 @@ static void echo_put(struct n_tty_data *ld, const u8 *s, int n)
 }
 
 /* Echoes c as it would be printed. */
-static void echo_char_raw(struct n_tty_data *ld, u8 c)
+static void echo_char_raw(struct n_tty_data *ld, u8 c) __must_hold(&ld->lock)
 {
 	u8 out[8];
 	int n = n_tty_output_char(ld, c, out, sizeof(out));
@@ -131,7 +131,7 @@ static void echo_char_raw(struct n_tty_data *ld, u8 c)
 }
 
 /* Echoes c so that it can be seen: control characters as ^X. */
-static void echo_char(struct n_tty_data *ld, u8 c)
+static void echo_char(struct n_tty_data *ld, u8 c) __must_hold(&ld->lock)
 {
 	if ((ld->t.c_lflag & ECHOCTL) && iscntrl(c) && c != '\t') {
 		echo_char_raw(ld, '^');
@@ -140,7 +140,7 @@ static void echo_char(struct n_tty_data *ld, u8 c)
 	echo_char_raw(ld, c);
 }
 
-static void echo_string(struct n_tty_data *ld, const char *s)
+static void echo_string(struct n_tty_data *ld, const char *s) __must_hold(&ld->lock)
 {
 	while (*s)
 		echo_char_raw(ld, *s++);
@@ -214,7 +214,7 @@ static void put_char(struct n_tty_data *ld, u8 c)
 	__clear_bit(pos, ld->line_ends);
 }
 
-static void finish_erasing(struct n_tty_data *ld)
+static void finish_erasing(struct n_tty_data *ld) __must_hold(&ld->lock)
 {
 	if (ld->erasing) {
 		echo_char_raw(ld, '/');
@@ -242,7 +242,7 @@ static unsigned int columns_since_tab(const struct n_tty_data *ld)
 }
 
 /* Takes character c, which stood at head, off the screen. */
-static void echo_erase(struct n_tty_data *ld, u8 c)
+static void echo_erase(struct n_tty_data *ld, u8 c) __must_hold(&ld->lock)
 {
 	tcflag_t lflag = ld->t.c_lflag;
 	unsigned int n;
@@ -259,7 +259,7 @@ static void echo_erase(struct n_tty_data *ld, u8 c)
 }
 
 /* ECHOPRT, for paper: shows what is rubbed out between \ and /. */
-static void echo_printed_erase(struct n_tty_data *ld, size_t from, size_t end)
+static void echo_printed_erase(struct n_tty_data *ld, size_t from, size_t end) __must_hold(&ld->lock)
 {
 	if (!ld->erasing) {
 		echo_char_raw(ld, '\\');
@@ -273,7 +273,7 @@ static void echo_printed_erase(struct n_tty_data *ld, size_t from, size_t end)
 enum erase_kind { ERASE_CHAR, ERASE_WORD, ERASE_LINE };
 
 /* ERASE, WERASE or KILL was typed. */
-static void eraser(struct n_tty_data *ld, u8 key, enum erase_kind kind)
+static void eraser(struct n_tty_data *ld, u8 key, enum erase_kind kind) __must_hold(&ld->lock)
 {
 	tcflag_t lflag = ld->t.c_lflag;
 	bool seen_word = false;
@@ -321,7 +321,7 @@ static void eraser(struct n_tty_data *ld, u8 key, enum erase_kind kind)
 		finish_erasing(ld);
 }
 
-static void reprint_line(struct n_tty_data *ld, u8 key)
+static void reprint_line(struct n_tty_data *ld, u8 key) __must_hold(&ld->lock)
 {
 	finish_erasing(ld);
 	echo_char(ld, key);
@@ -353,7 +353,7 @@ static bool line_overflows(const struct n_tty_data *ld)
 }
 
 /* An ordinary byte. */
-static void receive_plain(struct n_tty_data *ld, u8 c)
+static void receive_plain(struct n_tty_data *ld, u8 c) __must_hold(&ld->lock)
 {
 	tcflag_t lflag = ld->t.c_lflag;
 
@@ -385,7 +385,7 @@ static void reset_input(struct n_tty_data *ld)
 	ld->lnext = ld->erasing = ld->push = false;
 }
 
-static void receive_signal_char(struct n_tty_data *ld, int sig, u8 c, struct n_tty_todo *todo)
+static void receive_signal_char(struct n_tty_data *ld, int sig, u8 c, struct n_tty_todo *todo) __must_hold(&ld->lock)
 {
 	tcflag_t lflag = ld->t.c_lflag;
 
@@ -402,7 +402,7 @@ static void receive_signal_char(struct n_tty_data *ld, int sig, u8 c, struct n_t
 }
 
 /* Editing keys of a line.  True when c was one. */
-static bool receive_canon_char(struct n_tty_data *ld, u8 c)
+static bool receive_canon_char(struct n_tty_data *ld, u8 c) __must_hold(&ld->lock)
 {
 	const cc_t *cc = ld->t.c_cc;
 	tcflag_t lflag = ld->t.c_lflag;
@@ -443,7 +443,7 @@ static bool receive_canon_char(struct n_tty_data *ld, u8 c)
 }
 
 /* A byte that may mean something: flow control, signals, line ends, editing. */
-static void receive_special(struct n_tty_data *ld, u8 c, struct n_tty_todo *todo)
+static void receive_special(struct n_tty_data *ld, u8 c, struct n_tty_todo *todo) __must_hold(&ld->lock)
 {
 	const cc_t *cc = ld->t.c_cc;
 	tcflag_t iflag = ld->t.c_iflag, lflag = ld->t.c_lflag;
@@ -510,7 +510,7 @@ static void receive_flagged(struct n_tty_data *ld, u8 c, u8 flag, struct n_tty_t
 	put_char(ld, c);
 }
 
-static void receive_char(struct n_tty_data *ld, u8 c, u8 flag, struct n_tty_todo *todo)
+static void receive_char(struct n_tty_data *ld, u8 c, u8 flag, struct n_tty_todo *todo) __must_hold(&ld->lock)
 {
 	tcflag_t iflag = ld->t.c_iflag, lflag = ld->t.c_lflag;
 

@@ -318,6 +318,7 @@ static int ptmx_open(struct inode *inode, struct file *file)
 		err = PTR_ERR(tty);
 		goto free_file;
 	}
+	lockdep_assert_held(&tty->legacy_mutex);
 	tty->driver_data = tty;
 	set_bit(TTY_PTY_LOCK, &tty->flags);
 	tty_add_file(tty, file);

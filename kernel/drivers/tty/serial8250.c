@@ -422,6 +422,7 @@ static void put_polled(struct uart_port *up, u8 c)
 
 /* Any context; when the machine is dying the lock may be held by the dead, so then it is only tried for. */
 static void serial_console_write(struct console *con, const char *s, unsigned int count)
+	__no_context_analysis	/* a dying machine prints without the lock */
 {
 	struct uart_port *up = &uarts[con->index];
 	bool locked = true;

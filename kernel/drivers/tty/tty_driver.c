@@ -215,7 +215,7 @@ static void uninstall(struct tty_struct *tty)
 		driver->ttys[tty->index] = NULL;
 }
 
-struct tty_struct *tty_init_dev(struct tty_driver *driver, int index)
+struct tty_struct *tty_init_dev(struct tty_driver *driver, int index) __no_context_analysis	/* locks what it returns */
 {
 	struct tty_struct *tty = alloc_tty_struct(driver, index);
 	int err;

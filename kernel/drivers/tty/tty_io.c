@@ -44,7 +44,7 @@ void tty_lock(struct tty_struct *tty)
 	mutex_lock(&tty->legacy_mutex);
 }
 
-int tty_lock_interruptible(struct tty_struct *tty)
+int tty_lock_interruptible(struct tty_struct *tty) __no_context_analysis	/* conditional: see tty.h */
 {
 	int err;
 
@@ -61,7 +61,7 @@ void tty_unlock(struct tty_struct *tty)
 	tty_kref_put(tty);
 }
 
-void tty_lock_slave(struct tty_struct *tty)
+void tty_lock_slave(struct tty_struct *tty) __no_context_analysis	/* there may be none */
 {
 	if (tty) {
 		tty_kref_get(tty);
@@ -69,7 +69,7 @@ void tty_lock_slave(struct tty_struct *tty)
 	}
 }
 
-void tty_unlock_slave(struct tty_struct *tty)
+void tty_unlock_slave(struct tty_struct *tty) __no_context_analysis	/* as above */
 {
 	if (tty)
 		tty_unlock(tty);
@@ -160,7 +160,8 @@ static ssize_t tty_read(struct kiocb *iocb, struct iov_iter *to)
 	return n;
 }
 
-static int write_lock_tty(struct tty_struct *tty, bool nonblock)
+static int write_lock_tty(struct tty_struct *tty, bool nonblock) __cond_acquires(0, &tty->atomic_write_lock)
+	__no_context_analysis	/* by trylock or by lock */
 {
 	if (mutex_trylock(&tty->atomic_write_lock))
 		return 0;
@@ -333,7 +334,7 @@ static int tty_reopen(struct tty_struct *tty)
 }
 
 /* Locks tty, on which the caller has a reference that this consumes, and counts one more open. */
-static struct tty_struct *lock_and_reopen(struct tty_struct *tty)
+static struct tty_struct *lock_and_reopen(struct tty_struct *tty) __no_context_analysis	/* locks what it returns */
 {
 	int err = tty_lock_interruptible(tty);
 
@@ -406,6 +407,7 @@ static int tty_open(struct inode *inode, struct file *file)
 			return PTR_ERR(tty) == -EAGAIN ? -ERESTARTSYS : PTR_ERR(tty);
 		schedule_timeout_interruptible(1);	/* it is being taken apart */
 	}
+	lockdep_assert_held(&tty->legacy_mutex);
 	tty_add_file(tty, file);
 	err = tty->ops->open ? tty->ops->open(tty, file) : 0;
 	if (err) {

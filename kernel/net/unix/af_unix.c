@@ -26,7 +26,7 @@ static atomic_long_t unix_nr_socks;
 
 /* ---- two locks ---- */
 
-void unix_double_lock(struct sock *a, struct sock *b)
+void unix_double_lock(struct sock *a, struct sock *b) __no_context_analysis	/* by address; one if b is NULL or a */
 {
 	if (a == b || !b) {
 		spin_lock(&a->lock);
@@ -38,7 +38,7 @@ void unix_double_lock(struct sock *a, struct sock *b)
 	spin_lock_nested(&b->lock, 1);
 }
 
-void unix_double_unlock(struct sock *a, struct sock *b)
+void unix_double_unlock(struct sock *a, struct sock *b) __no_context_analysis	/* as above */
 {
 	spin_unlock(&a->lock);
 	if (b && a != b)

@@ -65,7 +65,7 @@ void unix_double_lock(struct sock *a, struct sock *b);
 void unix_double_unlock(struct sock *a, struct sock *b);
 bool unix_recvq_full(const struct sock *sk);
 /* Waits for room in other's queue.  other->lock held, dropped.  Jiffies left. */
-long unix_wait_for_peer(struct sock *other, long timeo);
+long unix_wait_for_peer(struct sock *other, long timeo) __releases(&other->lock);
 void unix_init_peercred(struct sock *sk);
 void unix_copy_peercred(struct sock *sk, struct sock *from);
 bool unix_peer_wake_me(struct sock *sk, struct sock *other);

@@ -25,6 +25,7 @@ static int autobind_for_creds(struct sock *sk)
  * Finds the listener and waits until its queue has room.  Returns it locked, with a reference; ERR_PTR.
  */
 static struct sock *lock_listener(struct sock *sk, struct sockaddr_un *sunaddr, int addr_len, long *timeo)
+	__no_context_analysis	/* locks the socket that it returns */
 {
 	for (;;) {
 		struct sock *other = unix_find_other(sunaddr, addr_len, sk->type);
@@ -112,6 +113,7 @@ int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_le
 		err = PTR_ERR(listener);
 		goto free;
 	}
+	lockdep_assert_held(&listener->lock);
 	spin_lock_nested(&sk->lock, 1);
 	if (sk->state != SK_CLOSE) {	/* another thread was faster */
 		err = sk->state == SK_ESTABLISHED ? -EISCONN : -EINVAL;
@@ -180,7 +182,7 @@ int unix_dgram_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len
 	if (addr_len < (int)sizeof(sa_family_t))
 		return -EINVAL;
 	if (sunaddr->sun_family == AF_UNSPEC) {
-		spin_lock(&sk->lock);
+		unix_double_lock(sk, NULL);
 	} else {
 		err = unix_validate_addr(sunaddr, addr_len);
 		if (!err)

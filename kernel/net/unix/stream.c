@@ -190,9 +190,8 @@ static int read_skb(struct sock *sk, struct stream_read *r, struct sk_buff *skb,
 }
 
 /* Nothing is there: why the read ends, as -errno or 0 for the end of the stream; 1: something came. */
-static int wait_or_end(struct sock *sk, struct stream_read *r, size_t target, long *timeo)
+static int wait_or_end(struct sock *sk, struct stream_read *r, size_t target, long *timeo) __must_hold(&unix_sk(sk)->iolock)
 {
-	struct unix_sock *u = unix_sk(sk);
 	long had = *timeo;
 	int err;
 
@@ -207,15 +206,16 @@ static int wait_or_end(struct sock *sk, struct stream_read *r, size_t target, lo
 	}
 	if (!*timeo)
 		return -EAGAIN;
-	mutex_unlock(&u->iolock);
+	mutex_unlock(&unix_sk(sk)->iolock);
 	*timeo = wait_for_data(sk, r->seen, *timeo);
 	err = *timeo < 0 ? sock_intr_errno(had) : 1;
-	mutex_lock(&u->iolock);
+	mutex_lock(&unix_sk(sk)->iolock);
 	return err;
 }
 
 /* iolock held. */
 static int read_stream(struct sock *sk, struct stream_read *r, struct msghdr *msg, size_t size, int flags)
+	__must_hold(&unix_sk(sk)->iolock)
 {
 	size_t target = flags & MSG_WAITALL ? size : min_t(size_t, READ_ONCE(sk->rcvlowat), size);
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);

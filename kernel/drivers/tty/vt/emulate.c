@@ -395,7 +395,7 @@ static void control_sequence(struct vt *vt, u8 c)
 
 /* ---- the state machine ---- */
 
-static void escape(struct vt *vt, u8 c)
+static void escape(struct vt *vt, u8 c) __must_hold(&vt_lock)
 {
 	vt->state = S_TEXT;
 	switch (c) {
@@ -481,7 +481,7 @@ static bool control(struct vt *vt, u8 c)
 	}
 }
 
-static void one_char(struct vt *vt, u32 c)
+static void one_char(struct vt *vt, u32 c) __must_hold(&vt_lock)
 {
 	if (vt->state == S_STRING || vt->state == S_STRING_ESC) {
 		/* Ends with BEL or ESC \. */
@@ -511,7 +511,7 @@ static void one_char(struct vt *vt, u32 c)
 }
 
 /* Puts UTF-8 together; a byte that does not fit shows as U+FFFD. */
-static void one_byte(struct vt *vt, u8 c)
+static void one_byte(struct vt *vt, u8 c) __must_hold(&vt_lock)
 {
 	if (vt->utf8_left) {
 		if ((c & 0xc0) == 0x80) {

@@ -61,7 +61,7 @@ static cell_t with_cursor(cell_t c)
 }
 
 /* Row y of the console in front, with its cursor.  False: nothing is to be drawn (a program draws itself). */
-static bool take_row(int y, cell_t *row, bool *all)
+static bool take_row(int y, cell_t *row, bool *all) __no_context_analysis	/* a dying machine reads without the lock */
 {
 	unsigned long flags;
 	struct vt *vt;

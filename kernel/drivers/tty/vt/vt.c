@@ -209,28 +209,38 @@ struct tty_driver *vt_console_driver(int *index)
 
 /* ---- the kernel's console ---- */
 
+/* Interrupts off.  False: the machine is dying, and the dead hold it. */
+static bool lock_for_console(void) __cond_acquires(true, &vt_lock) __no_context_analysis	/* by trylock or by lock */
+{
+	if (oops_in_progress)
+		return spin_trylock(&vt_lock);
+	spin_lock(&vt_lock);
+	return true;
+}
+
+/* [vt_lock] Lines of the kernel end with a bare line feed. */
+static void emulate_kernel_text(struct vt *vt, const u8 *s, unsigned int count) __must_hold(&vt_lock)
+{
+	bool newline = vt->newline_mode;
+
+	vt->newline_mode = true;
+	vt_emulate(vt, s, count);
+	vt->newline_mode = newline;
+}
+
 /* console=tty0: on the one in front; console=ttyN: there. */
 static void vt_console_write(struct console *con, const char *s, unsigned int count)
 {
 	unsigned long flags;
-	bool locked = true;
 	struct vt *vt;
 
 	local_irq_save(flags);
-	if (oops_in_progress)
-		locked = spin_trylock(&vt_lock);
-	else
-		spin_lock(&vt_lock);
-	vt = &vts[con->index > 0 && con->index <= NR_VTS ? con->index - 1 : fg_console];
-	if (vt->cells && locked) {
-		bool newline = vt->newline_mode;
-
-		vt->newline_mode = true;
-		vt_emulate(vt, (const u8 *)s, count);
-		vt->newline_mode = newline;
-	}
-	if (locked)
+	if (lock_for_console()) {
+		vt = &vts[con->index > 0 && con->index <= NR_VTS ? con->index - 1 : fg_console];
+		if (vt->cells)
+			emulate_kernel_text(vt, (const u8 *)s, count);
 		spin_unlock(&vt_lock);
+	}
 	local_irq_restore(flags);
 	fbcon_logged();
 }
