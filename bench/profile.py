@@ -3,7 +3,8 @@
 
 Boots KERNEL (release) under QEMU's software emulation with `mb FIGURE...` as its only work and the plugin insns.c
 counting; prints the functions of the kernel with the most instructions, for each the calls (runs of its first block)
-and instructions a call.  --blocks NAME shows one function's blocks.  `boot` as FIGURE: the way to /init only.
+and instructions a call.  --op FUNCTION, one that an operation calls once, gives calls and instructions an operation.
+--blocks FUNCTION shows its blocks.
 """
 import argparse, bisect, collections, os, subprocess, sys, tempfile
 
@@ -35,6 +36,7 @@ def main():
     p.add_argument("figures", nargs="+")
     p.add_argument("--top", type=int, default=40)
     p.add_argument("--cpu", default="max,-erms,-fsrm")
+    p.add_argument("--op", metavar="FUNCTION")
     p.add_argument("--blocks", action="append", default=[], metavar="FUNCTION")
     a = p.parse_args()
     syms = symbols(a.kernel)
@@ -49,11 +51,11 @@ def main():
         if i >= 0 and addr == addrs[i]:
             calls[name] += runs
         blocks[name].append((addr, insns, runs))
-    everything = sum(total.values())
-    print(f"{'insns':>12} {'%':>5} {'calls':>9} {'per call':>9}  function")
+    ops = calls[a.op] if a.op else 1
+    print(f"{'insns':>12} {'%':>5} {'calls':>10} {'per call':>9}  function")
     for name, n in total.most_common(a.top):
         c = calls[name]
-        print(f"{n:12} {100 * n / everything:5.1f} {c:9} {n / c if c else 0:9.1f}  {name}")
+        print(f"{n / ops:12.1f} {100 * n / sum(total.values()):5.1f} {c / ops:10.2f} {n / c if c else 0:9.1f}  {name}")
     for name in a.blocks:
         print(f"\n{name}: address instructions runs")
         for addr, insns, runs in sorted(blocks[name]):

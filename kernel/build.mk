@@ -23,7 +23,7 @@ $(GEN)/syscalls.h $(GEN)/nr_syscalls.h $(GEN)/syscall_table.h: $(O)/generated/.s
 # ---- vDSO: user code, so none of the kernel's flags ----
 VDSO_DIR    := kernel/arch/x86/vdso
 VDSO_CFLAGS := -std=gnu11 -O2 -fPIC -ffreestanding -fno-stack-protector -fcf-protection=none -fno-builtin -fvisibility=hidden \
-               -fno-omit-frame-pointer -mno-sse -fasynchronous-unwind-tables -D__VDSO__ $(WARN) $(INC)
+               -mno-sse -fasynchronous-unwind-tables -D__VDSO__ $(WARN) $(INC)
 
 $(O)/vdso/%.o: $(VDSO_DIR)/%.c $(wildcard $(VDSO_DIR)/*.h) include/weft/vdso_data.h $(GEN)/nr_syscalls.h
 	@mkdir -p $(@D)

@@ -24,6 +24,12 @@ struct vdso_timestamp {
 	u64	nsec;
 };
 
+/* ns = cycles * mult >> shift */
+struct vdso_rate {
+	u32	mult;
+	u32	shift;
+};
+
 /* CLOCK_REALTIME 0, MONOTONIC 1, MONOTONIC_RAW 4, REALTIME_COARSE 5, MONOTONIC_COARSE 6, BOOTTIME 7, TAI 11.
  * Coarse clocks' nsec are plain nanoseconds. */
 #define VDSO_BASES	12
@@ -32,11 +38,7 @@ struct vdso_data {
 	u32	seq;			/* odd: being written */
 	s32	clock_mode;		/* enum vdso_clock_mode */
 	u64	cycle_last;
-	u64	mask;
-	u32	mult;			/* for all but MONOTONIC_RAW */
-	u32	shift;
-	u32	raw_mult;
-	u32	raw_shift;
+	struct vdso_rate rate[2];	/* [1]: MONOTONIC_RAW's, [0]: all others' */
 	struct vdso_timestamp basetime[VDSO_BASES];
 	s32	tz_minuteswest;
 	s32	tz_dsttime;

@@ -33,11 +33,8 @@ void update_vsyscall(const struct timekeeper *tk)
 	vdso_write_begin(vd);
 	vd->clock_mode = tk->clock->vdso_clock_mode;
 	vd->cycle_last = tk->cycle_last;
-	vd->mask = tk->clock->mask;
-	vd->mult = tk->mult;
-	vd->shift = tk->shift;
-	vd->raw_mult = tk->clock->mult;
-	vd->raw_shift = tk->clock->shift;
+	vd->rate[0] = (struct vdso_rate) { .mult = tk->mult, .shift = tk->shift };
+	vd->rate[1] = (struct vdso_rate) { .mult = tk->clock->mult, .shift = tk->clock->shift };
 	vd->hrtimer_res = 1;
 	set_fine(&vd->basetime[CLOCK_MONOTONIC], tk->mono_ns, tk->frac, tk->shift);
 	set_fine(&vd->basetime[CLOCK_REALTIME], tk->mono_ns + tk->offs[TK_OFFS_REAL], tk->frac, tk->shift);

@@ -11,6 +11,7 @@
 #include <weft/kasan.h>
 #include <weft/kernel.h>
 #include <weft/uaccess.h>
+#include <weft/unaligned.h>
 #include <weft/wordpart.h>
 
 unsigned long __copy_from_user_inatomic(void *to, const void __user *from, unsigned long n)
@@ -77,7 +78,10 @@ fault:
 	return false;
 }
 
-/* Both inside stac/clac.  Returns the length, or room when there is no NUL, or -EFAULT.  dst may be NULL. */
+/*
+ * Both inside stac/clac.  Returns the length, or room when there is no NUL, or -EFAULT.  dst may be NULL; what lies behind
+ * the NUL in the last word is copied as well, it is the caller's own memory and within its room.
+ */
 static long scan_user_string(char *dst, unsigned long src, unsigned long room)
 {
 	unsigned long done = 0, word;
@@ -85,12 +89,11 @@ static long scan_user_string(char *dst, unsigned long src, unsigned long room)
 
 	while (room - done >= sizeof(word) && read_user_word(&word, src + done)) {
 		unsigned long mask = has_zero(word);
-		unsigned int n = mask ? zero_byte_index(mask) + 1 : sizeof(word);
 
-		for (unsigned int i = 0; dst && i < n; i++)
-			dst[done + i] = (char)(word >> (8 * i));
+		if (dst)
+			put_unaligned(word, (unsigned long *)(dst + done));
 		if (mask)
-			return (long)(done + n - 1);
+			return (long)(done + zero_byte_index(mask));
 		done += sizeof(word);
 	}
 	for (; done < room; done++) {

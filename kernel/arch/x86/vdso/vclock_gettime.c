@@ -37,11 +37,11 @@ static long syscall2(long nr, long a, long b)
 }
 
 /* Waits until the kernel does not write; the number to compare with at the end. */
-static u32 read_begin(const struct vdso_data *vd)
+static __always_inline u32 read_begin(const struct vdso_data *vd)
 {
 	u32 seq;
 
-	while ((seq = *(const volatile u32 *)&vd->seq) & 1)
+	while (unlikely((seq = *(const volatile u32 *)&vd->seq) & 1))
 		asm volatile("pause");
 	asm volatile("" : : : "memory");
 	return seq;
@@ -62,24 +62,26 @@ static u64 read_tsc(void)
 }
 
 /* False when the kernel's clock is no TSC. */
-static bool high_res_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
+static __always_inline bool high_res_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
 {
-	u64 now, ns;
+	const struct vdso_timestamp *base = &vd->basetime[clock];
+	const struct vdso_rate *rate = &vd->rate[clock == RAW_CLOCK];
+	u64 delta, ns;
 	u32 seq;
 
 	do {
 		seq = read_begin(vd);
-		if (vd->clock_mode != VDSO_CLOCKMODE_TSC)
+		if (unlikely(vd->clock_mode != VDSO_CLOCKMODE_TSC))
 			return false;
-		now = read_tsc();
+		delta = read_tsc() - vd->cycle_last;
 		/* Another CPU's TSC, which wrote cycle_last, may be a few cycles ahead. */
-		now = now > vd->cycle_last ? now - vd->cycle_last : 0;
-		ns = vd->basetime[clock].nsec;
-		ns = clock == RAW_CLOCK ? (ns + now * vd->raw_mult) >> vd->raw_shift : (ns + now * vd->mult) >> vd->shift;
-		*sec = vd->basetime[clock].sec;
-	} while (read_retry(vd, seq));
+		if (unlikely((s64)delta < 0))
+			delta = 0;
+		ns = (base->nsec + delta * rate->mult) >> rate->shift;
+		*sec = base->sec;
+	} while (unlikely(read_retry(vd, seq)));
 	/* Rarely more than once: the kernel comes by every few milliseconds. */
-	while (ns >= NSEC_PER_SEC) {
+	while (unlikely(ns >= NSEC_PER_SEC)) {
 		ns -= NSEC_PER_SEC;
 		asm("" : "+r" (ns));
 		++*sec;
@@ -104,10 +106,11 @@ EXPORT int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
 	u32 bit = (unsigned int)clock < VDSO_BASES ? 1u << clock : 0;
 	u64 sec, nsec;
 
-	if (bit & COARSE)
+	if (unlikely(!(bit & HIGH_RES) || !high_res_time(&vvar_page, (unsigned int)clock, &sec, &nsec))) {
+		if (!(bit & COARSE))
+			return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
 		coarse_time(&vvar_page, (unsigned int)clock, &sec, &nsec);
-	else if (!(bit & HIGH_RES) || !high_res_time(&vvar_page, (unsigned int)clock, &sec, &nsec))
-		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
+	}
 	ts->tv_sec = (long)sec;
 	ts->tv_nsec = (long)nsec;
 	return 0;
