@@ -102,6 +102,7 @@ int proc_pid_sched(struct seq_file *m, struct pid *pid, struct task_struct *task
 int proc_oom_score(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_personality(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_io(struct seq_file *m, struct pid *pid, struct task_struct *task);
+int proc_pid_sessionid(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_syscall(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_cgroup(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_children(struct seq_file *m, struct pid *pid, struct task_struct *task);

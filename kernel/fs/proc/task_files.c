@@ -484,10 +484,53 @@ const struct file_operations proc_oom_adj_operations = {
 	.read_iter = oom_adj_read, .write_iter = oom_adj_write, .llseek = default_llseek,
 };
 
-/* There is no audit subsystem: the login uid is never set, which is what -1 says. */
+/* ---- who logged in: set once by the login program (pam_loginuid), handed down by fork ---- */
+
 static ssize_t loginuid_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	return give_text(iocb, to, "4294967295", 10);
+	struct task_struct *task = get_proc_task(file_inode(iocb->ki_filp));
+	char buf[12];
+	kuid_t uid;
+
+	if (!task)
+		return -ESRCH;
+	uid = READ_ONCE(task->loginuid);
+	put_task_struct(task);
+	return give_text(iocb, to, buf, snprintf(buf, sizeof(buf), "%u", uid));
 }
 
-const struct file_operations proc_loginuid_operations = { .read_iter = loginuid_read, .llseek = default_llseek };
+/* A task says it of itself only; once it is said, saying something else takes a capability.  A new uid is a new session. */
+static ssize_t loginuid_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	static atomic_t last_session = ATOMIC_INIT(0);
+	char buf[16];
+	unsigned int uid;
+	ssize_t len;
+	int err;
+
+	if (proc_pid(file_inode(iocb->ki_filp)) != task_pid(current))
+		return -EPERM;
+	if (iocb->ki_pos)
+		return -EINVAL;
+	len = get_word(from, buf, sizeof(buf));
+	if (len < 0)
+		return len;
+	err = kstrtouint(strim(buf), 10, &uid);
+	if (err)
+		return err;
+	if (current->loginuid != INVALID_UID && !capable(CAP_AUDIT_CONTROL))
+		return -EPERM;
+	WRITE_ONCE(current->loginuid, uid);
+	WRITE_ONCE(current->sessionid, uid == INVALID_UID ? ~0U : (unsigned int)atomic_inc_return(&last_session));
+	return len;
+}
+
+const struct file_operations proc_loginuid_operations = {
+	.read_iter = loginuid_read, .write_iter = loginuid_write, .llseek = default_llseek,
+};
+
+int proc_pid_sessionid(struct seq_file *m, struct pid *pid, struct task_struct *task)
+{
+	seq_printf(m, "%u", READ_ONCE(task->sessionid));
+	return 0;
+}
