@@ -567,9 +567,9 @@ static int shmem_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct shmem_sb_info *sbinfo = SHMEM_SB(root->d_sb);
 
-	if (sbinfo->max_blocks != default_limit())
+	if (sbinfo->max_blocks && sbinfo->max_blocks != default_limit())
 		seq_printf(m, ",size=%luk", sbinfo->max_blocks << (PAGE_SHIFT - 10));
-	if (sbinfo->max_inodes != default_limit())
+	if (sbinfo->max_inodes && sbinfo->max_inodes != default_limit())
 		seq_printf(m, ",nr_inodes=%lu", sbinfo->max_inodes);
 	if (sbinfo->mode != 01777)
 		seq_printf(m, ",mode=%03ho", sbinfo->mode);
