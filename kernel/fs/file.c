@@ -363,6 +363,20 @@ static struct files_struct *alloc_files(void)
 	return newf;
 }
 
+/* The open files of one word of the bitmap, each with a reference for the new table. */
+static void share_files(struct fdtable *new, struct fdtable *old, unsigned int word)
+{
+	for (unsigned long set = new->open_fds[word]; set; set &= set - 1) {
+		unsigned int fd = word * BITS_PER_LONG + __ffs(set);
+		struct file *f = old->fd[fd];
+
+		if (f)
+			new->fd[fd] = get_file(f);
+		else
+			mark_free(fd, new);	/* reserved by somebody who has not installed it yet */
+	}
+}
+
 /* A copy of the table with descriptors below max_fds.  NULL and *errorp = -ENOMEM, -EMFILE on failure. */
 struct files_struct *dup_fd(struct files_struct *oldf, unsigned int max_fds, int *errorp)
 {
@@ -394,17 +408,10 @@ struct files_struct *dup_fd(struct files_struct *oldf, unsigned int max_fds, int
 		open = sane_fdtable_size(old, max_fds);
 	}
 	copy_fd_bitmaps(new, old, open);
-	for (unsigned int i = 0; i < open; i++) {
-		struct file *f = old->fd[i];
-
-		if (f)
-			get_file(f);
-		else
-			mark_free(i, new);	/* reserved by somebody who has not installed it yet */
-		new->fd[i] = f;
-	}
+	memset(new->fd, 0, new->max_fds * sizeof(struct file *));
+	for (unsigned int word = 0; word < open / BITS_PER_LONG; word++)
+		share_files(new, old, word);
 	spin_unlock(&oldf->file_lock);
-	memset(new->fd + open, 0, (new->max_fds - open) * sizeof(struct file *));
 	rcu_assign_pointer(newf->fdt, new);
 	*errorp = 0;
 	return newf;

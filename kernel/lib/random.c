@@ -209,20 +209,38 @@ void get_random_bytes(void *buf, size_t len)
 	memzero_explicit(block, sizeof(block));
 }
 
+/* Single numbers come from a batch: two blocks' work serves twelve of them. */
+#define BATCH_WORDS	12
+
+struct batch {
+	u64		words[BATCH_WORDS];	/* [c] interrupts off */
+	unsigned int	left;
+	u64		generation;		/* of the base key at that time: numbers from an old one are not used */
+};
+static DEFINE_PER_CPU(struct batch, batches);
+
 u64 get_random_u64(void)
 {
+	unsigned long flags;
+	struct batch *b;
 	u64 v;
 
-	get_random_bytes(&v, sizeof(v));
+	local_irq_save(flags);
+	b = this_cpu_ptr(&batches);
+	if (!b->left || b->generation != READ_ONCE(base_generation)) {
+		b->generation = READ_ONCE(base_generation);
+		get_random_bytes(b->words, sizeof(b->words));
+		b->left = BATCH_WORDS;
+	}
+	v = b->words[--b->left];
+	b->words[b->left] = 0;		/* what was given out is not to be found in memory */
+	local_irq_restore(flags);
 	return v;
 }
 
 u32 get_random_u32(void)
 {
-	u32 v;
-
-	get_random_bytes(&v, sizeof(v));
-	return v;
+	return (u32)get_random_u64();
 }
 
 /* The high half of a product is even up to a remainder; the few values that would tip the balance are drawn again. */

@@ -708,24 +708,6 @@ void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, 
 	return entry;
 }
 
-unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max, unsigned int n,
-			xa_mark_t filter)
-{
-	unsigned int found = 0;
-
-	rcu_read_lock();
-	while (found < n && start <= max) {
-		dst[found] = find_from(xa, &start, max, filter);
-		if (!dst[found])
-			break;
-		found++;
-		if (!++start)
-			break;
-	}
-	rcu_read_unlock();
-	return found;
-}
-
 /* The leaf node of index, or NULL.  Under RCU. */
 static const struct xa_node *leaf_of(const struct xarray *xa, unsigned long index)
 {
@@ -736,6 +718,48 @@ static const struct xa_node *leaf_of(const struct xarray *xa, unsigned long inde
 	while (is_node(entry) && to_node(entry)->shift)
 		entry = rcu_dereference_raw(to_node(entry)->slots[slot_of(to_node(entry), index)]);
 	return is_node(entry) ? to_node(entry) : NULL;
+}
+
+/* xa_extract()'s part from one leaf.  *index goes on behind it, or behind max; 0 if that is the end of all. */
+static unsigned int extract_from_leaf(const struct xa_node *leaf, void **dst, unsigned long *index, unsigned long max,
+				      unsigned int n, xa_mark_t filter)
+{
+	unsigned long first = *index & ~(unsigned long)XA_CHUNK_MASK, last = first | XA_CHUNK_MASK;
+	u64 bits = READ_ONCE(leaf->map[filter == XA_PRESENT ? XA_HAS : filter]) & (~0ull << slot_of(leaf, *index));
+	unsigned int found = 0;
+
+	if (max < last)
+		bits &= ~0ull >> (last - max);
+	for (; bits && found < n; bits &= bits - 1) {
+		void *entry = rcu_dereference_raw(leaf->slots[__ffs(bits)]);
+
+		if (entry && !xa_is_zero(entry))
+			dst[found++] = entry;
+	}
+	*index = last + 1;
+	return found;
+}
+
+unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max, unsigned int n,
+			xa_mark_t filter)
+{
+	unsigned int found = 0;
+
+	rcu_read_lock();
+	while (found < n && start <= max) {
+		void *entry = find_from(xa, &start, max, filter);
+		const struct xa_node *leaf = leaf_of(xa, start);
+
+		if (entry && !leaf)
+			dst[found++] = entry;		/* the one entry of an array without nodes */
+		if (!entry || !leaf)
+			break;
+		found += extract_from_leaf(leaf, dst + found, &start, max, n - found, filter);
+		if (!start)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
 }
 
 bool xa_get_mark(struct xarray *xa, unsigned long index, xa_mark_t mark)

@@ -109,16 +109,21 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	struct address_space *mapping = vma->vm_file->f_mapping;
 	unsigned long base = vma->vm_start + ((start - vma->vm_pgoff) << PAGE_SHIFT);
 	pte_t *table = pte_offset_map_lock(vma->vm_mm, vmf->pmd, base, &vmf->ptl);
-	unsigned long index;
-	struct page *page;
+	struct page *pages[FAULT_AROUND_PAGES];
+	unsigned int n;
 
 	rcu_read_lock();
-	xa_for_each_range(&mapping->i_pages, index, page, start, end) {
-		vmf->pte = table + (index - start);
-		if (!pte_none(*vmf->pte) || !take_mappable_page(page, mapping, index))
+	n = xa_extract(&mapping->i_pages, (void **)pages, start, end, FAULT_AROUND_PAGES, XA_PRESENT);
+	for (unsigned int i = 0; i < n; i++) {
+		pgoff_t index = READ_ONCE(pages[i]->index);	/* looked at again under the page's lock */
+
+		if (index < start || index > end)
 			continue;
-		do_set_pte(vmf, page, base + ((index - start) << PAGE_SHIFT));
-		unlock_page(page);
+		vmf->pte = table + (index - start);
+		if (!pte_none(*vmf->pte) || !take_mappable_page(pages[i], mapping, index))
+			continue;
+		do_set_pte(vmf, pages[i], base + ((index - start) << PAGE_SHIFT));
+		unlock_page(pages[i]);
 	}
 	rcu_read_unlock();
 	pte_unmap_unlock(table, vmf->ptl);

@@ -46,6 +46,10 @@ bool mlock_future_ok(struct mm_struct *mm, unsigned long flags, unsigned long by
 unsigned long vm_unmapped_area_topdown(struct mm_struct *mm, unsigned long len, unsigned long low, unsigned long high);
 unsigned long vm_unmapped_area_bottomup(struct mm_struct *mm, unsigned long len, unsigned long low, unsigned long high);
 
+/* ---- memory.c, filemap_fault.c ---- */
+/* Pages mapped around a read fault, when the page cache has them: fewer faults for programs that run through a file. */
+#define FAULT_AROUND_PAGES	16u
+
 /* ---- zap.c ---- */
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      bool even_cows);

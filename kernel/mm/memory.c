@@ -42,9 +42,6 @@
 unsigned long empty_zero_page[PAGE_SIZE / sizeof(unsigned long)] __aligned(PAGE_SIZE);
 unsigned long zero_pfn;				/* [I] */
 
-/* Pages mapped around a read fault, when the page cache has them: fewer faults for programs that run through a file. */
-#define FAULT_AROUND_PAGES	16ul
-
 static int __init zero_page_init(void)
 {
 	zero_pfn = __pa_symbol(empty_zero_page) >> PAGE_SHIFT;
@@ -166,7 +163,7 @@ static vm_fault_t finish_fault(struct vm_fault *vmf, struct page *page)
 static void do_fault_around(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned long window = FAULT_AROUND_PAGES << PAGE_SHIFT;
+	unsigned long window = (unsigned long)FAULT_AROUND_PAGES << PAGE_SHIFT;
 	unsigned long from = max(vmf->address & ~(window - 1), vma->vm_start);
 	unsigned long to = min((vmf->address & ~(window - 1)) + window, vma->vm_end);
 

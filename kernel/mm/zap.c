@@ -265,17 +265,24 @@ void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long en
 }
 
 /*
- * An area's tables may be shared with the next area on the list: it counts as a ceiling until its own turn, when the floor
- * is that of the whole list, so the last area of a table frees it.
+ * Areas whose tables may be shared, because less than a table's span lies between them, go as one range.  A range's tables
+ * may still be shared with the next one on the list higher up: that counts as a ceiling until its own turn, when the floor
+ * is that of the whole list, so the last user of a table frees it.
  */
 void free_pgtables(struct mmu_gather *tlb, struct list_head *areas, unsigned long floor, unsigned long ceiling)
 {
 	struct vm_area_struct *vma;
+	unsigned long first = 0;
+	bool more = false;
 
 	list_for_each_entry(vma, areas, vm_list) {
 		struct vm_area_struct *next = list_is_last(&vma->vm_list, areas) ? NULL : list_next_entry(vma, vm_list);
 
 		unlink_file_vma(vma);
-		free_pgd_range(tlb, vma->vm_start, vma->vm_end, floor, next ? next->vm_start : ceiling);
+		if (!more)
+			first = vma->vm_start;
+		more = next && next->vm_start - vma->vm_end < PMD_SIZE;
+		if (!more)
+			free_pgd_range(tlb, first, vma->vm_end, floor, next ? next->vm_start : ceiling);
 	}
 }

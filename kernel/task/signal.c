@@ -238,12 +238,9 @@ void flush_signal_handlers(struct task_struct *t, int force_default)
 {
 	for (int i = 0; i < _NSIG; i++) {
 		struct sigaction *sa = &t->sighand->action[i].sa;
+		bool keep = !force_default && sa->sa_handler == SIG_IGN;
 
-		if (force_default || sa->sa_handler != SIG_IGN)
-			sa->sa_handler = SIG_DFL;
-		sa->sa_flags = 0;
-		sa->sa_restorer = NULL;
-		sigemptyset(&sa->sa_mask);
+		*sa = (struct sigaction) { .sa_handler = keep ? SIG_IGN : SIG_DFL };
 	}
 }
 

@@ -21,6 +21,8 @@
 #include <weft/smp.h>
 #include <weft/string.h>
 #include <weft/uaccess.h>
+#include <weft/mm.h>
+#include <asm/asm.h>
 #include <asm/fpu.h>
 #include <asm/processor.h>
 
@@ -44,6 +46,7 @@ static_assert(sizeof(struct fpx_sw_bytes) == 48);
 unsigned int fpu_user_xstate_size __ro_after_init = sizeof(struct fxregs_state);
 u64 fpu_user_xfeatures __ro_after_init = XFEATURE_FP_SSE;
 static struct kmem_cache *fpstate_cachep __ro_after_init;
+static struct xregs_state *init_fpstate __ro_after_init;	/* what a program and a signal handler begin with */
 static bool use_xsave __ro_after_init, use_xsaveopt __ro_after_init;
 static u32 mxcsr_feature_mask __ro_after_init = 0xffff;
 
@@ -103,10 +106,6 @@ void __init fpu_init_system(void)
 		mxcsr_feature_mask = fx.mxcsr_mask;
 }
 
-void __init fpu_caches_init(void)
-{
-	fpstate_cachep = kmem_cache_create("fpstate", fpu_user_xstate_size, 64, SLAB_PANIC, NULL);
-}
 
 static void fpstate_init(struct xregs_state *state)
 {
@@ -116,12 +115,27 @@ static void fpstate_init(struct xregs_state *state)
 	/* xfeatures 0: XRSTOR puts every component into its initial state, and XSAVEOPT may leave those parts unwritten. */
 }
 
+void __init fpu_caches_init(void)
+{
+	fpstate_cachep = kmem_cache_create("fpstate", fpu_user_xstate_size, 64, SLAB_PANIC, NULL);
+	init_fpstate = kmem_cache_alloc(fpstate_cachep, GFP_KERNEL | __GFP_NOFAIL);
+	fpstate_init(init_fpstate);
+}
+
 /* This CPU's registers into fpu->state; they stay valid.  Interrupts or preemption off. */
 void fpu_save_registers(struct fpu *fpu)
 {
 	xsave(fpu->state);
 	this_cpu_write(fpu_fpregs_owner_ctx, fpu);
 	fpu->last_cpu = raw_smp_processor_id();
+}
+
+/* This CPU's registers now hold current's state.  Interrupts or preemption off. */
+static void fpregs_activate(struct fpu *fpu)
+{
+	this_cpu_write(fpu_fpregs_owner_ctx, fpu);
+	fpu->last_cpu = raw_smp_processor_id();
+	clear_thread_flag(TIF_NEED_FPU_LOAD);
 }
 
 void switch_fpu_return(void)
@@ -134,8 +148,7 @@ void switch_fpu_return(void)
 	if (this_cpu_read(fpu_fpregs_owner_ctx) == fpu && fpu->last_cpu == raw_smp_processor_id())
 		return;
 	xrstor(fpu->state);
-	this_cpu_write(fpu_fpregs_owner_ctx, fpu);
-	fpu->last_cpu = raw_smp_processor_id();
+	fpregs_activate(fpu);
 }
 
 /* Before somebody else writes fpu->state: no CPU's registers count for it any more.  Interrupts or preemption off. */
@@ -147,12 +160,20 @@ static void fpregs_deactivate(struct fpu *fpu)
 	set_thread_flag(TIF_NEED_FPU_LOAD);
 }
 
-/* current's registers into its own memory image. */
-static void fpu_sync(struct fpu *fpu)
+/* A copy of current's state in memory that nobody uses yet: from the registers when it is there. */
+static void copy_state_of_current(struct xregs_state *dst)
 {
+	struct fpu *fpu = &current->thread.fpu;
+
+	/* XSAVE, unlike XSAVEOPT, writes every component; of the header it writes the first word only. */
+	memset(&dst->header, 0, sizeof(dst->header));
 	fpregs_lock();
-	if (!test_thread_flag(TIF_NEED_FPU_LOAD))
-		fpu_save_registers(fpu);
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		memcpy(dst, fpu->state, fpu_user_xstate_size);
+	else if (use_xsave)
+		asm volatile("xsave64 %0" : "+m" (*dst) : "a" (-1), "d" (-1) : "memory");
+	else
+		asm volatile("fxsave64 %0" : "+m" (*dst) : : "memory");
 	fpregs_unlock();
 }
 
@@ -168,12 +189,10 @@ int fpu_clone(struct task_struct *dst, bool kthread)
 	if (!fpu->state)
 		return -ENOMEM;
 	set_tsk_thread_flag(dst, TIF_NEED_FPU_LOAD);
-	if (src->state) {
-		fpu_sync(src);
-		memcpy(fpu->state, src->state, fpu_user_xstate_size);
-	} else {
+	if (src->state)
+		copy_state_of_current(fpu->state);
+	else
 		fpstate_init(fpu->state);
-	}
 	return 0;
 }
 
@@ -205,11 +224,13 @@ void fpu_flush_thread(void)
 {
 	struct fpu *fpu = &current->thread.fpu;
 
-	if (!fpu->state)
+	if (!fpu->state) {
 		fpu->state = kmem_cache_alloc(fpstate_cachep, GFP_KERNEL | __GFP_NOFAIL);
+		fpstate_init(fpu->state);
+	}
 	fpregs_lock();
-	fpregs_deactivate(fpu);
-	fpstate_init(fpu->state);
+	xrstor(init_fpstate);
+	fpregs_activate(fpu);
 	fpregs_unlock();
 }
 
@@ -228,9 +249,47 @@ unsigned long fpu__alloc_mathframe(unsigned long sp, int ia32_frame, unsigned lo
 	return sp;
 }
 
+/* The registers straight to user memory and back.  Inside stac/clac; false: a fault, or refused by the processor. */
+static bool xsave_user(struct xregs_state __user *to)
+{
+	if (use_xsave)
+		asm volatile goto("1: xsave64 (%0)\n" _ASM_EXTABLE(1b, %l[fault])
+				  : : "r" (to), "a" (-1), "d" (-1) : "memory" : fault);
+	else
+		asm volatile goto("1: fxsave64 (%0)\n" _ASM_EXTABLE(1b, %l[fault]) : : "r" (to) : "memory" : fault);
+	return true;
+fault:
+	return false;
+}
+
+static bool xrstor_user(const struct xregs_state __user *from)
+{
+	asm volatile goto("1: xrstor64 (%0)\n" _ASM_EXTABLE(1b, %l[fault]) : : "r" (from), "a" (-1), "d" (-1) : "memory" : fault);
+	return true;
+fault:
+	return false;
+}
+
+/* current's registers to its own user memory.  False: not all of it was there, which may be mended by faulting it in. */
+static bool save_to_frame(struct xregs_state __user *to)
+{
+	bool done;
+
+	fpregs_lock();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	pagefault_disable();
+	stac();
+	done = xsave_user(to);
+	clac();
+	pagefault_enable();
+	fpregs_unlock();
+	return done;
+}
+
 bool copy_fpstate_to_sigframe(void __user *buf, void __user *buf_fx, int size)
 {
-	struct fpu *fpu = &current->thread.fpu;
+	struct xregs_state __user *image = buf_fx;
 	struct fpx_sw_bytes sw = {
 		.magic1 = FP_XSTATE_MAGIC1,
 		.extended_size = (u32)sigframe_size(),
@@ -241,13 +300,14 @@ bool copy_fpstate_to_sigframe(void __user *buf, void __user *buf_fx, int size)
 
 	if (!access_ok(buf_fx, (unsigned long)size))
 		return false;
-	fpu_sync(fpu);
-	if (copy_to_user(buf_fx, fpu->state, fpu_user_xstate_size))
+	if (use_xsave && clear_user(&image->header, sizeof(image->header)))
 		return false;
+	while (!save_to_frame(image))
+		if (fault_in_writeable(buf_fx, (size_t)size))
+			return false;
 	if (!use_xsave)
 		return true;
-	return !copy_to_user((char __user *)buf_fx + offsetof(struct fxregs_state, sw_reserved), &sw, sizeof(sw)) &&
-	       !put_user(FP_XSTATE_MAGIC2, magic2);
+	return !copy_to_user(&image->i387.sw_reserved, &sw, sizeof(sw)) && !put_user(FP_XSTATE_MAGIC2, magic2);
 }
 
 /* Does the frame hold a whole XSAVE image of a size that we know, or only the legacy part? */
@@ -271,13 +331,31 @@ static void sanitize_state(struct xregs_state *state, u64 frame_features)
 	memset(state->header.reserved, 0, sizeof(state->header.reserved));
 }
 
+/*
+ * The short way for a frame as we made it: the processor itself checks what it loads.  False: it is not in memory, or not
+ * acceptable as it is; then the registers are lost, and the caller has said so already.
+ */
+static bool load_from_frame(struct fpu *fpu, const struct xregs_state __user *from)
+{
+	bool done;
+
+	pagefault_disable();
+	stac();
+	done = xrstor_user(from);
+	clac();
+	pagefault_enable();
+	if (done)
+		fpregs_activate(fpu);
+	return done;
+}
+
 bool fpu__restore_sig(void __user *buf, int ia32_frame)
 {
 	struct fpu *fpu = &current->thread.fpu;
 	struct fpx_sw_bytes sw;
 	unsigned long size = sizeof(struct fxregs_state);
 	u64 features = XFEATURE_FP_SSE;
-	bool whole;
+	bool whole, done;
 
 	if (!buf) {
 		fpu_flush_thread();
@@ -291,7 +369,10 @@ bool fpu__restore_sig(void __user *buf, int ia32_frame)
 	/* From here on the registers are stale: a switch in the middle of the copy must not save them over the new state. */
 	fpregs_lock();
 	fpregs_deactivate(fpu);
+	done = whole && features == fpu_user_xfeatures && load_from_frame(fpu, buf);
 	fpregs_unlock();
+	if (done)
+		return true;
 	if (copy_from_user(fpu->state, buf, size)) {
 		fpstate_init(fpu->state);
 		return false;

@@ -160,11 +160,11 @@ static void do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, u
 	if (unlikely(error_code & X86_PF_RSVD))
 		page_fault_oops(regs, error_code, address);
 	if (!user_mode(regs)) {
-		/* Not an access that was meant (or without stac): do not even look for the area. */
-		bool meant = !boot_cpu_has(X86_FEATURE_SMAP) || (regs->flags & X86_EFLAGS_AC);
+		/* Not an access that was meant: do not even look for the area.  With SMAP, stac says what is meant. */
+		bool meant = boot_cpu_has(X86_FEATURE_SMAP) ? regs->flags & X86_EFLAGS_AC :
+							      search_exception_tables(regs->ip) != NULL;
 
-		if (unlikely((error_code & X86_PF_INSTR) || !search_exception_tables(regs->ip) ||
-			     (!meant && !pagefault_disabled())))
+		if (unlikely((error_code & X86_PF_INSTR) || (!meant && !pagefault_disabled())))
 			page_fault_oops(regs, error_code, address);
 		if (unlikely(!meant)) {
 			kernelmode_fixup_or_oops(regs, error_code, address);
