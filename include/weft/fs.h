@@ -254,10 +254,22 @@ struct address_space {
 	void			*private_data;
 };
 
-static inline void i_mmap_lock_write(struct address_space *m) { down_write(&m->i_mmap_rwsem); }
-static inline void i_mmap_unlock_write(struct address_space *m) { up_write(&m->i_mmap_rwsem); }
-static inline void i_mmap_lock_read(struct address_space *m) { down_read(&m->i_mmap_rwsem); }
-static inline void i_mmap_unlock_read(struct address_space *m) { up_read(&m->i_mmap_rwsem); }
+static inline void i_mmap_lock_write(struct address_space *m) __acquires(&m->i_mmap_rwsem)
+{
+	down_write(&m->i_mmap_rwsem);
+}
+static inline void i_mmap_unlock_write(struct address_space *m) __releases(&m->i_mmap_rwsem)
+{
+	up_write(&m->i_mmap_rwsem);
+}
+static inline void i_mmap_lock_read(struct address_space *m) __acquires_shared(&m->i_mmap_rwsem)
+{
+	down_read(&m->i_mmap_rwsem);
+}
+static inline void i_mmap_unlock_read(struct address_space *m) __releases_shared(&m->i_mmap_rwsem)
+{
+	up_read(&m->i_mmap_rwsem);
+}
 static inline int mapping_mapped(const struct address_space *m) { return !RB_EMPTY_ROOT(&m->i_mmap.rb_root); }
 static inline int mapping_writably_mapped(const struct address_space *m) { return atomic_read(&m->i_mmap_writable) > 0; }
 static inline int mapping_map_writable(struct address_space *m)
@@ -272,11 +284,27 @@ static inline int mapping_deny_writable(struct address_space *m)
 static inline void mapping_allow_writable(struct address_space *m) { atomic_inc(&m->i_mmap_writable); }
 static inline bool mapping_tagged(const struct address_space *m, xa_mark_t tag) { return xa_marked(&m->i_pages, tag); }
 void address_space_init_once(struct address_space *mapping);
-static inline void filemap_invalidate_lock(struct address_space *m) { down_write(&m->invalidate_lock); }
-static inline void filemap_invalidate_unlock(struct address_space *m) { up_write(&m->invalidate_lock); }
-static inline void filemap_invalidate_lock_shared(struct address_space *m) { down_read(&m->invalidate_lock); }
-static inline int filemap_invalidate_trylock_shared(struct address_space *m) { return down_read_trylock(&m->invalidate_lock); }
-static inline void filemap_invalidate_unlock_shared(struct address_space *m) { up_read(&m->invalidate_lock); }
+static inline void filemap_invalidate_lock(struct address_space *m) __acquires(&m->invalidate_lock)
+{
+	down_write(&m->invalidate_lock);
+}
+static inline void filemap_invalidate_unlock(struct address_space *m) __releases(&m->invalidate_lock)
+{
+	up_write(&m->invalidate_lock);
+}
+static inline void filemap_invalidate_lock_shared(struct address_space *m) __acquires_shared(&m->invalidate_lock)
+{
+	down_read(&m->invalidate_lock);
+}
+static inline int filemap_invalidate_trylock_shared(struct address_space *m) __cond_acquires_shared(1, &m->invalidate_lock)
+	__no_context_analysis	/* conditional */
+{
+	return down_read_trylock(&m->invalidate_lock);
+}
+static inline void filemap_invalidate_unlock_shared(struct address_space *m) __releases_shared(&m->invalidate_lock)
+{
+	up_read(&m->invalidate_lock);
+}
 
 /* ---- inode ---- */
 #define IOP_FASTPERM	0x0001		/* no ->permission of its own */
@@ -351,14 +379,34 @@ enum inode_i_mutex_lock_class {
 	I_MUTEX_NORMAL, I_MUTEX_PARENT, I_MUTEX_CHILD, I_MUTEX_XATTR, I_MUTEX_NONDIR2, I_MUTEX_PARENT2,
 };
 
-static inline void inode_lock(struct inode *inode) { down_write(&inode->i_rwsem); }
-static inline void inode_unlock(struct inode *inode) { up_write(&inode->i_rwsem); }
-static inline void inode_lock_shared(struct inode *inode) { down_read(&inode->i_rwsem); }
-static inline void inode_unlock_shared(struct inode *inode) { up_read(&inode->i_rwsem); }
-static inline int inode_trylock(struct inode *inode) { return down_write_trylock(&inode->i_rwsem); }
-static inline int inode_trylock_shared(struct inode *inode) { return down_read_trylock(&inode->i_rwsem); }
+static inline void inode_lock(struct inode *inode) __acquires(&inode->i_rwsem)
+{
+	down_write(&inode->i_rwsem);
+}
+static inline void inode_unlock(struct inode *inode) __releases(&inode->i_rwsem)
+{
+	up_write(&inode->i_rwsem);
+}
+static inline void inode_lock_shared(struct inode *inode) __acquires_shared(&inode->i_rwsem)
+{
+	down_read(&inode->i_rwsem);
+}
+static inline void inode_unlock_shared(struct inode *inode) __releases_shared(&inode->i_rwsem)
+{
+	up_read(&inode->i_rwsem);
+}
+static inline int inode_trylock(struct inode *inode) __cond_acquires(1, &inode->i_rwsem)
+	__no_context_analysis	/* conditional */
+{
+	return down_write_trylock(&inode->i_rwsem);
+}
+static inline int inode_trylock_shared(struct inode *inode) __cond_acquires_shared(1, &inode->i_rwsem)
+	__no_context_analysis	/* conditional */
+{
+	return down_read_trylock(&inode->i_rwsem);
+}
 static inline int inode_is_locked(struct inode *inode) { return rwsem_is_locked(&inode->i_rwsem); }
-static inline void inode_lock_nested(struct inode *inode, unsigned int subclass)
+static inline void inode_lock_nested(struct inode *inode, unsigned int subclass) __acquires(&inode->i_rwsem)
 {
 	down_write_nested(&inode->i_rwsem, subclass);
 }
@@ -636,8 +684,8 @@ void kill_anon_super(struct super_block *sb);
 void kill_litter_super(struct super_block *sb);	/* for file systems that pin their dentries: simple_* and tmpfs */
 void generic_shutdown_super(struct super_block *sb);
 void deactivate_super(struct super_block *sb);
-void deactivate_locked_super(struct super_block *sb);
-void drop_super(struct super_block *sb);
+void deactivate_locked_super(struct super_block *sb) __releases(&sb->s_umount);
+void drop_super(struct super_block *sb) __releases_shared(&sb->s_umount);
 int set_anon_super(struct super_block *sb, void *data);
 int get_anon_bdev(dev_t *dev);
 void free_anon_bdev(dev_t dev);

@@ -57,18 +57,18 @@ static inline int rwsem_is_contended(struct rw_semaphore *sem)
 }
 
 /* May sleep.  The interruptible forms: -EINTR.  trylock: 1 = taken, any context. */
-void down_read_nested(struct rw_semaphore *sem, int subclass);
-int down_read_interruptible(struct rw_semaphore *sem);
-int down_read_killable(struct rw_semaphore *sem);
-int down_read_trylock(struct rw_semaphore *sem);
-void down_write_nested(struct rw_semaphore *sem, int subclass);
-int down_write_killable_nested(struct rw_semaphore *sem, int subclass);
-int down_write_trylock(struct rw_semaphore *sem);
+void down_read_nested(struct rw_semaphore *sem, int subclass) __acquires_shared(sem);
+int down_read_interruptible(struct rw_semaphore *sem) __cond_acquires_shared(0, sem);
+int down_read_killable(struct rw_semaphore *sem) __cond_acquires_shared(0, sem);
+int down_read_trylock(struct rw_semaphore *sem) __cond_acquires_shared(1, sem);
+void down_write_nested(struct rw_semaphore *sem, int subclass) __acquires(sem);
+int down_write_killable_nested(struct rw_semaphore *sem, int subclass) __cond_acquires(0, sem);
+int down_write_trylock(struct rw_semaphore *sem) __cond_acquires(1, sem);
 #define down_read(sem)			down_read_nested(sem, 0)
 #define down_write(sem)			down_write_nested(sem, 0)
 #define down_write_killable(sem)	down_write_killable_nested(sem, 0)
-void up_read(struct rw_semaphore *sem);
-void up_write(struct rw_semaphore *sem);
+void up_read(struct rw_semaphore *sem) __releases_shared(sem);
+void up_write(struct rw_semaphore *sem) __releases(sem);
 /* The writer becomes a reader, with no gap; waiting readers get in as well. */
 void downgrade_write(struct rw_semaphore *sem);
 /* A reader's lock that another task will release (up_read_non_owner). */

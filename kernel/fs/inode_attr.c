@@ -138,7 +138,7 @@ void inode_nohighmem(struct inode *inode)
 
 /* ---- two locks at once: by address ---- */
 
-void lock_two_nondirectories(struct inode *a, struct inode *b)
+void lock_two_nondirectories(struct inode *a, struct inode *b) __no_context_analysis	/* not NULL, directories, doubles */
 {
 	if (a > b)
 		swap(a, b);
@@ -148,7 +148,7 @@ void lock_two_nondirectories(struct inode *a, struct inode *b)
 		inode_lock_nested(b, I_MUTEX_NONDIR2);
 }
 
-void unlock_two_nondirectories(struct inode *a, struct inode *b)
+void unlock_two_nondirectories(struct inode *a, struct inode *b) __no_context_analysis	/* as above */
 {
 	if (a && !S_ISDIR(a->i_mode))
 		inode_unlock(a);

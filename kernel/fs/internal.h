@@ -114,8 +114,8 @@ void umount_tree(struct mount *mnt, bool propagate);			/* mount_lock */
 int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountpoint *mp, bool moving);
 struct mountpoint *lock_mount(struct path *path);			/* takes namespace_sem and the i_rwsem */
 void unlock_mount(struct mountpoint *mp);
-void namespace_lock(void);
-void namespace_unlock(void);						/* ends what umount_tree() took out */
+void namespace_lock(void) __acquires(&namespace_sem);
+void namespace_unlock(void) __releases(&namespace_sem);	/* ends what umount_tree() took out */
 void touch_mnt_namespace(struct mnt_namespace *ns);			/* mount_lock */
 int mnt_get_count(struct mount *mnt);					/* mount_lock */
 int mnt_make_readonly(struct mount *mnt);				/* mount_lock; -EBUSY */
@@ -137,7 +137,7 @@ bool propagate_mount_busy(struct mount *m, int refs);			/* mount_lock */
 /* ---- super.c ---- */
 extern spinlock_t sb_lock;
 extern struct list_head super_blocks;
-bool trylock_super(struct super_block *sb);
+bool trylock_super(struct super_block *sb) __cond_acquires_shared(true, &sb->s_umount);
 
 /* ---- inode.c ---- */
 bool atime_needs_update(const struct path *path, struct inode *inode);

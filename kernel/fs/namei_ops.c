@@ -99,7 +99,7 @@ struct dentry *lookup_one_len_unlocked(const char *name, struct dentry *base, in
 }
 
 /* The existing name, its parent locked and in *path.  ERR_PTR(-ENOENT) for a name that is not there. */
-struct dentry *kern_path_locked(const char *name, struct path *path)
+struct dentry *kern_path_locked(const char *name, struct path *path) __no_context_analysis	/* ERR_PTR: not locked */
 {
 	struct filename *filename = getname_kernel(name);
 	struct dentry *d;
@@ -133,6 +133,7 @@ struct dentry *kern_path_locked(const char *name, struct path *path)
 /* ---- making a name ---- */
 
 struct dentry *filename_create(int dfd, struct filename *name, struct path *path, unsigned int lookup_flags)
+	__no_context_analysis	/* ERR_PTR: not locked */
 {
 	unsigned int reval = lookup_flags & LOOKUP_REVAL;
 	bool want_dir = lookup_flags & LOOKUP_DIRECTORY;
@@ -193,7 +194,7 @@ struct dentry *user_path_create(int dfd, const char __user *name, struct path *p
 	return res;
 }
 
-void done_path_create(struct path *path, struct dentry *dentry)
+void done_path_create(struct path *path, struct dentry *dentry) __no_context_analysis	/* pair of filename_create() */
 {
 	dput(dentry);
 	inode_unlock(d_inode(path->dentry));

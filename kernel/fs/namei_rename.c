@@ -75,6 +75,7 @@ static int may_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 /* Both parents locked by lock_rename(), both dentries held by the caller.  0 or -errno. */
 int vfs_rename(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir, struct dentry *new_dentry,
 	       unsigned int flags)
+	__no_context_analysis	/* which files are locked follows from what they are */
 {
 	struct inode *source = d_inode(old_dentry), *target = d_inode(new_dentry);
 	bool is_dir = d_is_dir(old_dentry), exchange = flags & RENAME_EXCHANGE;

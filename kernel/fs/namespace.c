@@ -797,6 +797,7 @@ struct vfsmount *vfs_kern_mount(struct file_system_type *type, int flags, const 
 	lock_mount_hash();
 	list_add_tail(&mnt->mnt_instance, &root->d_sb->s_mounts);
 	unlock_mount_hash();
+	lockdep_assert_held_write(&root->d_sb->s_umount);	/* mount_fs() took it */
 	up_write(&root->d_sb->s_umount);
 	return &mnt->mnt;
 }

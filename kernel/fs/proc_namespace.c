@@ -18,7 +18,7 @@ struct proc_mounts {
 	struct path	root;		/* what "/" meant to the reader; references */
 };
 
-static void *m_start(struct seq_file *m, loff_t *pos)
+static void *m_start(struct seq_file *m, loff_t *pos) __acquires_shared(&namespace_sem)
 {
 	down_read(&namespace_sem);
 	return seq_list_start(&init_mnt_ns.list, *pos);
@@ -29,7 +29,7 @@ static void *m_next(struct seq_file *m, void *v, loff_t *pos)
 	return seq_list_next(v, &init_mnt_ns.list, pos);
 }
 
-static void m_stop(struct seq_file *m, void *v)
+static void m_stop(struct seq_file *m, void *v) __releases_shared(&namespace_sem)
 {
 	up_read(&namespace_sem);
 }

@@ -25,6 +25,7 @@ DEFINE_SPINLOCK(sb_lock);
 /* ---- the structure ---- */
 
 static struct super_block *alloc_super(struct file_system_type *type, int flags)
+	__no_context_analysis	/* locks what it returns */
 {
 	static const struct super_operations default_op;
 	struct super_block *s = kzalloc(sizeof(*s), GFP_KERNEL);
@@ -55,6 +56,7 @@ static void destroy_unused_super(struct super_block *s)
 {
 	if (!s)
 		return;
+	lockdep_assert_held_write(&s->s_umount);
 	up_write(&s->s_umount);
 	kfree(s);
 }
@@ -81,7 +83,7 @@ void drop_super(struct super_block *sb)
 }
 
 /* The last active reference went; s_umount held for writing, released. */
-void deactivate_locked_super(struct super_block *s)
+void deactivate_locked_super(struct super_block *s) __no_context_analysis	/* kill_sb() releases, or we */
 {
 	struct file_system_type *fs = s->s_type;
 
@@ -116,7 +118,7 @@ static bool grab_super(struct super_block *s) __releases(&sb_lock) __no_context_
 	return false;
 }
 
-bool trylock_super(struct super_block *sb)
+bool trylock_super(struct super_block *sb) __no_context_analysis	/* conditional */
 {
 	if (!down_read_trylock(&sb->s_umount))
 		return false;
@@ -131,6 +133,7 @@ void generic_shutdown_super(struct super_block *sb)
 {
 	const struct super_operations *sop = sb->s_op;
 
+	lockdep_assert_held_write(&sb->s_umount);
 	if (sb->s_root) {
 		shrink_dcache_for_umount(sb);
 		sync_filesystem(sb);
@@ -216,7 +219,7 @@ void iterate_supers(void (*fn)(struct super_block *sb, void *arg), void *arg)
 }
 
 /* The super block on that device, with s_umount held (excl: for writing) and a reference; or NULL. */
-struct super_block *user_get_super(dev_t dev, bool excl)
+struct super_block *user_get_super(dev_t dev, bool excl) __no_context_analysis	/* for reading or writing */
 {
 	struct super_block *sb;
 
@@ -319,6 +322,7 @@ static struct dentry *fill_new(struct super_block *s, int flags, void *data, fil
 {
 	int err = fill(s, data, flags & SB_SILENT ? 1 : 0);
 
+	lockdep_assert_held_write(&s->s_umount);
 	if (err) {
 		deactivate_locked_super(s);
 		return ERR_PTR(err);
@@ -359,6 +363,7 @@ struct dentry *mount_pseudo(struct file_system_type *type, const char *name, con
 
 	if (IS_ERR(s))
 		return ERR_CAST(s);
+	lockdep_assert_held_write(&s->s_umount);
 	s->s_maxbytes = MAX_LFS_FILESIZE;
 	s->s_blocksize = PAGE_SIZE;
 	s->s_blocksize_bits = PAGE_SHIFT;

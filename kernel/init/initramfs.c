@@ -127,6 +127,7 @@ static void __init remove_existing(const char *name, umode_t mode)
 	dentry = kern_path_locked(name, &parent);
 	if (IS_ERR(dentry))
 		return;
+	lockdep_assert_held_write(&d_inode(parent.dentry)->i_rwsem);
 	if (S_ISDIR(existing))
 		vfs_rmdir(d_inode(parent.dentry), dentry);
 	else

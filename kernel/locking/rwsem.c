@@ -180,7 +180,7 @@ static int read_common(struct rw_semaphore *sem, unsigned int state, int subclas
 	return err;
 }
 
-void down_read_nested(struct rw_semaphore *sem, int subclass)
+void down_read_nested(struct rw_semaphore *sem, int subclass) __no_context_analysis	/* this is the lock itself */
 {
 	read_common(sem, TASK_UNINTERRUPTIBLE, subclass, _RET_IP_);
 }
@@ -208,7 +208,7 @@ int down_read_trylock(struct rw_semaphore *sem)
 	return 0;
 }
 
-void up_read(struct rw_semaphore *sem)
+void up_read(struct rw_semaphore *sem) __no_context_analysis	/* this is the lock itself */
 {
 	rwsem_release(&sem->dep_map, _RET_IP_);
 	if (unlikely((atomic_long_sub_return_release(BIAS, &sem->count) & (HELD | WAITERS)) == WAITERS))
@@ -315,7 +315,7 @@ static int write_common(struct rw_semaphore *sem, unsigned int state, int subcla
 	return err;
 }
 
-void down_write_nested(struct rw_semaphore *sem, int subclass)
+void down_write_nested(struct rw_semaphore *sem, int subclass) __no_context_analysis	/* this is the lock itself */
 {
 	write_common(sem, TASK_UNINTERRUPTIBLE, subclass, _RET_IP_);
 }
@@ -336,7 +336,7 @@ int down_write_trylock(struct rw_semaphore *sem)
 	return 1;
 }
 
-void up_write(struct rw_semaphore *sem)
+void up_write(struct rw_semaphore *sem) __no_context_analysis	/* this is the lock itself */
 {
 	rwsem_release(&sem->dep_map, _RET_IP_);
 	WRITE_ONCE(sem->owner, NULL);

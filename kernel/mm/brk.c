@@ -176,6 +176,7 @@ int expand_stack(struct vm_area_struct *vma, unsigned long address)
  * Returns NULL with the lock dropped when there is none.  killable: give up when the task is being killed.
  */
 struct vm_area_struct *lock_mm_and_find_vma(struct mm_struct *mm, unsigned long addr, bool killable)
+	__no_context_analysis	/* NULL: dropped; and downgrades */
 {
 	struct vm_area_struct *vma;
 

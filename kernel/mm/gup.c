@@ -113,6 +113,7 @@ static struct vm_area_struct *gup_vma(struct mm_struct *mm, unsigned long addr, 
  */
 static long gup_range(struct mm_struct *mm, unsigned long start, unsigned long nr_pages, unsigned int flags,
 		      struct page **pages, int *locked)
+	__no_context_analysis	/* *locked says whether mmap_lock is held */
 {
 	unsigned long done = 0;
 	int err = 0;
@@ -173,6 +174,7 @@ long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gu
 
 /* The same, taking mmap_lock itself. */
 long get_user_pages_unlocked(unsigned long start, unsigned long nr_pages, struct page **pages, unsigned int gup_flags)
+	__no_context_analysis	/* `locked` */
 {
 	struct mm_struct *mm = current->mm;
 	int locked = 1;
@@ -199,6 +201,7 @@ int get_user_pages_fast(unsigned long start, int nr_pages, unsigned int gup_flag
  * for reading; *unlocked is set when it was dropped and taken again meanwhile.  0, -EFAULT, -ENOMEM, -EINTR.
  */
 int fixup_user_fault(struct mm_struct *mm, unsigned long address, unsigned int fault_flags, bool *unlocked)
+	__no_context_analysis	/* VM_FAULT_RETRY: dropped */
 {
 	unsigned int gup_flags = (fault_flags & FAULT_FLAG_WRITE) ? FOLL_WRITE : 0;
 	vm_fault_t ret;
@@ -248,7 +251,7 @@ long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long
 }
 
 /* Faults in all areas of the running task's [start, start + len).  mmap_lock not held.  0 or -errno. */
-int __mm_populate(unsigned long start, unsigned long len, int ignore_errors)
+int __mm_populate(unsigned long start, unsigned long len, int ignore_errors) __no_context_analysis	/* `locked` */
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long addr = start, end = start + len;
@@ -313,6 +316,7 @@ static int access_one_page(struct mm_struct *mm, unsigned long addr, void *buf, 
 
 /* Reads (or with FOLL_WRITE writes) len bytes at addr of mm, whose users the caller holds.  Returns bytes done. */
 int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len, unsigned int gup_flags)
+	__no_context_analysis	/* `locked` */
 {
 	int done = 0, locked = 1;
 

@@ -70,6 +70,10 @@ static inline unsigned long pmd_boundary(unsigned long addr, unsigned long end)
 	return next - 1 < end - 1 ? next : end;
 }
 
+/* ---- vma.c: the i_mmap lock of an area's file, if it has one ---- */
+void lock_mapping(struct address_space *mapping);
+void unlock_mapping(struct address_space *mapping);
+
 /* ---- gup.c ---- */
 long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
 long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool write, int *locked);

@@ -126,6 +126,7 @@ static loff_t file_offset(const struct vm_area_struct *vma, unsigned long addr)
 
 /* Drops mmap_lock and takes it again: *dropped. */
 static int advise_willneed(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool *dropped)
+	__no_context_analysis	/* mmap_lock outlives vma, through which it is known */
 {
 	struct file *file = vma->vm_file;
 	loff_t offset = file_offset(vma, start);
@@ -144,6 +145,7 @@ static int advise_willneed(struct vm_area_struct *vma, unsigned long start, unsi
 
 /* Punches a hole into the file. */
 static int advise_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool *dropped)
+	__no_context_analysis	/* mmap_lock outlives vma, through which it is known */
 {
 	struct file *file = vma->vm_file;
 	loff_t offset = file_offset(vma, start);
@@ -223,6 +225,7 @@ static int populate_error(long ret)
 
 /* Faults in [start, end).  -ENOMEM: a hole; -EINVAL: bare device memory; -EFAULT: no right, or the file is too short. */
 static int do_populate(struct mm_struct *mm, unsigned long start, unsigned long end, bool write)
+	__no_context_analysis	/* `locked` */
 {
 	int locked = 0, err = 0;
 

@@ -64,8 +64,7 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old_add
 	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 	unsigned long done = 0;
 
-	if (mapping)
-		i_mmap_lock_write(mapping);
+	lock_mapping(mapping);
 	while (done < len) {
 		unsigned long from = old_addr + done, to = new_addr + done;
 		unsigned long step = min(pmd_addr_end(from, old_addr + len) - from, pmd_addr_end(to, new_addr + len) - to);
@@ -80,8 +79,7 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old_add
 		done += step;
 		cond_resched();
 	}
-	if (mapping)
-		i_mmap_unlock_write(mapping);
+	unlock_mapping(mapping);
 	return done;
 }
 

@@ -14,13 +14,14 @@
 #include "internal.h"
 
 /* Writes back [start, end) of the area.  Drops mmap_lock.  0 or the file's error. */
-static int sync_area(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+static int sync_area(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__releases_shared(&mm->mmap_lock)
 {
 	struct file *file = get_file(vma->vm_file);
 	loff_t from = (loff_t)(start - vma->vm_start) + ((loff_t)vma->vm_pgoff << PAGE_SHIFT);
 	int err;
 
-	mmap_read_unlock(vma->vm_mm);
+	mmap_read_unlock(mm);
 	err = vfs_fsync_range(file, from, from + (end - start) - 1, 1);
 	fput(file);
 	return err;
@@ -51,7 +52,7 @@ static int sync_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		}
 		stop = min(end, vma->vm_end);
 		if ((flags & MS_SYNC) && vma->vm_file && (vma->vm_flags & VM_SHARED)) {
-			err = sync_area(vma, start, stop);
+			err = sync_area(mm, vma, start, stop);
 			if (err)
 				return err;
 			mmap_read_lock(mm);

@@ -43,6 +43,7 @@ static size_t copy_pages(struct page **pages, unsigned int nr, size_t offset, si
 
 /* [addr, addr + len) of mm.  Bytes, fewer than len on a bad address on either side; -EFAULT: none. */
 static ssize_t rw_segment(struct mm_struct *mm, unsigned long addr, size_t len, struct iov_iter *iter, bool write)
+	__no_context_analysis	/* `locked` */
 {
 	struct page *pages[BATCH];
 	size_t done = 0;

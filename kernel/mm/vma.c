@@ -221,18 +221,28 @@ void unlink_file_vma(struct vm_area_struct *vma)
 
 /* ---- the four steps ---- */
 
+void lock_mapping(struct address_space *mapping) __no_context_analysis	/* NULL: an anonymous area, no lock */
+{
+	if (mapping)
+		i_mmap_lock_write(mapping);
+}
+
+void unlock_mapping(struct address_space *mapping) __no_context_analysis	/* as above */
+{
+	if (mapping)
+		i_mmap_unlock_write(mapping);
+}
+
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	struct address_space *mapping = vma_mapping(vma);
 
 	mmap_assert_write_locked(mm);
-	if (mapping)
-		i_mmap_lock_write(mapping);
+	lock_mapping(mapping);
 	tree_insert(mm, vma);
-	if (mapping) {
+	if (mapping)
 		file_tree_insert(vma, mapping);
-		i_mmap_unlock_write(mapping);
-	}
+	unlock_mapping(mapping);
 }
 
 /* Out of the address space, but still in the file's tree while its pages are unmapped. */
@@ -254,17 +264,15 @@ void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long e
 	struct address_space *mapping = vma_mapping(vma);
 
 	mmap_assert_write_locked(vma->vm_mm);
-	if (mapping) {
-		i_mmap_lock_write(mapping);
+	lock_mapping(mapping);
+	if (mapping)
 		vma_interval_tree_remove(vma, &mapping->i_mmap);
-	}
 	set_bounds(vma, start, end);
 	vma_gap_update(vma);
 	vma_gap_update(vma_next(vma));
-	if (mapping) {
+	if (mapping)
 		vma_interval_tree_insert(vma, &mapping->i_mmap);
-		i_mmap_unlock_write(mapping);
-	}
+	unlock_mapping(mapping);
 }
 
 /* `left` takes over `right`, its mergeable neighbour, which is freed. */
@@ -272,8 +280,8 @@ static void vma_absorb(struct vm_area_struct *left, struct vm_area_struct *right
 {
 	struct address_space *mapping = vma_mapping(left);
 
+	lock_mapping(mapping);
 	if (mapping) {
-		i_mmap_lock_write(mapping);
 		file_tree_remove(right, mapping);
 		vma_interval_tree_remove(left, &mapping->i_mmap);
 	}
@@ -281,11 +289,11 @@ static void vma_absorb(struct vm_area_struct *left, struct vm_area_struct *right
 	left->vm_end = right->vm_end;
 	left->vm_has_anon |= right->vm_has_anon;
 	vma_gap_update(vma_next(left));
-	if (mapping) {
+	if (mapping)
 		vma_interval_tree_insert(left, &mapping->i_mmap);
-		i_mmap_unlock_write(mapping);
+	unlock_mapping(mapping);
+	if (right->vm_file)
 		fput(right->vm_file);
-	}
 	vm_area_free(right);
 }
 
@@ -325,10 +333,9 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 	if (new->vm_ops && new->vm_ops->open)
 		new->vm_ops->open(new);
 
-	if (mapping) {
-		i_mmap_lock_write(mapping);
+	lock_mapping(mapping);
+	if (mapping)
 		vma_interval_tree_remove(vma, &mapping->i_mmap);
-	}
 	if (new_below)
 		set_bounds(vma, addr, vma->vm_end);
 	else
@@ -338,8 +345,8 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 	if (mapping) {
 		vma_interval_tree_insert(vma, &mapping->i_mmap);
 		file_tree_insert(new, mapping);
-		i_mmap_unlock_write(mapping);
 	}
+	unlock_mapping(mapping);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ struct mm_struct *proc_mem_open(struct inode *inode)
 }
 
 /* A user and mmap_lock for reading.  False: no memory is left, or the reader is being killed. */
-bool proc_mm_get_locked(struct mm_struct *mm)
+bool proc_mm_get_locked(struct mm_struct *mm) __no_context_analysis	/* conditional */
 {
 	if (!mm || !mmget_not_zero(mm))
 		return false;
@@ -96,7 +96,7 @@ void proc_mm_put_locked(struct mm_struct *mm)
 
 #define POS_END		(-1l)
 
-void *maps_start(struct seq_file *m, loff_t *pos)
+void *maps_start(struct seq_file *m, loff_t *pos) __no_context_analysis	/* NULL: not locked */
 {
 	struct mm_struct *mm = m->private;
 	struct vm_area_struct *vma;
@@ -112,7 +112,7 @@ void *maps_start(struct seq_file *m, loff_t *pos)
 }
 
 /* stop() is called with what this returns: at the end the lock must be dropped here, since NULL does not say whose. */
-void *maps_next(struct seq_file *m, void *v, loff_t *pos)
+void *maps_next(struct seq_file *m, void *v, loff_t *pos) __no_context_analysis	/* as above */
 {
 	struct vm_area_struct *vma = v, *next = vma_next(vma);
 
@@ -125,7 +125,7 @@ void *maps_next(struct seq_file *m, void *v, loff_t *pos)
 	return NULL;
 }
 
-void maps_stop(struct seq_file *m, void *v)
+void maps_stop(struct seq_file *m, void *v) __no_context_analysis	/* as above */
 {
 	if (v && !IS_ERR(v))
 		proc_mm_put_locked(m->private);

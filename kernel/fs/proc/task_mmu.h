@@ -9,8 +9,8 @@
 
 /* The memory of the inode's task: the structure is held (mmdrop it), not its contents.  NULL: none.  ERR_PTR: not allowed. */
 struct mm_struct *proc_mem_open(struct inode *inode);
-bool proc_mm_get_locked(struct mm_struct *mm);
-void proc_mm_put_locked(struct mm_struct *mm);
+bool proc_mm_get_locked(struct mm_struct *mm) __cond_acquires_shared(true, &mm->mmap_lock);
+void proc_mm_put_locked(struct mm_struct *mm) __releases_shared(&mm->mmap_lock);
 
 /* A list of areas: m->private is the mm. */
 void *maps_start(struct seq_file *m, loff_t *pos);

@@ -121,6 +121,7 @@ static unsigned int fault_flags(struct pt_regs *regs, unsigned long error_code)
 
 /* An address of the current mm, from an instruction that may touch it: finds the area and lets it make the page. */
 static void repair_user_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+	__no_context_analysis	/* VM_FAULT_RETRY: mmap_lock was dropped */
 {
 	unsigned int flags = fault_flags(regs, error_code);
 	struct mm_struct *mm = current->mm;
