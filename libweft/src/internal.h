@@ -338,6 +338,7 @@ HIDDEN void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noret
 HIDDEN int os_futex_wait(uint32_t *addr, uint32_t value, weft_time_t deadline);
 HIDDEN void os_futex_wake(uint32_t *addr, int n);
 HIDDEN int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size);
+HIDDEN void os_task_exit(void) __attribute__((noreturn));
 HIDDEN void os_yield(void);
 HIDDEN int os_foreign_tasks(void);
 HIDDEN int os_gettid(void);

@@ -116,6 +116,13 @@ int os_task_start(void *(*fn)(void *), void *arg, size_t stack_size)
 	return r;
 }
 
+/* From anywhere in a kernel task that os_task_start began. */
+void os_task_exit(void)
+{
+	a_add(&tasks, -1);
+	pthread_exit(NULL);
+}
+
 void os_yield(void)
 {
 	sched_yield();

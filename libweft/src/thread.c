@@ -185,7 +185,7 @@ static void end_1_1(struct weft_thread *t, struct weft_thread *joiner)
 		ready(joiner);
 	worker_detach(w);
 	a_add(&rt.nthreads, -1);
-	pthread_exit(NULL);
+	os_task_exit();
 }
 
 void weft_exit(void *result)
