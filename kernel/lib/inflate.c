@@ -5,8 +5,9 @@
  * Idea:    deflate is literals and copies of earlier output, in Huffman codes.  A code table has 2^FAST_BITS entries
  *          indexed by the next bits of input; an entry says symbol and length at once.  Longer codes, which are rare, are
  *          decoded bit by bit: canonical codes of one length are consecutive numbers, so counting per length is enough.
- *          Output goes into a window of 32 KiB, the farthest a copy can reach, and to the sink when that is full.
- *          Input behind the end reads as zeros and is noticed at the end of each block, so no step checks for it.
+ *          Output goes into a window of twice the 32 KiB that a copy can reach back.  When it is nearly full the new part
+ *          goes to the sink and the last 32 KiB move to the front, so copies never wrap around and may run over by a word.
+ *          Input behind the end reads as zeros and is noticed before anything more is put out, so no step checks for it.
  * Locking: none; all state is in one allocation.
  * See:     RFC 1951, RFC 1952
  */
@@ -19,7 +20,10 @@
 #include <weft/unaligned.h>
 
 #define WINDOW		(32u << 10)
-#define FAST_BITS	9
+#define LONGEST_COPY	258
+#define WORD		sizeof(u64)
+#define FULL		(2 * WINDOW - LONGEST_COPY)	/* a position up to here has room for any symbol */
+#define FAST_BITS	10
 #define MAX_BITS	15
 #define MAX_LITERALS	288
 #define MAX_DISTANCES	32
@@ -31,114 +35,122 @@ struct huffman {
 	u16	symbol[MAX_LITERALS];		/* in the order of their codes */
 };
 
-struct inflate_state {
+struct bit_reader {
 	const u8	*in, *in_end;
-	u64		bits;			/* input not used yet, lowest bit first */
+	u64		bits;			/* input not used yet, lowest bit first; above nr_bits anything */
 	unsigned int	nr_bits;
 	unsigned int	overrun;		/* bytes read behind the end */
+};
+
+struct inflate_state {
+	struct bit_reader r;
 	unsigned int	pos;			/* in the window */
+	unsigned int	given;			/* what lies before this the sink has */
 	u64		total;			/* bytes put out */
 	u32		crc;
 	inflate_sink	sink;
 	void		*arg;
 	struct huffman	literals, distances;
 	u8		lengths[MAX_LITERALS + MAX_DISTANCES];
-	u8		window[WINDOW];
+	u8		window[2 * WINDOW + WORD];
 };
 
 /* ---- bits ---- */
 
-/* At least 32 bits afterwards. */
-static __always_inline void refill(struct inflate_state *s)
+static void refill_at_end(struct bit_reader *r)
 {
-	while (s->nr_bits <= 32) {
-		if (likely(s->in_end - s->in >= 4)) {
-			s->bits |= (u64)get_unaligned_le32(s->in) << s->nr_bits;
-			s->in += 4;
-			s->nr_bits += 32;
-			return;
-		}
-		if (s->in < s->in_end)
-			s->bits |= (u64)*s->in++ << s->nr_bits;
+	for (; r->nr_bits < 56; r->nr_bits += 8) {
+		if (r->in < r->in_end)
+			r->bits |= (u64)*r->in++ << r->nr_bits;
 		else
-			s->overrun++;
-		s->nr_bits += 8;
+			r->overrun++;
 	}
 }
 
-static __always_inline u32 take(struct inflate_state *s, unsigned int n)
+/*
+ * At least 48 bits afterwards, enough for a literal or a whole copy.  A word brings up to seven bits more than are counted;
+ * the next word brings the same ones again.
+ */
+static __always_inline void refill(struct bit_reader *r)
 {
-	u32 v = (u32)(s->bits & ((1ull << n) - 1));
+	if (r->nr_bits >= 48)
+		return;
+	if (likely(r->in_end - r->in >= (long)WORD)) {
+		r->bits |= get_unaligned_le64(r->in) << r->nr_bits;
+		r->in += (63 - r->nr_bits) / 8;
+		r->nr_bits |= 56;
+	} else {
+		struct bit_reader end = *r;	/* the address of *r itself would keep it out of registers */
 
-	s->bits >>= n;
-	s->nr_bits -= n;
+		refill_at_end(&end);
+		*r = end;
+	}
+}
+
+static __always_inline u32 take(struct bit_reader *r, unsigned int n)
+{
+	u32 v = (u32)(r->bits & ((1ull << n) - 1));
+
+	r->bits >>= n;
+	r->nr_bits -= n;
 	return v;
 }
 
 static u32 get_bits(struct inflate_state *s, unsigned int n)
 {
-	refill(s);
-	return take(s, n);
+	refill(&s->r);
+	return take(&s->r, n);
 }
 
 /* Bytes that were read ahead go back; bits of a started byte are dropped. */
-static void align_to_byte(struct inflate_state *s)
+static void align_to_byte(struct bit_reader *r)
 {
-	unsigned int ahead = s->nr_bits / 8, real = ahead > s->overrun ? ahead - s->overrun : 0;
+	unsigned int ahead = r->nr_bits / 8, real = ahead > r->overrun ? ahead - r->overrun : 0;
 
-	s->in -= real;
-	s->overrun -= ahead - real;
-	s->bits = 0;
-	s->nr_bits = 0;
+	r->in -= real;
+	r->overrun -= ahead - real;
+	r->bits = 0;
+	r->nr_bits = 0;
 }
 
 /* Was more used than there is?  Bytes only looked at do not count. */
-static bool ran_out(const struct inflate_state *s)
+static bool ran_out(const struct bit_reader *r)
 {
-	return s->overrun > s->nr_bits / 8;
+	return r->overrun > r->nr_bits / 8;
 }
 
 /* ---- output ---- */
 
 static int flush_window(struct inflate_state *s)
 {
+	unsigned int n = s->pos - s->given;
 	int err = 0;
 
-	if (s->pos) {
-		s->crc = crc32_le(s->crc, s->window, s->pos);
-		s->total += s->pos;
-		err = s->sink(s->arg, s->window, s->pos);
+	if (n) {
+		s->crc = crc32_le(s->crc, s->window + s->given, n);
+		s->total += n;
+		err = s->sink(s->arg, s->window + s->given, n);
 	}
-	s->pos = 0;
+	if (s->pos > WINDOW) {
+		memmove(s->window, s->window + s->pos - WINDOW, WINDOW);
+		s->pos = WINDOW;
+	}
+	s->given = s->pos;
 	return err;
 }
 
-static __always_inline int put(struct inflate_state *s, u8 byte)
+/* A copy that begins less than a word back repeats what it has just written. */
+static __always_inline void copy_back(u8 *to, unsigned int distance, unsigned int len)
 {
-	s->window[s->pos++] = byte;
-	return unlikely(s->pos == WINDOW) ? flush_window(s) : 0;
-}
+	const u8 *from = to - distance;
 
-/* The window is a ring: what lies behind pos is from the round before. */
-static int copy_back(struct inflate_state *s, unsigned int distance, unsigned int len)
-{
-	unsigned int from = (s->pos - distance) & (WINDOW - 1);
-
-	if (distance > s->total + s->pos)
-		return -EINVAL;
-	if (likely(s->pos + len < WINDOW && from + len < WINDOW)) {
-		for (; len; len--)
-			s->window[s->pos++] = s->window[from++];	/* may overlap: byte by byte on purpose */
-		return 0;
+	if (likely(distance >= WORD)) {
+		for (unsigned int done = 0; done < len; done += WORD)
+			put_unaligned(get_unaligned((const u64 *)(from + done)), (u64 *)(to + done));
+	} else {
+		while (len--)
+			*to++ = *from++;
 	}
-	while (len--) {
-		int err = put(s, s->window[from]);
-
-		if (err)
-			return err;
-		from = (from + 1) & (WINDOW - 1);
-	}
-	return 0;
 }
 
 /* ---- codes ---- */
@@ -192,34 +204,34 @@ static int build(struct huffman *h, const u8 *lengths, unsigned int n)
 	return 0;
 }
 
-/* A code longer than FAST_BITS: the symbol, or -EINVAL. */
-static int decode_slow(struct inflate_state *s, const struct huffman *h)
+/* A code longer than FAST_BITS, as an entry of the fast table would give it; 0: there is no such code. */
+static noinline unsigned int decode_slow(u64 bits, const struct huffman *h)
 {
 	int code = 0, first = 0, index = 0;
 
 	for (unsigned int len = 1; len <= MAX_BITS; len++) {
-		code |= (int)(s->bits >> (len - 1) & 1);
-		if (code - h->count[len] < first) {
-			take(s, len);
-			return h->symbol[index + code - first];
-		}
+		code |= (int)(bits >> (len - 1) & 1);
+		if (code - h->count[len] < first)
+			return (unsigned int)h->symbol[index + code - first] << 4 | len;
 		index += h->count[len];
 		first = (first + h->count[len]) << 1;
 		code <<= 1;
 	}
-	return -EINVAL;
+	return 0;
 }
 
-/* At least MAX_BITS bits must be there. */
-static __always_inline int decode(struct inflate_state *s, const struct huffman *h)
+/* At least MAX_BITS bits must be there.  The symbol, or -EINVAL. */
+static __always_inline int decode(struct bit_reader *r, const struct huffman *h)
 {
-	unsigned int entry = h->fast[s->bits & ((1 << FAST_BITS) - 1)];
+	unsigned int entry = h->fast[r->bits & ((1 << FAST_BITS) - 1)];
 
-	if (likely(entry)) {
-		take(s, entry & 15);
-		return (int)(entry >> 4);
+	if (unlikely(!entry)) {
+		entry = decode_slow(r->bits, h);
+		if (!entry)
+			return -EINVAL;
 	}
-	return decode_slow(s, h);
+	take(r, entry & 15);
+	return (int)(entry >> 4);
 }
 
 /* ---- blocks ---- */
@@ -232,62 +244,93 @@ static const u16 distance_base[30] = { 1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 
 static const u8 distance_extra[30] = { 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12,
 				       12, 13, 13 };
 
-/* A copy whose length symbol has been read. */
-static int copy_match(struct inflate_state *s, int symbol)
+/* A copy whose length symbol has been read: appended at window + pos.  Its length, or -EINVAL. */
+static __always_inline int copy_match(struct inflate_state *s, struct bit_reader *r, int symbol, unsigned int pos)
 {
 	unsigned int len, distance;
 
 	symbol -= END_OF_BLOCK + 1;
 	if (symbol >= (int)ARRAY_SIZE(length_base))
 		return -EINVAL;
-	len = length_base[symbol] + take(s, length_extra[symbol]);
-	refill(s);
-	symbol = decode(s, &s->distances);
+	len = length_base[symbol] + take(r, length_extra[symbol]);
+	symbol = decode(r, &s->distances);
 	if (symbol < 0 || symbol >= (int)ARRAY_SIZE(distance_base))
 		return -EINVAL;
-	distance = distance_base[symbol] + take(s, distance_extra[symbol]);
-	return copy_back(s, distance, len);
+	distance = distance_base[symbol] + take(r, distance_extra[symbol]);
+	if (distance > pos)
+		return -EINVAL;		/* before the beginning; later, the window reaches back far enough for any */
+	copy_back(s->window + pos, distance, len);
+	return (int)len;
+}
+
+/* As many symbols as fit into the window.  1: it is full; 0: the block is complete; or -EINVAL. */
+static int fill_window(struct inflate_state *s)
+{
+	struct bit_reader r = s->r;
+	unsigned int pos = s->pos;
+	int ret = 1;
+
+	while (pos <= FULL) {
+		int symbol;
+
+		refill(&r);
+		symbol = decode(&r, &s->literals);
+		if (symbol < 0 || symbol == END_OF_BLOCK) {
+			ret = symbol < 0 ? symbol : 0;
+			break;
+		}
+		if (symbol < END_OF_BLOCK) {
+			s->window[pos++] = (u8)symbol;
+			continue;
+		}
+		symbol = copy_match(s, &r, symbol, pos);
+		if (symbol < 0) {
+			ret = symbol;
+			break;
+		}
+		pos += (unsigned int)symbol;
+	}
+	s->r = r;
+	s->pos = pos;
+	return ran_out(&r) ? -EINVAL : ret;
 }
 
 static int compressed_block(struct inflate_state *s)
 {
-	for (;;) {
-		int symbol, err;
+	int ret;
 
-		refill(s);
-		symbol = decode(s, &s->literals);
-		if (symbol == END_OF_BLOCK)
-			return 0;
-		if (symbol < 0 || ran_out(s))
-			return -EINVAL;
-		err = symbol < END_OF_BLOCK ? put(s, (u8)symbol) : copy_match(s, symbol);
+	while ((ret = fill_window(s)) > 0) {
+		int err = flush_window(s);
+
 		if (err)
 			return err;
 	}
+	return ret;
 }
 
 static int stored_block(struct inflate_state *s)
 {
+	struct bit_reader *r = &s->r;
 	unsigned int len;
 
-	align_to_byte(s);
-	if (s->in_end - s->in < 4)
+	align_to_byte(r);
+	if (r->in_end - r->in < 4)
 		return -EINVAL;
-	len = get_unaligned_le16(s->in);
-	if ((len ^ get_unaligned_le16(s->in + 2)) != 0xffff)
+	len = get_unaligned_le16(r->in);
+	if ((len ^ get_unaligned_le16(r->in + 2)) != 0xffff)
 		return -EINVAL;
-	s->in += 4;
-	if ((size_t)(s->in_end - s->in) < len)
+	r->in += 4;
+	if ((size_t)(r->in_end - r->in) < len)
 		return -EINVAL;
 	while (len) {
-		unsigned int n = min(len, WINDOW - s->pos);
+		unsigned int n = min(len, 2 * WINDOW - s->pos);
 		int err = 0;
 
-		memcpy(s->window + s->pos, s->in, n);
-		s->in += n;
+		memcpy(s->window + s->pos, r->in, n);
+		r->in += n;
 		s->pos += n;
 		len -= n;
-		if (s->pos == WINDOW)
+		if (s->pos > FULL)
 			err = flush_window(s);
 		if (err)
 			return err;
@@ -319,9 +362,9 @@ static int read_lengths(struct inflate_state *s, unsigned int n)
 		int symbol;
 		u8 value = 0;
 
-		refill(s);
-		symbol = decode(s, &s->literals);
-		if (symbol < 0 || ran_out(s))
+		refill(&s->r);
+		symbol = decode(&s->r, &s->literals);
+		if (symbol < 0 || ran_out(&s->r))
 			return -EINVAL;
 		if (symbol < 16) {
 			value = (u8)symbol;
@@ -329,9 +372,9 @@ static int read_lengths(struct inflate_state *s, unsigned int n)
 			if (!i)
 				return -EINVAL;
 			value = s->lengths[i - 1];
-			repeat = 3 + take(s, 2);
+			repeat = 3 + take(&s->r, 2);
 		} else {
-			repeat = symbol == 17 ? 3 + take(s, 3) : 11 + take(s, 7);
+			repeat = symbol == 17 ? 3 + take(&s->r, 3) : 11 + take(&s->r, 7);
 		}
 		if (i + repeat > n)
 			return -EINVAL;
@@ -375,12 +418,12 @@ static int all_blocks(struct inflate_state *s)
 		last = get_bits(s, 1);
 		kind = get_bits(s, 2);
 		err = kind == 0 ? stored_block(s) : kind == 1 ? fixed_block(s) : kind == 2 ? dynamic_block(s) : -EINVAL;
-		if (!err && ran_out(s))
+		if (!err && ran_out(&s->r))
 			err = -EINVAL;
 	} while (!err && !last);
 	if (!err)
 		err = flush_window(s);
-	align_to_byte(s);
+	align_to_byte(&s->r);
 	return err;
 }
 
@@ -391,8 +434,8 @@ static struct inflate_state *new_state(const u8 *in, size_t len, inflate_sink si
 	if (!s)
 		return NULL;
 	memset(s, 0, offsetof(struct inflate_state, window));
-	s->in = in;
-	s->in_end = in + len;
+	s->r.in = in;
+	s->r.in_end = in + len;
 	s->crc = ~0u;
 	s->sink = sink;
 	s->arg = arg;
@@ -407,7 +450,7 @@ int inflate(const u8 *in, size_t len, inflate_sink sink, void *arg, size_t *used
 	if (!s)
 		return -ENOMEM;
 	err = all_blocks(s);
-	*used = (size_t)(s->in - in);
+	*used = (size_t)(s->r.in - in);
 	kvfree(s);
 	return err;
 }
@@ -467,10 +510,10 @@ int gunzip(const u8 *in, size_t len, inflate_sink sink, void *arg, size_t *used)
 	if (!s)
 		return -ENOMEM;
 	err = all_blocks(s);
-	if (!err && (s->in_end - s->in < 8 || get_unaligned_le32(s->in) != ~s->crc ||
-		     get_unaligned_le32(s->in + 4) != (u32)s->total))
+	if (!err && (s->r.in_end - s->r.in < 8 || get_unaligned_le32(s->r.in) != ~s->crc ||
+		     get_unaligned_le32(s->r.in + 4) != (u32)s->total))
 		err = -EINVAL;
-	*used = (size_t)(s->in - in) + (err ? 0 : 8);
+	*used = (size_t)(s->r.in - in) + (err ? 0 : 8);
 	kvfree(s);
 	return err;
 }

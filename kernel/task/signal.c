@@ -236,11 +236,12 @@ void ignore_signals(struct task_struct *t)
 /* All handlers back to the default.  Ignored ones stay ignored (execve), unless forced. */
 void flush_signal_handlers(struct task_struct *t, int force_default)
 {
-	for (int i = 0; i < _NSIG; i++) {
-		struct sigaction *sa = &t->sighand->action[i].sa;
-		bool keep = !force_default && sa->sa_handler == SIG_IGN;
+	struct k_sigaction *ka = t->sighand->action;
 
-		*sa = (struct sigaction) { .sa_handler = keep ? SIG_IGN : SIG_DFL };
+	for (int i = 0; i < _NSIG; i++, ka++) {
+		bool keep = !force_default && ka->sa.sa_handler == SIG_IGN;
+
+		ka->sa = (struct sigaction) { .sa_handler = keep ? SIG_IGN : SIG_DFL };
 	}
 }
 
