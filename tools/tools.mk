@@ -32,8 +32,8 @@ gdb: deps
 
 # ---- static checks; `make static` runs all four and fails if one does ----
 .PHONY: static layers lines headers lockcheck
-layers:
-	@tools/check-layers $(if $(wildcard $(O)/weft.elf),$(O))
+layers: $(OBJ)
+	@tools/check-layers $(O)
 
 lines:
 	@tools/lines

@@ -1,7 +1,7 @@
 /*
  * shmem_fs.h: tmpfs: files whose only home is the page cache.  Also behind shared anonymous mappings and memfd.
  *
- * See: spec.md §10 "memory file systems"; kernel/mm/shmem.c, shmem_fs.c
+ * See: spec.md §10 "memory file systems"; kernel/fs/tmpfs/shmem.c, shmem_fs.c
  */
 #ifndef WEFT_SHMEM_FS_H
 #define WEFT_SHMEM_FS_H

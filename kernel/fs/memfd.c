@@ -1,8 +1,9 @@
 /*
  * memfd.c: memfd_create(2): files that live in memory and have no name, and the seals that can be put on them.
  *
- * Idea:    a memfd is a tmpfs file (mm/shmem.c).  A seal forbids a kind of change for good, so that a receiver can trust what
- *          a sender gave: SHRINK, GROW, WRITE, FUTURE_WRITE (only new writable mappings and write calls), SEAL (no more seals).
+ * Idea:    a memfd is a tmpfs file (tmpfs/shmem.c).  A seal forbids a kind of change for good, so that a receiver can trust
+ *          what a sender gave: SHRINK, GROW, WRITE, FUTURE_WRITE (only new writable mappings and write calls), SEAL (no more
+ *          seals).
  * Locking: i_rwsem for seals, so that no write or truncation is half way while one is put on.  F_SEAL_WRITE also needs that
  *          no writable shared mapping exists or can come: mapping_deny_writable() makes the count of them negative.
  * See:     spec.md §10; memfd_create(2), fcntl(2) "File Sealing"

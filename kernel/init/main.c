@@ -40,8 +40,6 @@
 #include <weft/utsname.h>
 #include <weft/main.h>
 
-enum system_states system_state;		/* [-] written here only, each step once; readers may be a step late */
-
 static DECLARE_COMPLETION(kthreadd_done);
 
 /* What to run as pid 1, and with which words: "init=" and the words of the command line that nobody else took. */

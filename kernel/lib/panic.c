@@ -14,12 +14,15 @@
 #include <weft/console.h>
 #include <weft/init.h>
 #include <weft/lockdep.h>
+#include <weft/main.h>
 #include <weft/printk.h>
 #include <weft/reboot.h>
 #include <weft/sched.h>
 #include <weft/smp.h>
 #include <asm/delay.h>
 #include "printk_internal.h"
+
+enum system_states system_state;		/* [-] written by init/main.c and reboot, each step once; readers may be late */
 
 #define PANIC_CPU_NONE	(-1)
 

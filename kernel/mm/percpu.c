@@ -16,7 +16,6 @@
 #include <weft/init.h>
 #include <weft/memblock.h>
 #include <weft/percpu.h>
-#include <weft/preempt.h>
 #include <weft/smp.h>
 #include <weft/spinlock.h>
 #include <weft/string.h>
@@ -26,11 +25,6 @@
 #define DYNAMIC_SIZE	(32 * 1024)
 #define UNIT		16
 #define NR_UNITS	(DYNAMIC_SIZE / UNIT)
-
-unsigned long __per_cpu_offset[NR_CPUS];
-DEFINE_PER_CPU(unsigned long, this_cpu_off);
-/* Start-up runs with preemption off; sched_init() and the idle tasks take it from there. */
-DEFINE_PER_CPU(int, __preempt_count) = (int)PREEMPT_DISABLED;
 
 static DEFINE_SPINLOCK(pcpu_lock);
 static DECLARE_BITMAP(unit_used, NR_UNITS);	/* [pcpu_lock] */

@@ -264,7 +264,8 @@ fault:
 
 static bool xrstor_user(const struct xregs_state __user *from)
 {
-	asm volatile goto("1: xrstor64 (%0)\n" _ASM_EXTABLE(1b, %l[fault]) : : "r" (from), "a" (-1), "d" (-1) : "memory" : fault);
+	asm volatile goto("1: xrstor64 (%0)\n" _ASM_EXTABLE(1b, %l[fault])
+			  : : "r" (from), "a" (-1), "d" (-1) : "memory" : fault);
 	return true;
 fault:
 	return false;

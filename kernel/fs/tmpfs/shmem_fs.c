@@ -12,6 +12,7 @@
 #include <weft/err.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/init.h>
 #include <weft/magic.h>
 #include <weft/mman.h>
 #include <weft/mount.h>
@@ -23,7 +24,6 @@
 #include <weft/statfs.h>
 #include <weft/vmstat.h>
 #include <weft/xattr.h>
-#include "internal.h"
 
 #define BOGO_DIRENT_SIZE	20		/* what a name adds to its directory's st_size */
 #define NAME_LEN		255

@@ -31,7 +31,6 @@
 #include <weft/splice.h>
 #include <weft/uio.h>
 #include <uapi/falloc.h>
-#include "internal.h"
 
 #define BATCH			16
 #define SECTORS_PER_PAGE	(PAGE_SIZE / 512)
