@@ -1,7 +1,7 @@
 /*
  * ubsan.c: what the compiler calls in debug builds when it meets undefined behaviour.
  *
- * What:    one function for each check of -fsanitize=bounds,shift,object-size,null,vla-bound,unreachable.  Each prints what
+ * What:    one function for each check of -fsanitize=bounds,shift,object-size,vla-bound,unreachable.  Each prints what
  *          was wrong and where, once for each place, and goes on (except after __builtin_unreachable()).
  * Idea:    gcc passes a structure that names source position and types; its layout is the compiler's.
  * Locking: none; the reported mark in the position is set by an atomic exchange.
@@ -68,10 +68,7 @@ void __ubsan_handle_out_of_bounds(struct bounds_data *d, void *index)
 void __ubsan_handle_type_mismatch_v1(struct mismatch_data *d, void *ptr);
 void __ubsan_handle_type_mismatch_v1(struct mismatch_data *d, void *ptr)
 {
-	if (!ptr)
-		UBSAN_REPORT(&d->at, "null pointer used as %s", d->type->name);
-	else
-		UBSAN_REPORT(&d->at, "%px has no room for %s", ptr, d->type->name);
+	UBSAN_REPORT(&d->at, "%px has no room for %s", ptr, d->type->name);
 }
 
 void __ubsan_handle_vla_bound_not_positive(struct vla_data *d, void *bound);
