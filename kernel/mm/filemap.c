@@ -214,6 +214,10 @@ void delete_from_page_cache(struct page *page)
 
 /* ---- looking up ---- */
 
+/*
+ * The memory may have become another page between the look and the reference.  With the reference it stays what it is: a
+ * page says itself where it belongs, and that was written before it came into the array.
+ */
 struct page *find_get_page(struct address_space *mapping, pgoff_t index)
 {
 	struct page *page;
@@ -225,7 +229,7 @@ struct page *find_get_page(struct address_space *mapping, pgoff_t index)
 			break;
 		if (!get_page_unless_zero(page))
 			continue;
-		if (likely(xa_load(&mapping->i_pages, index) == page))
+		if (likely(READ_ONCE(page->mapping) == mapping && page->index == index))
 			break;
 		put_page(page);
 	}
