@@ -143,7 +143,7 @@ struct worker {
 	struct weft_thread	**tm;		/* [tm_lock] heap by deadline */
 	weft_time_t		tm_next;	/* [tm_lock], read racily */
 	uint32_t		last_seen;	/* [o: the lookout] picks when it last looked */
-	uint32_t		mon_seen, mon_ticks;	/* [o: the monitor] */
+	uint32_t		mon_seen, mon_ticks, mon_replaced;	/* [o: the monitor] */
 	int			tid;		/* [I] */
 	int			index;		/* [I] */
 	struct weft_thread	idle;		/* its scheduler context */
@@ -161,7 +161,7 @@ struct runtime {
 	struct worker	*worker[MAX_WORKERS];	/* [I] entries below ntotal */
 	int		ntotal;			/* [a] */
 	uint32_t	nidle, nsearching;	/* [a] */
-	int32_t		surplus;		/* [a] workers above nworkers */
+	int32_t		surplus;		/* [a] workers whom nobody needs any more: see monitor.c */
 	uint32_t	outstanding;		/* [a] I/O waits and helper calls: not a deadlock */
 	uint32_t	poll_lock;		/* [a] who sleeps in epoll */
 	uint32_t	lookout;		/* [a] who looks after busy workers */

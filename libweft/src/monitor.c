@@ -31,6 +31,9 @@ static uint32_t stop, running;
 extern char __start_weft_text[] __attribute__((visibility("hidden")));
 extern char __stop_weft_text[] __attribute__((visibility("hidden")));
 
+/* So that the section exists in builds that have not moved the code there (the sanitizers'; no preemption in those). */
+static __attribute__((section("weft_text"), used)) void anchor(void) { }
+
 static int preempt_signal(void)
 {
 	return SIGRTMIN + 7;
@@ -98,22 +101,19 @@ static char task_state(int tid)
 	return p && p[1] ? p[2] : 'R';
 }
 
+/* One more worker for the one that is stuck; when that one schedules again there is a surplus of one. */
 static void replace(struct worker *stuck)
 {
 	int i;
 
-	(void)stuck;
-	a_add(&rt.surplus, 1);
+	stuck->mon_replaced = 1;
 	for (i = 1; i < a_load(&rt.ntotal); i++)
 		if (a_load(&rt.worker[i]->sleeping) == SLEEP_RETIRED && rt.worker[i]->tid) {
 			kick(rt.worker[i]);
-			a_add(&rt.surplus, -1);	/* it counts itself back in */
 			a_add(&rt.replaced, 1);
 			return;
 		}
-	if (worker_start())
-		a_add(&rt.surplus, -1);
-	else
+	if (worker_start() == 0)
 		a_add(&rt.replaced, 1);
 }
 
@@ -132,6 +132,10 @@ static int look_at(struct worker *w, weft_time_t now)
 	if (picks != w->mon_seen) {
 		w->mon_seen = picks;
 		w->mon_ticks = 0;
+		if (w->mon_replaced) {
+			w->mon_replaced = 0;
+			a_add(&rt.surplus, 1);
+		}
 		return 1;
 	}
 	if (!wanted(w, now) && !poller_active())
@@ -142,7 +146,7 @@ static int look_at(struct worker *w, weft_time_t now)
 	if (rt.model == WEFT_M_N && ++w->mon_ticks * (uint64_t)(rt.preempt_us ? rt.preempt_us : TICK_US) >= 2 * TICK_US) {
 		char s = task_state(w->tid);
 
-		if ((s == 'S' || s == 'D') && a_load(&rt.surplus) < 64 && !a_load(&w->sleeping)) {
+		if ((s == 'S' || s == 'D') && !w->mon_replaced && !a_load(&w->sleeping)) {
 			w->mon_ticks = 0;
 			replace(w);
 		}

@@ -699,7 +699,8 @@ static struct weft_thread *find_work(struct worker *w)
 			while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !rt.stopping)
 				os_futex_wait(&w->sleeping, SLEEP_RETIRED, WEFT_FOREVER);
 			a_store(&w->sleeping, SLEEP_NO);
-			a_add(&rt.surplus, 1);
+			if (a_load(&w->inbox))		/* else the monitor needs it again */
+				a_add(&rt.surplus, 1);
 			continue;
 		}
 		ticked = worker_sleep(w, &tick);

@@ -103,10 +103,10 @@ static void thread_init(struct weft_thread *t, const weft_attr *a, void *(*fn)(v
 		fp_save(&t->fp);
 }
 
-static int start_in_kernel(struct weft_thread *t)
+static int start_in_kernel(struct weft_thread *t, size_t size)
 {
 	a_add(&rt.nthreads, 1);
-	if (os_task_start(thread_main_1_1, t, t->stack_size ? t->stack_size : rt.stack_size)) {
+	if (os_task_start(thread_main_1_1, t, size)) {
 		a_add(&rt.nthreads, -1);
 		return EAGAIN;
 	}
@@ -115,9 +115,9 @@ static int start_in_kernel(struct weft_thread *t)
 
 int weft_spawn(weft_t *out, const weft_attr *a, void *(*fn)(void *), void *arg)
 {
-	size_t size = rt.stack_size;
 	struct weft_thread *t;
 	struct worker *w;
+	size_t size;
 	int kernel;
 
 	if (!fn || (a && (unsigned)a->priority >= NLEVELS))
@@ -126,6 +126,7 @@ int weft_spawn(weft_t *out, const weft_attr *a, void *(*fn)(void *), void *arg)
 		return EAGAIN;
 	if (unlikely(!(w = this_worker())))
 		return EPERM;		/* a kernel thread that the library did not make */
+	size = rt.stack_size;
 	if (unlikely(a && a->stack_size))
 		size = stack_class(a->stack_size);
 	kernel = rt.model == WEFT_1_1;
@@ -142,7 +143,7 @@ int weft_spawn(weft_t *out, const weft_attr *a, void *(*fn)(void *), void *arg)
 	spin_unlock(&t->lock);
 	TRACE('N', t, t->name);
 	if (kernel) {
-		if (start_in_kernel(t)) {
+		if (start_in_kernel(t, size)) {
 			spin_lock(&t->lock);
 			release(t);
 			return EAGAIN;
