@@ -196,7 +196,7 @@ static __always_inline bool spin_is_contended(const spinlock_t *lock) { return R
 #define raw_spin_is_locked(l)			spin_is_locked(l)
 
 /* Takes one off; when it became 0, true and the lock is held. */
-bool _atomic_dec_and_lock(atomic_t *atomic, spinlock_t *lock);
+bool _atomic_dec_and_lock(atomic_t *atomic, spinlock_t *lock) __cond_acquires(true, lock);
 #define atomic_dec_and_lock(atomic, lock)	_atomic_dec_and_lock(atomic, lock)
 
 #include <weft/rwlock.h>

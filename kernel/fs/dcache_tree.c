@@ -32,7 +32,7 @@ enum d_walk_ret {
 /*
  * From a child back to its parent, which gets locked.  False: the tree was renamed under us.  Called with child's d_lock.
  */
-static bool climb(struct dentry **pchild, int seq) __no_context_analysis
+static bool climb(struct dentry **pchild, int seq) __no_context_analysis	/* from lock to lock */
 {
 	struct dentry *child = *pchild, *parent = child->d_parent;
 
@@ -45,7 +45,8 @@ static bool climb(struct dentry **pchild, int seq) __no_context_analysis
 }
 
 /* Calls enter() for `parent` and all below it, with the d_lock of the one it is called for. */
-static void d_walk(struct dentry *parent, void *data, enum d_walk_ret (*enter)(void *, struct dentry *)) __no_context_analysis
+static void d_walk(struct dentry *parent, void *data, enum d_walk_ret (*enter)(void *, struct dentry *))
+	__no_context_analysis	/* as above */
 {
 	struct dentry *this_parent, *dentry;
 	struct list_head *next;
@@ -180,7 +181,7 @@ static void swap_names(struct dentry *a, struct dentry *b)
 }
 
 /* Locks both and their parents, parents first; the order among equals does not matter under rename_lock. */
-static void lock_for_move(struct dentry *dentry, struct dentry *target) __no_context_analysis
+static void lock_for_move(struct dentry *dentry, struct dentry *target) __no_context_analysis	/* two to four locks */
 {
 	struct dentry *p = dentry->d_parent, *q = target->d_parent;
 
@@ -200,7 +201,7 @@ static void lock_for_move(struct dentry *dentry, struct dentry *target) __no_con
 }
 
 static void unlock_for_move(struct dentry *dentry, struct dentry *target, struct dentry *p, struct dentry *q)
-	__no_context_analysis
+	__no_context_analysis	/* as above */
 {
 	if (p != q && p != dentry)
 		spin_unlock(&p->d_lock);

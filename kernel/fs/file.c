@@ -113,7 +113,7 @@ static struct fdtable *alloc_fdtable(unsigned int nr)
 }
 
 /* file_lock held, dropped meanwhile.  0, -ENOMEM, -EMFILE. */
-static int expand_fdtable(struct files_struct *files, unsigned int nr) __no_context_analysis
+static int expand_fdtable(struct files_struct *files, unsigned int nr) __must_hold(&files->file_lock)
 {
 	struct fdtable *new, *cur;
 
@@ -141,7 +141,7 @@ static int expand_fdtable(struct files_struct *files, unsigned int nr) __no_cont
 }
 
 /* Makes room for nr.  file_lock held; 1: it was dropped and the table changed, 0: there was room, or -errno. */
-static int expand_files(struct files_struct *files, unsigned int nr) __no_context_analysis
+static int expand_files(struct files_struct *files, unsigned int nr) __must_hold(&files->file_lock)
 {
 	int ret = 0;
 

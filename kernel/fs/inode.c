@@ -260,7 +260,7 @@ static bool key_matches(const struct inode_key *key, struct inode *inode)
  * waited for.
  */
 static struct inode *find_inode(struct super_block *sb, struct hlist_head *head, const struct inode_key *key, bool *again)
-	__no_context_analysis
+	__no_context_analysis	/* *again says whether the lock was dropped */
 {
 	struct inode *inode;
 
@@ -295,7 +295,8 @@ static void wait_on_inode(struct inode *inode)
 
 /* Finds; or inserts `fresh` (NULL: only find) after set().  Returns the inode with a reference, or NULL. */
 static struct inode *find_or_insert(struct super_block *sb, unsigned long hashval, const struct inode_key *key,
-				    struct inode *fresh, int (*set)(struct inode *, void *)) __no_context_analysis
+				    struct inode *fresh, int (*set)(struct inode *, void *))
+	__no_context_analysis	/* as above */
 {
 	struct hlist_head *head = inode_head(sb, hashval);
 	struct inode *inode;
@@ -501,7 +502,7 @@ static void evict(struct inode *inode)
 }
 
 /* The last reference went; i_lock held, released. */
-static void iput_final(struct inode *inode) __no_context_analysis
+static void iput_final(struct inode *inode) __releases(&inode->i_lock)
 {
 	struct super_block *sb = inode->i_sb;
 	const struct super_operations *op = sb->s_op;

@@ -99,7 +99,7 @@ static void drop_reserve(struct xa_change *c)
 }
 
 /* The lock in the way that this array's flags say. */
-static void lock_by_flags(struct xarray *xa) __no_context_analysis	/* which kind is known at run time only */
+static void lock_by_flags(struct xarray *xa) __acquires(&xa->xa_lock)
 {
 	if (xa->xa_flags & XA_FLAGS_LOCK_IRQ)
 		xa_lock_irq(xa);
@@ -108,7 +108,7 @@ static void lock_by_flags(struct xarray *xa) __no_context_analysis	/* which kind
 	else
 		xa_lock(xa);
 }
-static void unlock_by_flags(struct xarray *xa) __no_context_analysis
+static void unlock_by_flags(struct xarray *xa) __releases(&xa->xa_lock)
 {
 	if (xa->xa_flags & XA_FLAGS_LOCK_IRQ)
 		xa_unlock_irq(xa);
@@ -119,7 +119,7 @@ static void unlock_by_flags(struct xarray *xa) __no_context_analysis
 }
 
 /* After a failure of node_alloc(): drops the lock to allocate one node in earnest.  True: there is one now, try again. */
-static bool refill_reserve(struct xa_change *c, gfp_t gfp) __no_context_analysis
+static bool refill_reserve(struct xa_change *c, gfp_t gfp) __must_hold(&c->xa->xa_lock)
 {
 	struct xa_node *node;
 
@@ -429,7 +429,7 @@ static bool find_free(struct xarray *xa, unsigned long min, unsigned long max, u
 	return index <= max;
 }
 
-int __xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp) __no_context_analysis
+int __xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp)
 {
 	unsigned long index, min = limit.min;
 
@@ -450,7 +450,6 @@ int __xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, g
 }
 
 int __xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next, gfp_t gfp)
-	__no_context_analysis
 {
 	struct xa_limit upper = { .max = limit.max, .min = max(*next, limit.min) };
 	int wrapped = 0, err = -EBUSY;
@@ -507,36 +506,35 @@ void __xa_clear_mark(struct xarray *xa, unsigned long index, xa_mark_t mark)
 	xa_unlock_irq(xa);							\
 	return result;
 
-void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp) __no_context_analysis
+void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 {
 	LOCKED(void *, __xa_store(xa, index, entry, gfp))
 }
-void *xa_erase(struct xarray *xa, unsigned long index) __no_context_analysis
+void *xa_erase(struct xarray *xa, unsigned long index)
 {
 	LOCKED(void *, __xa_erase(xa, index))
 }
-void *xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry, gfp_t gfp) __no_context_analysis
+void *xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry, gfp_t gfp)
 {
 	LOCKED(void *, __xa_cmpxchg(xa, index, old, entry, gfp))
 }
-int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp) __no_context_analysis
+int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 {
 	LOCKED(int, __xa_insert(xa, index, entry, gfp))
 }
-int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp) __no_context_analysis
+int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp)
 {
 	LOCKED(int, __xa_alloc(xa, id, entry, limit, gfp))
 }
 int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next, gfp_t gfp)
-	__no_context_analysis
 {
 	LOCKED(int, __xa_alloc_cyclic(xa, id, entry, limit, next, gfp))
 }
-int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp) __no_context_analysis
+int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
 {
 	LOCKED(int, xa_err(store(xa, index, NULL, false, XA_ZERO_ENTRY, gfp)))
 }
-static void *release_reserved(struct xarray *xa, unsigned long index) __no_context_analysis
+static void *release_reserved(struct xarray *xa, unsigned long index)
 {
 	LOCKED(void *, store(xa, index, XA_ZERO_ENTRY, false, NULL, 0))
 }

@@ -60,7 +60,8 @@ bool refcount_dec_and_lock(refcount_t *r, struct spinlock *lock) __no_context_an
 	return false;
 }
 
-bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags) __no_context_analysis
+bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags)
+	__no_context_analysis	/* as above */
 {
 	unsigned long f;
 
@@ -75,7 +76,7 @@ bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigne
 	return false;
 }
 
-bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock) __no_context_analysis
+bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock) __no_context_analysis	/* as above */
 {
 	if (refcount_dec_not_one(r))
 		return false;

@@ -32,7 +32,7 @@ void __no_sanitize spin_lock_slow(spinlock_t *lock)
 }
 
 /* Takes one off *atomic; true, with the lock held, when it became 0.  Only the last one pays for the lock. */
-bool _atomic_dec_and_lock(atomic_t *atomic, spinlock_t *lock) __no_context_analysis
+bool _atomic_dec_and_lock(atomic_t *atomic, spinlock_t *lock) __no_context_analysis	/* held or not, by the value */
 {
 	if (atomic_add_unless(atomic, -1, 1))
 		return false;

@@ -87,8 +87,9 @@ static struct hrtimer_clock_base *lock_base(const struct hrtimer *timer, unsigne
 	}
 }
 
-static void unlock_base(struct hrtimer_clock_base *base, unsigned long flags) __no_context_analysis
+static void unlock_base(struct hrtimer_clock_base *base, unsigned long flags)
 {
+	lockdep_assert_held(&base->cpu_base->lock);
 	spin_unlock_irqrestore(&base->cpu_base->lock, flags);
 }
 
@@ -97,7 +98,7 @@ static void unlock_base(struct hrtimer_clock_base *base, unsigned long flags) __
  * lock is held migration_base keeps everybody else out.
  */
 static struct hrtimer_clock_base *switch_base(struct hrtimer *timer, struct hrtimer_clock_base *old)
-	__no_context_analysis
+	__no_context_analysis		/* from one CPU's lock to another's */
 {
 	struct hrtimer_cpu_base *here = this_cpu_ptr(&hrtimer_bases);
 	struct hrtimer_clock_base *new = &here->base[old - old->cpu_base->base];

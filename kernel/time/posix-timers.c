@@ -67,8 +67,9 @@ static struct k_itimer *lock_timer(int id, unsigned long *flags) __no_context_an
 	return timr;
 }
 
-static void unlock_timer(struct k_itimer *timr, unsigned long flags) __no_context_analysis
+static void unlock_timer(struct k_itimer *timr, unsigned long flags)
 {
+	lockdep_assert_held(&timr->it_lock);
 	spin_unlock_irqrestore(&timr->it_lock, flags);
 }
 

@@ -187,7 +187,7 @@ static void use_clock(struct clocksource *cs)
 	set_rate();
 }
 
-static unsigned long write_begin(void) __no_context_analysis	/* handed to write_end() */
+static unsigned long write_begin(void) __acquires(&timekeeper_lock)
 {
 	unsigned long flags;
 
@@ -196,7 +196,7 @@ static unsigned long write_begin(void) __no_context_analysis	/* handed to write_
 	return flags;
 }
 
-static void write_end(unsigned long flags) __no_context_analysis
+static void write_end(unsigned long flags) __releases(&timekeeper_lock)
 {
 	update_vsyscall(&tk);
 	raw_write_seqcount_end(&tk_seq);
