@@ -281,8 +281,6 @@ int shift_arg_pages(struct vm_area_struct *vma, unsigned long shift);
 
 /* ---- memory.c and its neighbours: faults and page tables ---- */
 vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags, struct pt_regs *regs);
-/* For vm_ops->map_pages: maps `page` (whose reference it takes over) at addr; ptl held, vmf->pte is addr's entry, empty. */
-void do_set_pte(struct vm_fault *vmf, struct page *page, unsigned long addr);
 int copy_page_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma);
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long size);
 /* Takes pages [holebegin, +holelen) bytes of the file out of every address space; holelen 0: to the end of the file. */

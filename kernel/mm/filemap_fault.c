@@ -86,15 +86,14 @@ vm_fault_t filemap_fault(struct vm_fault *vmf)
 	return ret | VM_FAULT_LOCKED;
 }
 
-/* A reference and the lock, without waiting; false: leave it to a fault of its own. */
-static bool take_mappable_page(struct page *page, struct address_space *mapping, pgoff_t index)
+/* A reference and the lock, without waiting; false: leave it to a fault of its own.  nr: pages of the file. */
+static bool take_mappable_page(struct page *page, struct address_space *mapping, pgoff_t index, pgoff_t nr)
 {
 	if (!PageUptodate(page) || PageReadahead(page) || !get_page_unless_zero(page))
 		return false;
 	if (!trylock_page(page))
 		goto put;
-	if (page->mapping == mapping && page->index == index && PageUptodate(page) &&
-	    index < pages_of_file(mapping->host))
+	if (page->mapping == mapping && page->index == index && PageUptodate(page) && index < nr)
 		return true;
 	unlock_page(page);
 put:
@@ -102,7 +101,11 @@ put:
 	return false;
 }
 
-/* Maps what is cached of [start, end]; all of it lies in vmf's page table.  Never sleeps. */
+/*
+ * Maps what is cached of [start, end]; all of it lies in vmf's page table.  Never sleeps.
+ * The size is looked at once: a page that truncation has not taken out of the mapping yet is unmapped again when it comes
+ * to it, and it needs the page's lock for that.
+ */
 void filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -110,21 +113,26 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	unsigned long base = vma->vm_start + ((start - vma->vm_pgoff) << PAGE_SHIFT);
 	pte_t *table = pte_offset_map_lock(vma->vm_mm, vmf->pmd, base, &vmf->ptl);
 	struct page *pages[FAULT_AROUND_PAGES];
-	unsigned int n;
+	pgoff_t nr = pages_of_file(mapping->host);
+	unsigned int n, mapped = 0;
+	int counter = MM_FILEPAGES;
 
 	rcu_read_lock();
 	n = xa_extract(&mapping->i_pages, (void **)pages, start, end, FAULT_AROUND_PAGES, XA_PRESENT);
 	for (unsigned int i = 0; i < n; i++) {
 		pgoff_t index = READ_ONCE(pages[i]->index);	/* looked at again under the page's lock */
 
-		if (index < start || index > end)
+		if (index < start || index > end || !pte_none(table[index - start]) ||
+		    !take_mappable_page(pages[i], mapping, index, nr))
 			continue;
-		vmf->pte = table + (index - start);
-		if (!pte_none(*vmf->pte) || !take_mappable_page(pages[i], mapping, index))
-			continue;
-		do_set_pte(vmf, pages[i], base + ((index - start) << PAGE_SHIFT));
+		page_add_file_rmap(pages[i]);
+		set_pte(&table[index - start], mk_pte(pages[i], vma->vm_page_prot));
+		counter = mm_counter_file(pages[i]);		/* of one kind, all of them */
+		mapped++;
 		unlock_page(pages[i]);
 	}
+	if (mapped)
+		add_mm_counter(vma->vm_mm, counter, mapped);
 	rcu_read_unlock();
 	pte_unmap_unlock(table, vmf->ptl);
 	vmf->pte = NULL;

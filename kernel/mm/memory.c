@@ -127,7 +127,8 @@ static vm_fault_t __do_fault(struct vm_fault *vmf)
 	return ret | VM_FAULT_LOCKED;
 }
 
-void do_set_pte(struct vm_fault *vmf, struct page *page, unsigned long addr)
+/* Maps `page`, whose reference it takes over, at addr; ptl held, vmf->pte is addr's entry, empty. */
+static void do_set_pte(struct vm_fault *vmf, struct page *page, unsigned long addr)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
