@@ -244,7 +244,7 @@ void weft_get_stats(struct weft_stats *s)
 		s->preemptions += a_peek(&rt.worker[i]->preemptions);
 		s->threads += a_peek(&rt.worker[i]->idle.id);
 	}
-	s->helpers = rt.helpers;
-	s->replaced = rt.replaced;
-	s->polls = rt.polls;
+	s->helpers = a_peek(&rt.helpers);
+	s->replaced = a_peek(&rt.replaced);
+	s->polls = a_peek(&rt.polls);
 }

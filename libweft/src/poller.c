@@ -77,8 +77,10 @@ int poller_init(void)
 		if (e < 0 || kickfd < 0) {
 			r = errno;
 		} else {
-			epfd = e;
-			add(kickfd, EPOLLIN | EPOLLET);
+			struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.fd = kickfd };
+
+			epoll_ctl(e, EPOLL_CTL_ADD, kickfd, &ev);
+			a_store(&epfd, e);
 		}
 	}
 	a_store(&epoll_lock, 0);
@@ -95,7 +97,7 @@ int poller_watch(int fd, void (*fn)(void))
 	for (i = 0; i < NWATCH; i++)
 		if (!watch[i].fn) {
 			watch[i].fd = fd;
-			watch[i].fn = fn;
+			a_store(&watch[i].fn, fn);
 			return add(fd, EPOLLIN | EPOLLET);
 		}
 	return EAGAIN;
@@ -103,14 +105,14 @@ int poller_watch(int fd, void (*fn)(void))
 
 int poller_active(void)
 {
-	return a_peek(&epfd) >= 0 && a_peek(&inflight) > 0;
+	return a_peek(&inflight) > 0 && a_load(&epfd) >= 0;
 }
 
 void poller_kick(void)
 {
 	uint64_t one = 1;
 
-	if (kickfd >= 0)
+	if (a_load(&epfd) >= 0)
 		(void)!write(kickfd, &one, sizeof one);
 }
 
@@ -122,7 +124,7 @@ static void event(int fd, uint32_t events)
 	if (fd == kickfd)
 		return;
 	for (i = 0; i < NWATCH; i++)
-		if (watch[i].fn && watch[i].fd == fd) {
+		if (a_load(&watch[i].fn) && watch[i].fd == fd) {
 			watch[i].fn();
 			return;
 		}

@@ -26,6 +26,12 @@
 #define VALGRIND_STACK_DEREGISTER(id)	((void)(id))
 #endif
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED	1
+#else
+#define SANITIZED	0
+#endif
+
 static inline __attribute__((always_inline)) void san_switch_begin(struct worker *w, struct weft_thread *from, struct weft_thread *to, int dying)
 {
 #if defined(__SANITIZE_ADDRESS__)

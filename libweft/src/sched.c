@@ -229,7 +229,7 @@ static inline void maybe_wake(struct worker *w)
 	if (!rt.smp)
 		return;
 	light_fence();
-	if (unlikely(a_peek(&rt.nidle)) && (w->rq_len > 1 || !a_peek(&rt.lookout)))
+	if (unlikely(a_peek(&rt.nidle)) && (a_peek(&w->rq_len) > 1 || !a_peek(&rt.lookout)))
 		wake_idle();
 }
 
@@ -585,7 +585,7 @@ int is_deadlocked(void)
 {
 	int i, n = a_load(&rt.ntotal);
 
-	if (rt.stopping || a_load(&rt.outstanding))
+	if (a_load(&rt.stopping) || a_load(&rt.outstanding))
 		return 0;
 	for (i = 0; i < n; i++) {
 		struct worker *v = rt.worker[i];
@@ -624,7 +624,7 @@ static int worker_sleep(struct worker *w, weft_time_t *tick)
 	a_add(&rt.nidle, 1);
 	heavy_fence();
 	until = look_round(w, &busy, &anything);
-	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !rt.stopping) {
+	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !a_load(&rt.stopping)) {
 		zero = 0;
 		if (rt.smp && busy && a_cas(&rt.lookout, &zero, 1)) {
 			lookout = 1;
@@ -664,7 +664,7 @@ static struct weft_thread *find_work(struct worker *w)
 	int spin, ticked = 0;
 
 	for (;;) {
-		if (unlikely(rt.stopping))
+		if (unlikely(a_load(&rt.stopping)))
 			return NULL;
 		housekeeping(w);
 		rq_lock(w);
@@ -696,7 +696,7 @@ static struct weft_thread *find_work(struct worker *w)
 			search_ends(w, 0);
 			a_store(&w->sleeping, SLEEP_RETIRED);	/* until the monitor or a pinned thread wants it */
 			heavy_fence();
-			while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !rt.stopping)
+			while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !a_load(&rt.stopping))
 				os_futex_wait(&w->sleeping, SLEEP_RETIRED, WEFT_FOREVER);
 			a_store(&w->sleeping, SLEEP_NO);
 			if (a_load(&w->inbox))		/* else the monitor needs it again */
