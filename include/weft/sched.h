@@ -301,7 +301,7 @@ struct task_struct {
 	const struct cred	*real_cred;	/* [r:own, cred_guard_mutex] */
 	const struct cred	*cred;
 	char			comm[TASK_COMM_LEN];	/* [task_lock] */
-	kuid_t			loginuid;	/* [o] who logged in, or -1; handed down to children, as the session's number is */
+	kuid_t			loginuid;	/* [o] who logged in, or -1; children inherit it */
 	unsigned int		sessionid;	/* [o] */
 
 	spinlock_t		alloc_lock;	/* task_lock(): mm, files, fs, comm pointers against other tasks */
