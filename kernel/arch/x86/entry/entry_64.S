@@ -158,6 +158,15 @@ syscall_return:
 END(entry_SYSCALL_64)
 
 /*
+ * `syscall` from a 32-bit code segment, which any program can far-jump to: AMD's processors (and QEMU's) come here, with
+ * the user's stack and GS base.  There are no 32-bit calls; without this entry they would go on at address 0 in ring 0.
+ */
+ENTRY(entry_SYSCALL_compat)
+	movl	$-ENOSYS, %eax
+	sysretl
+END(entry_SYSCALL_compat)
+
+/*
  * Calls that change their own pt_regs (the table's flag "regs"): they leave through the full path, which reloads all
  * registers.  The return address into entry_SYSCALL_64 is dropped.
  */

@@ -194,6 +194,8 @@ void syscall_init(void)
 {
 	wrmsrl(MSR_STAR, (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32);
 	wrmsrl(MSR_LSTAR, (unsigned long)entry_SYSCALL_64);
+	wrmsrl(MSR_CSTAR, (unsigned long)entry_SYSCALL_compat);
+	wrmsrl(MSR_IA32_SYSENTER_CS, 0);	/* `sysenter` is a general protection fault */
 	wrmsrl(MSR_SYSCALL_MASK, X86_EFLAGS_CF | 0x4 | 0x10 | 0x40 | 0x80 | X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF |
 	       X86_EFLAGS_OF | X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID);
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))

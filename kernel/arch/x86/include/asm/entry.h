@@ -35,6 +35,7 @@ void exc_reserved(struct pt_regs *regs, unsigned long error_code);
 
 /* Gates in entry_64.S. */
 void entry_SYSCALL_64(void);
+void entry_SYSCALL_compat(void);
 void ret_from_fork_asm(void);
 extern char irq_entries_start[];
 void asm_exc_divide_error(void);
