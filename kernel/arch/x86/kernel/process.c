@@ -70,10 +70,24 @@ static void save_segments(struct thread_struct *t)
 	}
 }
 
+/*
+ * Loading a selector changes the base in force, which is the kernel's here.  Not on the user's side of swapgs: the load may
+ * fault, and the handler needs the kernel's base.
+ *
+ *      a thread with %gs = an LDT selector, asleep     another thread
+ *                                                      modify_ldt() clears the entry
+ *      switched to: mov %gs: #GP; base unchanged,
+ *      so the handler and the fixup work: null selector
+ * Both bases are the kernel's meanwhile, so that an NMI in between finds it with swapgs and without.  Interrupts off; the
+ * caller writes the user's base afterwards.
+ */
 static void load_user_gs(unsigned int selector)
 {
-	/* Loading a selector changes the base in force: do it on the user's side of swapgs. */
-	asm volatile("swapgs; mov %0, %%gs; swapgs" : : "r" (selector) : "memory");
+	unsigned long base = per_cpu_offset(raw_smp_processor_id());
+
+	wrmsrl(MSR_KERNEL_GS_BASE, base);
+	loadsegment(gs, selector);
+	wrmsrl(MSR_GS_BASE, base);
 }
 
 static void load_segments(const struct thread_struct *prev, const struct thread_struct *next)

@@ -5,6 +5,7 @@
 #define ASM_DESC_H
 
 #include <weft/percpu.h>
+#include <asm/asm.h>
 #include <asm/desc_defs.h>
 #include <asm/segment.h>
 
@@ -24,7 +25,15 @@ void load_idt(void);
 void load_tls(const struct desc_struct *tls, int cpu);
 
 static inline void load_tr(u16 sel) { asm volatile("ltr %w0" : : "r" (sel)); }
-#define loadsegment(seg, value) asm volatile("mov %k0, %%" #seg : : "r" ((u32)(value)) : "memory")
+/* A selector whose descriptor has gone (modify_ldt of another thread) faults: the null selector takes its place. */
+#define loadsegment(seg, value) do { \
+	__label__ __bad_selector; \
+	asm volatile goto("1: mov %k0, %%" #seg "\n" _ASM_EXTABLE(1b, %l1) \
+		 : : "r" ((u32)(value)) : "memory" : __bad_selector); \
+	break; \
+__bad_selector: \
+	asm volatile("mov %k0, %%" #seg : : "r" (0) : "memory"); \
+} while (0)
 #define savesegment(seg, value) asm("mov %%" #seg ", %w0" : "=r" (value))
 
 #endif
