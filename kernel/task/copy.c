@@ -272,7 +272,7 @@ static int check_limits(struct task_struct *p)
 {
 	struct user_struct *user = p->real_cred->user;
 
-	if (atomic_long_read(&user->processes) > (long)rlimit(RLIMIT_NPROC) && user != &root_user &&
+	if ((unsigned long)atomic_long_read(&user->processes) > rlimit(RLIMIT_NPROC) && user != &root_user &&
 	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
 	current->flags &= ~PF_NPROC_EXCEEDED;

@@ -138,7 +138,7 @@ struct sigqueue *__sigqueue_alloc(struct task_struct *t, gfp_t gfp, bool overrid
 	user = get_uid(__task_cred(t)->user);
 	rcu_read_unlock();
 	pending = atomic_long_inc_return(&user->sigpending);
-	if (override_rlimit || pending <= (long)task_rlimit(t, RLIMIT_SIGPENDING))
+	if (override_rlimit || (unsigned long)pending <= task_rlimit(t, RLIMIT_SIGPENDING))
 		q = kmem_cache_alloc(sigqueue_cachep, gfp);
 	if (!q) {
 		atomic_long_dec(&user->sigpending);

@@ -26,7 +26,7 @@ static int set_user(struct cred *new)
 	if (!user)
 		return -EAGAIN;
 	/* Programs forget to check setuid's result; so the limit strikes at the execve that usually follows. */
-	if (atomic_long_read(&user->processes) >= (long)rlimit(RLIMIT_NPROC) && user != &root_user)
+	if ((unsigned long)atomic_long_read(&user->processes) >= rlimit(RLIMIT_NPROC) && user != &root_user)
 		current->flags |= PF_NPROC_EXCEEDED;
 	else
 		current->flags &= ~PF_NPROC_EXCEEDED;
