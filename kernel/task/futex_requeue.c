@@ -30,12 +30,13 @@ void double_unlock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *h
 static void move(struct futex_q *q, struct futex_hash_bucket *from, struct futex_hash_bucket *to,
 		 const struct futex_key *key)
 {
-	if (from != to) {
-		atomic_dec(&from->waiters);
-		atomic_inc(&to->waiters);
-		q->lock_ptr = &to->lock;
-	}
 	q->key = *key;
+	/* In one chain it stays where it is: a real-time waiter put behind its equals would be met again, for ever. */
+	if (from == to)
+		return;
+	atomic_dec(&from->waiters);
+	atomic_inc(&to->waiters);
+	q->lock_ptr = &to->lock;
 	list_del(&q->list);
 	__futex_queue(q, to);
 }
@@ -52,17 +53,12 @@ static int get_two_keys(u32 __user *uaddr1, u32 __user *uaddr2, unsigned int fla
 static int requeue_locked(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2, const struct futex_key *key1,
 			  const struct futex_key *key2, int nr_wake, int nr_requeue, struct wake_batch *batch)
 {
-	struct futex_q *this, *last, *next;
+	struct futex_q *this, *next;
 	int done = 0;
-	bool end = false;
 
-	if (list_empty(&hb1->chain))
-		return 0;
-	/* With one bucket for both, what is moved comes back at the end of the chain: stop at the last of now. */
-	last = list_last_entry(&hb1->chain, struct futex_q, list);
-	for (this = list_first_entry(&hb1->chain, struct futex_q, list); !end && done - nr_wake < nr_requeue; this = next) {
-		end = this == last;
-		next = list_next_entry(this, list);
+	list_for_each_entry_safe(this, next, &hb1->chain, list) {
+		if (done - nr_wake >= nr_requeue)
+			break;
 		if (!futex_match(&this->key, key1))
 			continue;
 		if (this->pi_state)
