@@ -104,6 +104,7 @@ struct cred *prepare_creds(void);		/* a copy to edit; NULL when out of memory.  
 struct cred *prepare_exec_creds(void);
 struct cred *prepare_kernel_cred(struct task_struct *daemon);
 int commit_creds(struct cred *new);		/* consumes new; 0 */
+bool cred_gains_rights(const struct cred *old, const struct cred *new);	/* new may do what old may not */
 void abort_creds(struct cred *new);
 const struct cred *override_creds(const struct cred *new);	/* for a while; returns the old for revert_creds() */
 void revert_creds(const struct cred *old);

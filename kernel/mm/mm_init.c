@@ -289,6 +289,7 @@ struct mm_struct *mm_access(struct task_struct *task, unsigned int mode)
 {
 	struct mm_struct *mm = get_task_mm(task);
 
+	/* The look at the rights comes after: execve may have exchanged the mm, see commit_rights() in exec.c. */
 	if (mm && mm != current->mm && !ptrace_may_access(task, mode)) {
 		mmput(mm);
 		return ERR_PTR(-EACCES);

@@ -123,7 +123,7 @@ void exit_creds(struct task_struct *tsk)
 	put_cred(real);
 }
 
-static bool gained_rights(const struct cred *old, const struct cred *new)
+bool cred_gains_rights(const struct cred *old, const struct cred *new)
 {
 	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid || old->fsgid != new->fsgid ||
 	       !cap_issubset(new->cap_permitted, old->cap_permitted);
@@ -135,7 +135,7 @@ int commit_creds(struct cred *new)
 	const struct cred *old = task->real_cred;
 
 	BUG_ON(task->cred != old);
-	if (gained_rights(old, new)) {
+	if (cred_gains_rights(old, new)) {
 		/* What was made with other rights must not be read by those who may read us now. */
 		if (task->mm)
 			set_dumpable(task->mm, suid_dumpable);

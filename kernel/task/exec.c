@@ -368,12 +368,29 @@ static void reset_task(struct linux_binprm *bprm, struct task_struct *me)
 	}
 	sas_ss_reset(me);
 	rseq_execve(me);
-	/* commit_creds() takes this away again from a program that gains rights. */
-	set_dumpable(me->mm, bprm->nondumpable || current_euid() != current_uid() || current_egid() != current_gid() ?
-		     suid_dumpable : SUID_DUMP_USER);
 	__set_task_comm(me, kbasename(bprm->filename), true);
 	WRITE_ONCE(me->self_exec_id, me->self_exec_id + 1);
 	flush_signal_handlers(me, 0);
+}
+
+/*
+ * Who may look into the new memory is said last, and until then nobody may:
+ *
+ *      execve of a set-uid program                     /proc/PID/mem opened by the user: mm_access()
+ *      exec_mmap(): the new mm, SUID_DUMP_DISABLE      get_task_mm(): the old mm: harmless, or the new one:
+ *                                                      ptrace_may_access(): credentials still the user's,
+ *                                                      but the mm that task has is private: refused
+ *      commit_creds()
+ *      set_dumpable()
+ */
+static void commit_rights(struct linux_binprm *bprm, struct task_struct *me)
+{
+	bool private = bprm->nondumpable || current_euid() != current_uid() || current_egid() != current_gid() ||
+		       cred_gains_rights(current_cred(), bprm->cred);
+
+	commit_creds(bprm->cred);
+	bprm->cred = NULL;	/* free_bprm() does not unlock any more: setup_new_exec() does */
+	set_dumpable(me->mm, private ? suid_dumpable : SUID_DUMP_USER);
 }
 
 int begin_new_exec(struct linux_binprm *bprm)
@@ -402,8 +419,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 	if (err)
 		return err;
 	reset_task(bprm, me);
-	commit_creds(bprm->cred);
-	bprm->cred = NULL;	/* free_bprm() does not unlock any more: setup_new_exec() does */
+	commit_rights(bprm, me);
 	return 0;
 }
 
@@ -511,7 +527,7 @@ static int check_nproc(void)
 	struct user_struct *user = current_user();
 
 	if ((current->flags & PF_NPROC_EXCEEDED) && user != &root_user &&
-	    atomic_long_read(&user->processes) > (long)rlimit(RLIMIT_NPROC))
+	    (unsigned long)atomic_long_read(&user->processes) > rlimit(RLIMIT_NPROC))
 		return -EAGAIN;
 	current->flags &= ~PF_NPROC_EXCEEDED;
 	return 0;

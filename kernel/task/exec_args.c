@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
+#include <weft/cred.h>
 #include <weft/highmem.h>
 #include <weft/mm.h>
 #include <weft/mman.h>
@@ -29,6 +30,7 @@ int bprm_mm_init(struct linux_binprm *bprm)
 	if (!mm)
 		return -ENOMEM;
 	bprm->mm = mm;
+	set_dumpable(mm, SUID_DUMP_DISABLE);	/* until begin_new_exec() knows whose it is */
 	task_lock(current->group_leader);
 	bprm->rlim_stack = current->signal->rlim[RLIMIT_STACK];
 	task_unlock(current->group_leader);

@@ -125,6 +125,26 @@ long sys_pidfd_open(pid_t nr, unsigned int flags)
 	return fd;
 }
 
+/*
+ * ERR_PTR.  cred_guard_mutex: between the check and the look into the table an execve could give the task other rights
+ * and, with them, descriptors that are not for us.
+ */
+static struct file *file_of_task(struct task_struct *task, unsigned int fd)
+{
+	struct file *file = ERR_PTR(-EPERM);
+
+	if (mutex_lock_killable(&task->signal->cred_guard_mutex))
+		return ERR_PTR(-EINTR);
+	if (ptrace_may_access(task, PTRACE_MODE_ATTACH_REALCREDS)) {
+		file = fget_task(task, fd);
+		/* No descriptors any more: it is exiting. */
+		if (!file)
+			file = ERR_PTR(task->flags & PF_EXITING ? -ESRCH : -EBADF);
+	}
+	mutex_unlock(&task->signal->cred_guard_mutex);
+	return file;
+}
+
 /* A descriptor of another process becomes one of ours as well: for those who may trace it. */
 long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 {
@@ -143,13 +163,7 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	put_pid(pid);
 	if (!task)
 		return -ESRCH;
-	file = ERR_PTR(-EPERM);
-	if (ptrace_may_access(task, PTRACE_MODE_ATTACH_REALCREDS)) {
-		file = fget_task(task, (unsigned int)fd);
-		/* No descriptors any more: it is exiting. */
-		if (!file)
-			file = ERR_PTR(task->flags & PF_EXITING ? -ESRCH : -EBADF);
-	}
+	file = file_of_task(task, (unsigned int)fd);
 	put_task_struct(task);
 	if (IS_ERR(file))
 		return PTR_ERR(file);

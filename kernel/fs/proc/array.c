@@ -244,8 +244,9 @@ static void collect_stat(struct task_struct *p, struct task_stat *t, bool whole)
 
 static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 {
-	bool permitted = ptrace_may_access(p, PTRACE_MODE_READ_FSCREDS | PTRACE_MODE_NOAUDIT);
 	struct mm_struct *mm = get_task_mm(p);
+	/* After the mm was taken: as in mm_access(). */
+	bool permitted = ptrace_may_access(p, PTRACE_MODE_READ_FSCREDS | PTRACE_MODE_NOAUDIT);
 	struct task_stat t;
 	unsigned long vsize = mm ? mm->total_vm << PAGE_SHIFT : 0, rss = mm ? get_mm_rss(mm) : 0;
 	unsigned long sp = 0, ip = 0;

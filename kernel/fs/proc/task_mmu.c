@@ -37,11 +37,10 @@ int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task
 /* The structure itself, for lessons: its two counts (without the user that we are just now) and its layout. */
 int proc_pid_mm(struct seq_file *m, struct pid *pid, struct task_struct *task)
 {
-	struct mm_struct *mm;
+	struct mm_struct *mm = mm_access(task, PTRACE_MODE_READ_FSCREDS);
 
-	if (!ptrace_may_access(task, PTRACE_MODE_READ_FSCREDS))
-		return -EACCES;
-	mm = get_task_mm(task);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	if (!mm) {
 		seq_printf(m, "mm: none\nactive_mm: %s\n", task->active_mm == &init_mm ? "init_mm" : "borrowed");
 		return 0;
