@@ -22,7 +22,10 @@
 
 /* ---- limits ---- */
 
-/* Sets and gets; each may be NULL.  tsk must not go away; rights have been checked but for raising. */
+/*
+ * Sets and gets; each may be NULL.  tsk must not go away, nor its leader change (it is of our group, or tasklist_lock is
+ * held); rights have been checked but for raising.
+ */
 static int do_prlimit(struct task_struct *tsk, unsigned int resource, const struct rlimit64 *new, struct rlimit64 *old)
 {
 	struct rlimit64 *rlim;
@@ -103,8 +106,18 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	rcu_read_unlock();
 	if (!tsk)
 		return err;
-	if (!err)
+	/*
+	 *      we, for another process                         a thread of it in execve
+	 *      task_lock(its leader)
+	 *                                                      become_leader(): tsk->group_leader = itself
+	 *      task_unlock(its leader): another one's lock
+	 * Of our own group nobody can: execve would have to wait for our end.
+	 */
+	if (!err) {
+		read_lock(&tasklist_lock);
 		err = do_prlimit(tsk, resource, new_rlim ? &new : NULL, old_rlim ? &old : NULL);
+		read_unlock(&tasklist_lock);
+	}
 	put_task_struct(tsk);
 	if (!err && old_rlim && copy_to_user(old_rlim, &old, sizeof(old)))
 		err = -EFAULT;
