@@ -39,8 +39,8 @@ static struct page *follow_page(struct vm_area_struct *vma, unsigned long addr, 
 	if (!pmd)
 		return NULL;
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
-	if (!pte_present(*pte) || pte_protnone(*pte))
-		goto out;
+	if (!pte_present(*pte))
+		goto out;			/* PROT_NONE counts as present: FOLL_FORCE may look, and no fault would change it */
 	page = vm_normal_page(vma, addr, *pte);
 	if ((flags & FOLL_WRITE) && !can_follow_write(*pte, page, vma, flags)) {
 		page = NULL;
