@@ -54,8 +54,13 @@ struct eventpoll {
 	struct wait_queue_head	wq;		/* epoll_wait sleeps here */
 	struct wait_queue_head	poll_wait;	/* who polls the epoll file itself */
 	struct rb_root		items;		/* [mtx] by file and descriptor */
-	struct file		*file;		/* [I] */
+	struct file		*file;		/* [RCU] no reference; NULL: it has gone */
 	refcount_t		refs;
+	u64			below_gen;	/* [epnested_mutex] the search in which `below` was found */
+	u64			above_gen;
+	int			below;		/* epoll files on the longest way down from here */
+	int			above;		/* ... and up */
+	struct rcu_head		rcu;
 };
 
 struct epitem {
@@ -92,7 +97,7 @@ static bool is_file_epoll(const struct file *f) { return f->f_op == &eventpoll_f
 static void ep_put(struct eventpoll *ep)
 {
 	if (refcount_dec_and_test(&ep->refs))
-		kfree(ep);
+		kfree_rcu(ep, rcu);		/* ep_levels_above() may be looking */
 }
 
 static bool ep_events_available(struct eventpoll *ep)
@@ -379,6 +384,7 @@ static int ep_eventpoll_release(struct inode *inode, struct file *file)
 	struct eventpoll *ep = file->private_data;
 	struct rb_node *n, *next;
 
+	WRITE_ONCE(ep->file, NULL);
 	mutex_lock(&ep->mtx);
 	for (n = rb_first(&ep->items); n; n = next) {
 		next = rb_next(n);
@@ -417,25 +423,71 @@ static const struct file_operations eventpoll_fops = {
 };
 
 /*
- * Does `ep` lead, over epoll files that it watches, to `target`, or is the chain too long?  [epnested_mutex, and so nobody
- * else adds an epoll file to one]
+ * Epoll files may watch each other, but not in a circle, and not in a long chain: a wake-up at its lower end, and a poll at
+ * its upper end, go through all of it on one kernel stack.  A chain can be made longer at either end, so both ways count.
+ * Many ways may lead to one file: each is looked at once in a search (the gen fields).  [epnested_mutex: nobody else adds]
  */
-static int ep_loop_check(struct eventpoll *target, struct eventpoll *ep, int depth)
+static u64 loop_gen;
+
+/* The longest way down from ep.  -ELOOP: it is too long, or leads to target. */
+static int ep_levels_below(struct eventpoll *target, struct eventpoll *ep, int depth)
 {
+	int below = 0;
 	struct rb_node *n;
-	int err = 0;
 
 	if (ep == target || depth > EP_MAX_NESTS)
 		return -ELOOP;
+	if (ep->below_gen == loop_gen)
+		return ep->below;
 	mutex_lock_nested(&ep->mtx, depth + 1);
-	for (n = rb_first(&ep->items); n && !err; n = rb_next(n)) {
+	for (n = rb_first(&ep->items); n && below >= 0; n = rb_next(n)) {
 		struct epitem *item = rb_entry(n, struct epitem, rbn);
+		int levels;
 
-		if (is_file_epoll(item->file))
-			err = ep_loop_check(target, item->file->private_data, depth + 1);
+		if (!is_file_epoll(item->file))
+			continue;
+		levels = ep_levels_below(target, item->file->private_data, depth + 1);
+		below = levels < 0 ? levels : max(below, levels + 1);
 	}
 	mutex_unlock(&ep->mtx);
-	return err;
+	if (below >= 0) {
+		ep->below_gen = loop_gen;
+		ep->below = below;
+	}
+	return below;
+}
+
+/* The longest way up, or more than EP_MAX_NESTS.  Under RCU: items go meanwhile, and then count though they need not. */
+static int ep_levels_above(struct eventpoll *ep, int depth)
+{
+	struct file *file = READ_ONCE(ep->file);
+	struct epitem *item;
+	int above = 0;
+
+	if (depth > EP_MAX_NESTS || !file)
+		return 0;			/* those who asked have counted enough */
+	if (ep->above_gen == loop_gen)
+		return ep->above;
+	hlist_for_each_entry_rcu(item, &file->f_ep, fllink)
+		above = max(above, ep_levels_above(item->ep, depth + 1) + 1);
+	ep->above_gen = loop_gen;
+	ep->above = above;
+	return above;
+}
+
+/* May ep watch target?  0 or -ELOOP. */
+static int ep_loop_check(struct eventpoll *ep, struct eventpoll *target)
+{
+	int below, above;
+
+	loop_gen++;
+	below = ep_levels_below(ep, target, 0);
+	if (below < 0)
+		return below;
+	rcu_read_lock();
+	above = ep_levels_above(ep, 0);
+	rcu_read_unlock();
+	return above + below > EP_MAX_NESTS ? -ELOOP : 0;
 }
 
 /* [ep->mtx] */
@@ -548,8 +600,15 @@ static int ep_send_events(struct eventpoll *ep, struct epoll_event __user *event
 	}
 	spin_lock_irq(&ep->lock);
 	list_splice(&list, &ep->ready);
-	if (!list_empty(&ep->ready) && waitqueue_active(&ep->wq))
-		wake_up(&ep->wq);		/* what is left is for the next waiter */
+	/*
+	 *      here                                            another in ep_poll()
+	 *      the rest goes back to ep->ready                 prepare_to_wait()
+	 *      full barrier in wq_has_sleeper()                full barrier in it
+	 *      anybody asleep?                                 anything in ep->ready?
+	 * One of the two sees the other.
+	 */
+	if (!list_empty(&ep->ready) && wq_has_sleeper(&ep->wq))
+		wake_up(&ep->wq);
 	spin_unlock_irq(&ep->lock);
 	mutex_unlock(&ep->mtx);
 	return n;
@@ -755,7 +814,7 @@ static int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, 
 	if (op != EPOLL_CTL_ADD || !is_file_epoll(target))
 		return ep_lock_and_change(file->private_data, op, target, fd, event);
 	mutex_lock(&epnested_mutex);
-	err = ep_loop_check(file->private_data, target->private_data, 0);
+	err = ep_loop_check(file->private_data, target->private_data);
 	if (!err)
 		err = ep_lock_and_change(file->private_data, op, target, fd, event);
 	mutex_unlock(&epnested_mutex);
