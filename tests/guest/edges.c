@@ -1,0 +1,99 @@
+/* edges.c: what a hostile program tries at the edges between processor, kernel and program (spec §2, §3, §10). */
+#include "t.h"
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define PG 4096UL
+
+/* `syscall` out of a 32-bit code segment: another entry point of the processor, which must lead somewhere. */
+TEST(syscall_instruction_in_32_bit_mode)
+{
+	static const unsigned char code[] = { 0xb8, 20, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b };	/* getpid; ud2 */
+	int status;
+
+	pid_t pid = CHECK_OK(fork());
+	if (!pid) {
+		char *m = mmap(NULL, PG, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+		struct { uint32_t ip; uint16_t cs; } __attribute__((packed)) far = { (uint32_t)(uintptr_t)m, 0x23 };
+
+		if (m == MAP_FAILED)
+			_exit(1);
+		memcpy(m, code, sizeof(code));
+		asm volatile("ljmpl *%0" : : "m" (far) : "memory");
+		_exit(2);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && (WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGSEGV));
+}
+
+/* A selector whose descriptor went away while the thread was switched out. */
+TEST(segment_that_vanishes)
+{
+	struct { unsigned entry, base, limit, flags; } d = { 0, 0x1000, 0xfff, 0x51 };	/* 32-bit data, usable */
+	unsigned short sel = 7;
+
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
+		SKIP("no modify_ldt");
+	asm volatile("mov %0, %%gs; mov %0, %%es" : : "r" (sel));
+	d = (typeof(d)){ 0, 0, 0, 0x28 };		/* empty */
+	CHECK_EQ(syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)), 0);
+	for (int i = 0; i < 5; i++)
+		usleep(1000);
+	asm volatile("mov %0, %%gs; mov %0, %%es" : : "r" (0));
+}
+
+TEST(unlimited_is_not_minus_one)
+{
+	struct rlimit inf = { RLIM_INFINITY, RLIM_INFINITY };
+	union sigval v = { 0 };
+
+	if (setrlimit(RLIMIT_SIGPENDING, &inf) || setrlimit(RLIMIT_NPROC, &inf))
+		SKIP("no right to raise limits");
+	sigset_t s;
+	sigemptyset(&s);
+	sigaddset(&s, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &s, NULL);
+	CHECK_OK(sigqueue(getpid(), SIGRTMIN, v));
+	CHECK_OK(setuid(12345));
+	pid_t pid = CHECK_OK(fork());
+	if (!pid)
+		_exit(0);
+	t_wait(pid);
+}
+
+/* /proc/self/mem may read what the program itself may not; it must not look for ever. */
+TEST(mem_file_reads_prot_none)
+{
+	char *m = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), c = 0;
+	int fd = CHECK_OK(open("/proc/self/mem", O_RDWR));
+
+	CHECK(m != MAP_FAILED);
+	*m = 42;
+	CHECK_OK(mprotect(m, PG, PROT_NONE));
+	CHECK_EQ(pread(fd, &c, 1, (off_t)(uintptr_t)m), 1);
+	CHECK_EQ(c, 42);
+	c = 43;
+	CHECK_EQ(pwrite(fd, &c, 1, (off_t)(uintptr_t)m), 1);
+	CHECK_OK(mprotect(m, PG, PROT_READ));
+	CHECK_EQ(*m, 43);
+}
+
+/* Epoll files that watch epoll files: a chain that grows at its lower end is as long as any other. */
+TEST(epoll_chain_is_short)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int up = CHECK_OK(epoll_create1(0)), n = 0;
+
+	for (; n < 100; n++) {
+		int down = CHECK_OK(epoll_create1(0));
+
+		if (epoll_ctl(up, EPOLL_CTL_ADD, down, &e))
+			break;
+		up = down;
+	}
+	CHECK_EQ(errno, ELOOP);
+	CHECK(n >= 3 && n < 10);
+}
