@@ -50,6 +50,7 @@ struct cfs_rq;
 struct rq;
 struct robust_list_head;
 struct futex_pi_state;
+struct rt_mutex_waiter;
 struct bio_list;
 struct reclaim_state;
 struct sem_undo_list;
@@ -225,7 +226,8 @@ struct task_struct {
 	struct thread_struct	thread;		/* what the processor needs: arch */
 
 	/* Scheduling [pi_lock + rq->lock] */
-	int			prio, static_prio, normal_prio;
+	int			prio;		/* what counts: normal_prio, or that of a more urgent one that waits for it */
+	int			static_prio, normal_prio;	/* by nice value; by policy */
 	unsigned int		rt_priority;
 	unsigned int		policy;		/* SCHED_* */
 	bool			sched_reset_on_fork;
@@ -241,11 +243,10 @@ struct task_struct {
 	struct llist_node	wake_entry;	/* remote wake-up queue of another CPU */
 	int			wake_cpu;
 
-	/* PI mutexes (futex PI) [pi_lock] */
+	/* Priority inheritance: locking/rtmutex.c */
 	spinlock_t		pi_lock;
-	struct rb_root_cached	pi_waiters;
-	struct task_struct	*pi_top_task;
-	void			*pi_blocked_on;
+	struct rb_root_cached	pi_waiters;	/* [pi_lock] the first waiter of each lock it owns: the first of them lends prio */
+	struct rt_mutex_waiter	*pi_blocked_on;	/* [pi_lock] the lock that it waits for */
 
 	struct list_head	tasks;		/* [r:tasklist_lock] all thread group leaders, from init_task */
 	refcount_t		usage;		/* 1 for rcu_users together, + get_task_struct */

@@ -5,6 +5,8 @@
  *          Within the fair class a nice step is a factor of 1.25 in weight, so that it moves about a tenth of the
  *          processor between two tasks that compete for it, whatever their nice values are.
  *          A queued task's position depends on these numbers: it is taken off, changed and put back (sched_change_begin).
+ *          normal_prio is what nice value and policy say.  prio is that or, while more urgent tasks wait for a lock that
+ *          the task holds, theirs (rt_mutex_setprio); the class goes by prio, the policy stays what the user set.
  * Locking: pi_lock and the rq lock (task_rq_lock()).
  * See:     spec.md §7 "three ways a priority changes"; sched(7), nice(2)
  */
@@ -12,6 +14,7 @@
 #include <weft/capability.h>
 #include <weft/cred.h>
 #include <weft/resource.h>
+#include <weft/rtmutex.h>
 
 /* 1024 / 1.25^nice, from nice -20 on. */
 const int sched_prio_to_weight[40] = {
@@ -70,6 +73,44 @@ void sched_change_end(struct rq *rq, struct task_struct *p, struct sched_change 
 		p->sched_class->set_next_task(rq, p);
 }
 
+static void class_or_prio_changed(struct rq *rq, struct task_struct *p, const struct sched_class *prev, int old_prio)
+{
+	if (prev != p->sched_class) {
+		if (prev->switched_from)
+			prev->switched_from(rq, p);
+		p->sched_class->switched_to(rq, p);
+	} else if (old_prio != p->prio) {
+		p->sched_class->prio_changed(rq, p, old_prio);
+	}
+}
+
+/* prio and class by normal_prio and by who waits for p.  p is off its queue; pi_lock and the rq lock are held. */
+static void set_effective_prio(struct task_struct *p)
+{
+	p->prio = min(p->normal_prio, rt_mutex_top_prio(p));
+	p->sched_class = rt_prio(p->prio) ? &rt_sched_class : &fair_sched_class;
+}
+
+void rt_mutex_setprio(struct task_struct *p)
+{
+	const struct sched_class *prev_class = p->sched_class;
+	int old_prio = p->prio, prio = min(p->normal_prio, rt_mutex_top_prio(p));
+	struct sched_change change;
+	struct rq *rq;
+
+	lockdep_assert_held(&p->pi_lock);
+	if (prio == old_prio)
+		return;
+	rq = __task_rq_lock(p);
+	update_rq_clock(rq);
+	trace_sched_pi_setprio(p->pid, old_prio, prio);
+	change = sched_change_begin(rq, p);
+	set_effective_prio(p);
+	sched_change_end(rq, p, change, old_prio < prio ? ENQUEUE_HEAD : 0);
+	class_or_prio_changed(rq, p, prev_class, old_prio);
+	__task_rq_unlock(rq);
+}
+
 /* ---- nice ---- */
 
 int task_nice(const struct task_struct *p)
@@ -110,7 +151,8 @@ void set_user_nice(struct task_struct *p, long nice)
 	p->static_prio = NICE_TO_PRIO(nice);
 	set_load_weight(p);
 	old_prio = p->prio;
-	p->prio = p->normal_prio = p->static_prio;
+	p->normal_prio = p->static_prio;
+	set_effective_prio(p);
 	sched_change_end(rq, p, change, 0);
 	p->sched_class->prio_changed(rq, p, old_prio);
 unlock:
@@ -170,20 +212,8 @@ static void set_params(struct task_struct *p, const struct sched_attr *attr, int
 		p->static_prio = NICE_TO_PRIO(attr->sched_nice);
 	p->rt_priority = attr->sched_priority;
 	p->normal_prio = rt_policy(policy) ? MAX_RT_PRIO - 1 - (int)p->rt_priority : p->static_prio;
-	p->prio = p->normal_prio;
-	p->sched_class = rt_policy(policy) ? &rt_sched_class : &fair_sched_class;
+	set_effective_prio(p);
 	set_load_weight(p);
-}
-
-static void class_or_prio_changed(struct rq *rq, struct task_struct *p, const struct sched_class *prev, int old_prio)
-{
-	if (prev != p->sched_class) {
-		if (prev->switched_from)
-			prev->switched_from(rq, p);
-		p->sched_class->switched_to(rq, p);
-	} else if (old_prio != p->prio) {
-		p->sched_class->prio_changed(rq, p, old_prio);
-	}
 }
 
 int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, bool user)
@@ -218,6 +248,7 @@ int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, b
 	sched_change_end(rq, p, change, old_prio < p->prio ? ENQUEUE_HEAD : 0);
 	class_or_prio_changed(rq, p, prev_class, old_prio);
 	task_rq_unlock(rq, p, &rf);
+	rt_mutex_adjust_pi(p);
 	return 0;
 }
 

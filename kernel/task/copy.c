@@ -246,7 +246,6 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 	spin_lock_init(&p->alloc_lock);
 	spin_lock_init(&p->pi_lock);
 	p->pi_waiters = RB_ROOT_CACHED;
-	p->pi_top_task = NULL;
 	p->pi_blocked_on = NULL;
 	p->ptrace = 0;
 	p->thread_pid = NULL;

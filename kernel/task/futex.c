@@ -193,8 +193,8 @@ int futex_wake(u32 __user *uaddr, unsigned int flags, int nr_wake, u32 bitset)
 	list_for_each_entry_safe(this, next, &hb->chain, list) {
 		if (!futex_match(&this->key, &key))
 			continue;
-		if (this->pi_state) {
-			ret = -EINVAL;	/* a PI futex: its word is the kernel's business */
+		if (futex_q_is_pi(this)) {
+			ret = -EINVAL;
 			break;
 		}
 		if (!(this->bitset & bitset))
@@ -305,9 +305,7 @@ void futex_cancel_timer(struct hrtimer_sleeper *to)
 	}
 }
 
-/* 0: the word has the value and *hb is locked.  -EWOULDBLOCK: it has another; -EFAULT, -EINVAL. */
-static int futex_wait_setup(u32 __user *uaddr, u32 val, unsigned int flags, struct futex_q *q,
-			    struct futex_hash_bucket **hb)
+int futex_wait_setup(u32 __user *uaddr, u32 val, unsigned int flags, struct futex_q *q, struct futex_hash_bucket **hb)
 {
 	u32 uval;
 	int ret;

@@ -8,6 +8,7 @@
 #include <weft/futex.h>
 #include <weft/hrtimer.h>
 #include <weft/list.h>
+#include <weft/rtmutex.h>
 #include <weft/sched.h>
 #include <weft/spinlock.h>
 #include <weft/uaccess.h>
@@ -33,9 +34,10 @@ struct futex_hash_bucket {
 
 /* A contended PI futex.  One reference for each waiter in the chain; at 0 it leaves the owner's list and is freed. */
 struct futex_pi_state {
-	struct list_head	list;		/* in owner->pi_state_list [owner->pi_lock] */
-	struct task_struct	*owner;		/* [bucket lock] */
+	struct list_head	list;		/* in lock.owner->pi_state_list [its pi_lock] */
+	struct rt_mutex		lock;		/* who has the futex and who wants it [bucket lock + wait_lock] */
 	unsigned int		waiters;	/* [bucket lock] */
+	bool			word_stale;	/* [bucket lock] an owner died: the word is still the dead one's */
 	struct futex_key	key;		/* [I] */
 };
 
@@ -48,8 +50,9 @@ struct futex_q {
 	u32			bitset;		/* [I] */
 	int			prio;		/* [I] */
 	struct futex_pi_state	*pi_state;	/* [*lock_ptr] of a PI waiter */
-	bool			granted;	/* [*lock_ptr] the futex is ours now (PI) */
-	bool			owner_died;	/* ... because its owner died: the word is still the dead one's */
+	struct rt_mutex_waiter	waiter;		/* [*lock_ptr] its place in pi_state->lock until it is granted */
+	const struct futex_key	*requeue_key;	/* [I] FUTEX_WAIT_REQUEUE_PI: the PI futex that it may be moved to, else NULL */
+	bool			granted;	/* [*lock_ptr] the PI futex is ours now */
 };
 
 /* Where a call's flags go: from op and from futex_waitv's. */
@@ -73,11 +76,15 @@ static inline bool futex_match(const struct futex_key *a, const struct futex_key
 {
 	return a->object == b->object && a->id == b->id && a->page == b->page && a->offset == b->offset;
 }
+/* Has to do with a PI futex: its word is the kernel's business, and the plain operations do not fit. */
+static inline bool futex_q_is_pi(const struct futex_q *q) { return q->pi_state || q->requeue_key; }
 void futex_q_init(struct futex_q *q, u32 bitset);
 struct futex_hash_bucket *futex_q_lock(struct futex_q *q);	/* the bucket of q->key, counted and locked */
 void futex_q_unlock(struct futex_hash_bucket *hb);		/* without having queued */
 void __futex_queue(struct futex_q *q, struct futex_hash_bucket *hb);
 void __futex_unqueue(struct futex_q *q);
+/* 0: the word has the value and *hb is locked.  -EWOULDBLOCK: it has another; -EFAULT, -EINVAL. */
+int futex_wait_setup(u32 __user *uaddr, u32 val, unsigned int flags, struct futex_q *q, struct futex_hash_bucket **hb);
 bool futex_unqueue(struct futex_q *q);				/* false: it was woken */
 void futex_wake_mark(struct wake_batch *batch, struct futex_q *q);
 int futex_get_value_locked(u32 *dest, u32 __user *from);	/* -EFAULT: unlock, fault in, try again */
@@ -93,13 +100,29 @@ int futex_requeue(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, in
 int futex_wake_op(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, int nr_wake, int nr_wake2, u32 op);
 void double_lock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2);
 void double_unlock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *hb2);
+int futex_get_two_keys(u32 __user *uaddr1, u32 __user *uaddr2, unsigned int flags, struct futex_key *key1,
+		       struct futex_key *key2);
+void futex_move(struct futex_q *q, struct futex_hash_bucket *from, struct futex_hash_bucket *to, const struct futex_key *key);
 
 /* futex_pi.c */
 int futex_lock_pi(u32 __user *uaddr, unsigned int flags, ktime_t *time, bool trylock);
 int futex_unlock_pi(u32 __user *uaddr, unsigned int flags);
 void exit_pi_state_list(struct task_struct *tsk);
+int futex_refill_pi_state(void);		/* before the bucket's lock is taken: 0, -ENOMEM */
+void futex_put_pi_state(struct futex_q *q);	/* q, which does not wait there, lets go of it.  Bucket locked */
+int futex_try_lock_pi(u32 __user *uaddr, struct futex_hash_bucket *hb, const struct futex_key *key, struct futex_q *q,
+		      bool trylock, struct task_struct **exiting);
+int futex_retry_pi(u32 __user *uaddr, int err, struct task_struct *exiting);
+int futex_sleep_for_grant(struct futex_q *q, struct hrtimer_sleeper *to);
+struct futex_hash_bucket *futex_lock_bucket_of(struct futex_q *q);
+int futex_finish_lock_pi(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_q *q, int ret);
 #define FUTEX_STATE_OK		0	/* task->futex_state [pi_lock] */
 #define FUTEX_STATE_EXITING	1
 #define FUTEX_STATE_DEAD	2
+
+/* futex_requeue_pi.c */
+int futex_wait_requeue_pi(u32 __user *uaddr, unsigned int flags, u32 val, ktime_t *abs_time, u32 __user *uaddr2);
+int futex_cmp_requeue_pi(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, int nr_wake, int nr_requeue,
+			 u32 cmpval);
 
 #endif

@@ -7,10 +7,11 @@
  * Idea:    the unlocker hands the futex to the first waiter (highest real-time priority, then longest wait): it writes
  *          that thread's id into the word and marks the waiter `granted`.  No third one can come in between.  For as long
  *          as anybody waits, a futex_pi_state hangs in the owner's list, so that the owner's death hands the futex on.
- *          The owner's priority is not raised while others wait: no program can see that but by its timing.
+ *          In it is an rt_mutex: the owner runs at the priority of its most urgent waiter (kernel/locking/rtmutex.c).
  * States:  of a waiter: queued -> granted -> unqueued by itself, under the bucket's lock.  A granted waiter stays in the
  *          chain until it has run, so that a third one, who meets the word of a dead owner, finds the state there.
- * Locking: bucket lock -> task->pi_lock.
+ * Locking: bucket lock -> rt_mutex.wait_lock -> task->pi_lock.  Owner and waiters change under the bucket's lock only; their
+ *          priorities may change at any time.
  *
  *      owner in do_exit                                another in FUTEX_LOCK_PI
  *      futex_exit_mutex; futex_state = EXITING         word names the owner; finds its task
@@ -29,7 +30,7 @@
 /* ---- the state of a contended futex ---- */
 
 /* One is kept ready, because under the bucket's lock there is no allocating. */
-static int refill_pi_state_cache(void)
+int futex_refill_pi_state(void)
 {
 	if (current->pi_state_cache)
 		return 0;
@@ -37,44 +38,39 @@ static int refill_pi_state_cache(void)
 	return current->pi_state_cache ? 0 : -ENOMEM;
 }
 
-static void set_owner(struct futex_pi_state *state, struct task_struct *new)
+static void into_list_of(struct task_struct *owner, struct futex_pi_state *state)
 {
-	struct task_struct *old = state->owner;
+	spin_lock_irq(&owner->pi_lock);
+	list_add(&state->list, &owner->pi_state_list);
+	spin_unlock_irq(&owner->pi_lock);
+}
 
-	if (old) {
-		spin_lock_irq(&old->pi_lock);
-		list_del_init(&state->list);
-		spin_unlock_irq(&old->pi_lock);
-	}
-	state->owner = new;
-	if (new) {
-		spin_lock_irq(&new->pi_lock);
-		list_add(&state->list, &new->pi_state_list);
-		spin_unlock_irq(&new->pi_lock);
-	}
+static void out_of_list_of(struct task_struct *owner, struct futex_pi_state *state)
+{
+	spin_lock_irq(&owner->pi_lock);
+	list_del_init(&state->list);
+	spin_unlock_irq(&owner->pi_lock);
 }
 
 /* Any waiter of the futex, also a granted one: all have the same pi_state. */
-static struct futex_q *find_waiter(struct futex_hash_bucket *hb, const struct futex_key *key, bool waiting_only)
+static struct futex_q *find_waiter(struct futex_hash_bucket *hb, const struct futex_key *key)
 {
 	struct futex_q *q;
 
 	list_for_each_entry(q, &hb->chain, list)
-		if (futex_match(&q->key, key) && !(waiting_only && q->granted))
+		if (futex_match(&q->key, key))
 			return q;
 	return NULL;
 }
 
-/* The caller's q leaves the chain.  Bucket locked. */
-static void leave(struct futex_q *q)
+void futex_put_pi_state(struct futex_q *q)
 {
 	struct futex_pi_state *state = q->pi_state;
 
-	__futex_unqueue(q);
 	q->pi_state = NULL;
 	if (--state->waiters)
 		return;
-	set_owner(state, NULL);
+	out_of_list_of(state->lock.owner, state);
 	kfree(state);
 }
 
@@ -99,7 +95,8 @@ static int attach_to_owner(u32 uval, const struct futex_key *key, struct futex_p
 		err = p->futex_state == FUTEX_STATE_DEAD ? -ESRCH : -EBUSY;
 	} else {
 		current->pi_state_cache = NULL;
-		*state = (struct futex_pi_state){ .owner = p, .key = *key };
+		state->key = *key;
+		rt_mutex_init(&state->lock, p);
 		list_add(&state->list, &p->pi_state_list);
 		*ps = state;
 	}
@@ -121,23 +118,39 @@ static int dead_owner(u32 __user *uaddr, u32 uval)
 	return now != uval ? -EAGAIN : -ESRCH;
 }
 
-/*
- * Bucket locked.  1: taken.  0: q->pi_state is set, the word has FUTEX_WAITERS: queue and sleep.  -EAGAIN: the word changed
- * under our hands; -EFAULT: bring the page in; -EBUSY: see attach_to_owner(); other errors are the caller's.
- */
-static int try_lock(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_q *q, bool trylock,
-		    struct task_struct **exiting)
+/* May task, too, wait there?  Only if the word says what the state says, or it has just lost its owner. */
+static int check_state(const struct futex_pi_state *state, u32 uval, const struct task_struct *task)
 {
-	u32 uval, curval, me = (u32)task_pid_nr(current);
-	struct futex_q *other = find_waiter(hb, &q->key, false);
+	u32 tid = uval & FUTEX_TID_MASK;
+
+	if (!state)
+		return -EINVAL;		/* somebody uses it as a plain futex */
+	if (state->lock.owner == task)
+		return -EDEADLK;
+	if (state->word_stale || tid == (u32)task_pid_nr(state->lock.owner))
+		return 0;
+	return !tid && (uval & FUTEX_OWNER_DIED) ? 0 : -EINVAL;
+}
+
+/*
+ * For q->task.  Bucket locked.  1: taken.  0: q->pi_state is set, the word has FUTEX_WAITERS: queue and sleep.  -EAGAIN: the
+ * word changed under our hands; -EFAULT: bring the page in; -EBUSY: see attach_to_owner(), and for all three call
+ * futex_retry_pi().  Other errors are the caller's.
+ */
+int futex_try_lock_pi(u32 __user *uaddr, struct futex_hash_bucket *hb, const struct futex_key *key, struct futex_q *q,
+		      bool trylock, struct task_struct **exiting)
+{
+	u32 uval, curval, me = (u32)task_pid_nr(q->task);
+	struct futex_q *other = find_waiter(hb, key);
 	int err;
 
 	if (futex_get_value_locked(&uval, uaddr))
 		return -EFAULT;
 	if ((uval & FUTEX_TID_MASK) == me)
 		return -EDEADLK;
-	if (other && !other->pi_state)
-		return -EINVAL;		/* somebody uses it as a plain futex */
+	err = other ? check_state(other->pi_state, uval, q->task) : 0;
+	if (err)
+		return err;
 	if (!other && !(uval & FUTEX_TID_MASK)) {
 		err = futex_cmpxchg_value_locked(&curval, uaddr, uval, (uval & FUTEX_OWNER_DIED) | me);
 		if (err)
@@ -157,7 +170,7 @@ static int try_lock(u32 __user *uaddr, struct futex_hash_bucket *hb, struct fute
 	if (other) {
 		q->pi_state = other->pi_state;
 	} else {
-		err = attach_to_owner(uval, &q->key, &q->pi_state, exiting);
+		err = attach_to_owner(uval, key, &q->pi_state, exiting);
 		if (err)
 			return err == -ESRCH ? dead_owner(uaddr, uval) : err;
 	}
@@ -165,14 +178,11 @@ static int try_lock(u32 __user *uaddr, struct futex_hash_bucket *hb, struct fute
 	return 0;
 }
 
-/* Until granted, a signal, or the time is up.  Bucket locked on entry, not on return. */
-static int sleep_for_grant(struct futex_hash_bucket *hb, struct futex_q *q, struct hrtimer_sleeper *to)
+/* q is queued.  Until granted, a signal (-ERESTARTNOINTR), or the time is up. */
+int futex_sleep_for_grant(struct futex_q *q, struct hrtimer_sleeper *to)
 {
 	int ret = 0;
 
-	lockdep_assert_held(&hb->lock);
-	__futex_queue(q, hb);
-	spin_unlock(&hb->lock);
 	if (to)
 		hrtimer_sleeper_start_expires(to, HRTIMER_MODE_ABS);
 	for (;;) {
@@ -192,7 +202,8 @@ static int sleep_for_grant(struct futex_hash_bucket *hb, struct futex_q *q, stru
 }
 
 /* The owner died and left the futex to us: the word must say so.  Bucket locked; may drop it to bring the page in. */
-static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb) __must_hold(&hb->lock)
+static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_pi_state *state)
+	__must_hold(&hb->lock)
 {
 	u32 uval, curval, me = (u32)task_pid_nr(current);
 	int err;
@@ -201,8 +212,10 @@ static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb) __must_
 		err = futex_get_value_locked(&uval, uaddr);
 		while (!err) {
 			err = futex_cmpxchg_value_locked(&curval, uaddr, uval, me | FUTEX_OWNER_DIED | FUTEX_WAITERS);
-			if (!err && curval == uval)
+			if (!err && curval == uval) {
+				state->word_stale = false;
 				return 0;
+			}
 			uval = curval;
 		}
 		spin_unlock(&hb->lock);
@@ -213,17 +226,36 @@ static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb) __must_
 	}
 }
 
-/* After the sleep: ours, or not.  A grant that came with the signal or the end of the time counts. */
-static int finish_lock(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_q *q, int ret)
+/* The bucket that q is in, or was last, locked.  A requeue may move q between our look and our lock. */
+struct futex_hash_bucket *futex_lock_bucket_of(struct futex_q *q) __no_context_analysis	/* locks what it returns */
 {
-	spin_lock(&hb->lock);
-	if (q->granted) {
-		ret = 0;
-		if (q->owner_died)
-			ret = inherit_word(uaddr, hb);
+	for (;;) {
+		spinlock_t *lock = READ_ONCE(q->lock_ptr);
+
+		spin_lock(lock);
+		if (lock == q->lock_ptr)
+			return container_of(lock, struct futex_hash_bucket, lock);
+		spin_unlock(lock);
 	}
-	leave(q);
+}
+
+/*
+ * After the sleep: ours, or not.  A grant that came with the signal or the end of the time counts.  Bucket locked on entry,
+ * not on return.
+ */
+int futex_finish_lock_pi(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_q *q, int ret)
+{
+	struct rt_mutex_chain chain = { .task = NULL };
+
+	lockdep_assert_held(&hb->lock);
+	if (!q->granted)
+		rt_mutex_dequeue(&q->waiter, &chain);
+	else
+		ret = q->pi_state->word_stale ? inherit_word(uaddr, hb, q->pi_state) : 0;
+	__futex_unqueue(q);
+	futex_put_pi_state(q);
 	spin_unlock(&hb->lock);
+	rt_mutex_walk(&chain, NULL);
 	return ret;
 }
 
@@ -234,39 +266,50 @@ static void wait_for_owner_exit(struct task_struct *exiting)
 	put_task_struct(exiting);
 }
 
+/* Nothing is locked.  Does what the three errors of futex_try_lock_pi() ask for; then -EAGAIN, or the error. */
+int futex_retry_pi(u32 __user *uaddr, int err, struct task_struct *exiting)
+{
+	switch (err) {
+	case -EFAULT:
+		err = fault_in_user_writeable(uaddr);
+		return err ? err : -EAGAIN;
+	case -EBUSY:
+		wait_for_owner_exit(exiting);
+		return -EAGAIN;
+	default:
+		return err;
+	}
+}
+
 /* One attempt.  -EAGAIN: try again. */
 static int lock_pi_once(u32 __user *uaddr, unsigned int flags, struct hrtimer_sleeper *to, bool trylock)
 {
 	struct task_struct *exiting = NULL;
 	struct futex_hash_bucket *hb;
+	struct rt_mutex_chain chain;
 	struct futex_q q;
 	int ret;
 
-	if (refill_pi_state_cache())
+	if (futex_refill_pi_state())
 		return -ENOMEM;
 	futex_q_init(&q, FUTEX_BITSET_MATCH_ANY);
 	ret = get_futex_key(uaddr, flags & FLAGS_SHARED, &q.key);
 	if (ret)
 		return ret;
 	hb = futex_q_lock(&q);
-	ret = try_lock(uaddr, hb, &q, trylock, &exiting);
-	if (!ret) {
-		ret = sleep_for_grant(hb, &q, to);
-		return finish_lock(uaddr, hb, &q, ret);
+	ret = futex_try_lock_pi(uaddr, hb, &q.key, &q, trylock, &exiting);
+	if (ret) {
+		futex_q_unlock(hb);
+		return ret == 1 ? 0 : futex_retry_pi(uaddr, ret, exiting);
 	}
-	futex_q_unlock(hb);
-	switch (ret) {
-	case 1:
-		return 0;
-	case -EFAULT:
-		ret = fault_in_user_writeable(uaddr);
-		return ret ? ret : -EAGAIN;
-	case -EBUSY:
-		wait_for_owner_exit(exiting);
-		return -EAGAIN;
-	default:
-		return ret;
-	}
+	lockdep_assert_held(&hb->lock);
+	__futex_queue(&q, hb);
+	rt_mutex_enqueue(&q.pi_state->lock, &q.waiter, current, &chain);
+	spin_unlock(&hb->lock);
+	ret = rt_mutex_walk(&chain, &q.waiter);
+	if (!ret)
+		ret = futex_sleep_for_grant(&q, to);
+	return futex_finish_lock_pi(uaddr, futex_lock_bucket_of(&q), &q, ret);
 }
 
 int futex_lock_pi(u32 __user *uaddr, unsigned int flags, ktime_t *time, bool trylock)
@@ -284,25 +327,38 @@ int futex_lock_pi(u32 __user *uaddr, unsigned int flags, ktime_t *time, bool try
 
 /* ---- unlock ---- */
 
-/* top owns it now.  Bucket locked; the word is written by the caller, or by top itself if the owner died. */
-static void grant(struct futex_q *top, bool owner_died, struct wake_batch *batch)
+/*
+ * The most urgent waiter owns it now.  Bucket locked, and preemption off until the batch was run: we may be less urgent from
+ * here on, and another would get the processor instead of him.  The word is written by the caller, or, if the owner died,
+ * by the new one.
+ */
+static void grant(struct futex_pi_state *state, struct rt_mutex_waiter *to, bool owner_died, struct wake_batch *batch)
 {
-	set_owner(top->pi_state, top->task);
-	top->owner_died = owner_died;
-	wake_batch_add(batch, top->task);
-	smp_store_release(&top->granted, true);
+	struct futex_q *q = container_of(to, struct futex_q, waiter);
+
+	out_of_list_of(state->lock.owner, state);
+	rt_mutex_hand_over(&state->lock, to);
+	into_list_of(q->task, state);
+	state->word_stale = owner_died;
+	wake_batch_add(batch, q->task);
+	smp_store_release(&q->granted, true);
 }
 
 /* Bucket locked; the word was uval, with our id.  0, -EFAULT, -EAGAIN. */
 static int hand_over(u32 __user *uaddr, struct futex_hash_bucket *hb, const struct futex_key *key, u32 uval,
 		     struct wake_batch *batch)
 {
-	struct futex_q *top = find_waiter(hb, key, true);
+	struct futex_q *other = find_waiter(hb, key);
+	struct futex_pi_state *state = other ? other->pi_state : NULL;
+	struct rt_mutex_waiter *top = NULL;
 	u32 curval, newval = 0;
 	int err;
 
-	if (top && (!top->pi_state || top->pi_state->owner != current))
-		return -EINVAL;
+	if (other) {
+		if (!state || state->lock.owner != current)
+			return -EINVAL;
+		top = rt_mutex_top_waiter(&state->lock);
+	}
 	if (top)
 		newval = (u32)task_pid_nr(top->task) | FUTEX_WAITERS;
 	err = futex_cmpxchg_value_locked(&curval, uaddr, uval, newval);
@@ -311,7 +367,7 @@ static int hand_over(u32 __user *uaddr, struct futex_hash_bucket *hb, const stru
 	if (curval != uval)
 		return -EAGAIN;
 	if (top)
-		grant(top, false, batch);
+		grant(state, top, false, batch);
 	return 0;
 }
 
@@ -333,10 +389,12 @@ int futex_unlock_pi(u32 __user *uaddr, unsigned int flags)
 		if (ret)
 			return ret;
 		hb = futex_hash(&key);
+		preempt_disable();
 		spin_lock(&hb->lock);
 		ret = hand_over(uaddr, hb, &key, uval, &batch);
 		spin_unlock(&hb->lock);
 		wake_batch_run(&batch);
+		preempt_enable();
 		if (ret == -EFAULT) {
 			ret = fault_in_user_writeable(uaddr);
 			if (ret)
@@ -363,22 +421,24 @@ static bool first_state_key(struct task_struct *tsk, struct futex_key *key)
 	return state != NULL;
 }
 
-/* Everything that tsk owns and others wait for goes to the first of them.  futex_state is EXITING: nothing is added. */
+/* Everything that tsk owns and others wait for goes to the most urgent of them.  futex_state is EXITING: nothing is added. */
 void exit_pi_state_list(struct task_struct *tsk)
 {
 	struct futex_key key;
 
 	while (first_state_key(tsk, &key)) {
 		struct futex_hash_bucket *hb = futex_hash(&key);
-		struct futex_q *top;
+		struct futex_q *other;
 		DEFINE_WAKE_BATCH(batch);
 
+		preempt_disable();
 		spin_lock(&hb->lock);
-		top = find_waiter(hb, &key, true);
-		if (top && top->pi_state && top->pi_state->owner == tsk)
-			grant(top, true, &batch);
+		other = find_waiter(hb, &key);
+		if (other && other->pi_state && other->pi_state->lock.owner == tsk)
+			grant(other->pi_state, rt_mutex_top_waiter(&other->pi_state->lock), true, &batch);
 		spin_unlock(&hb->lock);
 		wake_batch_run(&batch);
+		preempt_enable();
 		cond_resched();
 	}
 }

@@ -27,8 +27,8 @@ void double_unlock_hb(struct futex_hash_bucket *hb1, struct futex_hash_bucket *h
 		spin_unlock(&hb2->lock);
 }
 
-static void move(struct futex_q *q, struct futex_hash_bucket *from, struct futex_hash_bucket *to,
-		 const struct futex_key *key)
+/* Both buckets locked. */
+void futex_move(struct futex_q *q, struct futex_hash_bucket *from, struct futex_hash_bucket *to, const struct futex_key *key)
 {
 	q->key = *key;
 	/* In one chain it stays where it is: a real-time waiter put behind its equals would be met again, for ever. */
@@ -41,9 +41,8 @@ static void move(struct futex_q *q, struct futex_hash_bucket *from, struct futex
 	__futex_queue(q, to);
 }
 
-/* Both keys; *same when they are one futex. */
-static int get_two_keys(u32 __user *uaddr1, u32 __user *uaddr2, unsigned int flags, struct futex_key *key1,
-			struct futex_key *key2)
+int futex_get_two_keys(u32 __user *uaddr1, u32 __user *uaddr2, unsigned int flags, struct futex_key *key1,
+		       struct futex_key *key2)
 {
 	int ret = get_futex_key(uaddr1, flags & FLAGS_SHARED, key1);
 
@@ -61,12 +60,12 @@ static int requeue_locked(struct futex_hash_bucket *hb1, struct futex_hash_bucke
 			break;
 		if (!futex_match(&this->key, key1))
 			continue;
-		if (this->pi_state)
+		if (futex_q_is_pi(this))
 			return -EINVAL;
 		if (done++ < nr_wake)
 			futex_wake_mark(batch, this);
 		else
-			move(this, hb1, hb2, key2);
+			futex_move(this, hb1, hb2, key2);
 	}
 	return done;
 }
@@ -87,7 +86,7 @@ int futex_requeue(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, in
 	if (nr_wake < 0 || nr_requeue < 0)
 		return -EINVAL;
 	for (;;) {
-		ret = get_two_keys(uaddr1, uaddr2, flags, &key1, &key2);
+		ret = futex_get_two_keys(uaddr1, uaddr2, flags, &key1, &key2);
 		if (ret)
 			return ret;
 		hb1 = futex_hash(&key1);
@@ -156,7 +155,7 @@ static int wake_some(struct futex_hash_bucket *hb, const struct futex_key *key, 
 	list_for_each_entry_safe(this, next, &hb->chain, list) {
 		if (!futex_match(&this->key, key))
 			continue;
-		if (this->pi_state)
+		if (futex_q_is_pi(this))
 			return -EINVAL;
 		futex_wake_mark(batch, this);
 		if (++woken >= nr)
@@ -174,7 +173,7 @@ int futex_wake_op(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, in
 	int ret, compared, more;
 
 	for (;;) {
-		ret = get_two_keys(uaddr1, uaddr2, flags, &key1, &key2);
+		ret = futex_get_two_keys(uaddr1, uaddr2, flags, &key1, &key2);
 		if (ret)
 			return ret;
 		hb1 = futex_hash(&key1);

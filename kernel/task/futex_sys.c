@@ -18,7 +18,7 @@ long do_futex(u32 __user *uaddr, int op, u32 val, ktime_t *timeout, u32 __user *
 	int cmd = op & FUTEX_CMD_MASK;
 
 	if (op & FUTEX_CLOCK_REALTIME) {
-		if (cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
+		if (cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 && cmd != FUTEX_WAIT_REQUEUE_PI)
 			return -ENOSYS;
 		flags |= FLAGS_CLOCKRT;
 	}
@@ -46,6 +46,10 @@ long do_futex(u32 __user *uaddr, int op, u32 val, ktime_t *timeout, u32 __user *
 		return futex_unlock_pi(uaddr, flags);
 	case FUTEX_TRYLOCK_PI:
 		return futex_lock_pi(uaddr, flags, NULL, true);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(uaddr, flags, val, timeout, uaddr2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(uaddr, flags, uaddr2, (int)val, (int)val2, val3);
 	default:
 		return -ENOSYS;
 	}
@@ -53,7 +57,8 @@ long do_futex(u32 __user *uaddr, int op, u32 val, ktime_t *timeout, u32 __user *
 
 static bool has_timeout(int cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_BITSET;
+	return cmd == FUTEX_WAIT || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_BITSET ||
+	       cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
 /* utime is a time for the waiting operations and a number for the others. */
