@@ -74,7 +74,8 @@ static inline void san_thread_init(struct weft_thread *t)
 static inline void san_thread_fini(struct weft_thread *t)
 {
 #if defined(__SANITIZE_THREAD__)
-	__tsan_destroy_fiber(t->fiber);
+	if (rt.model != WEFT_1_1)	/* there the fiber is the kernel thread's own */
+		__tsan_destroy_fiber(t->fiber);
 	t->fiber = NULL;
 #endif
 	(void)t;

@@ -406,7 +406,7 @@ pid_t weft_waitpid(pid_t pid, int *status, int options);
 int weft_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result);
 void *weft_blocking(void *(*fn)(void *), void *arg);
 
-/** weft_dump, weft_find_deadlock, weft_stats - seeing what goes on
+/** weft_dump, weft_find_deadlock, weft_get_stats - seeing what goes on
  *
  * weft_dump writes every thread with its state, what it waits for, who holds that, and its back trace (programs built
  * with -fno-omit-frame-pointer get whole ones).  weft_find_deadlock writes the first cycle of waits that it finds into
