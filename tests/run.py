@@ -61,7 +61,7 @@ def read_cases(name, text, expect=None):
     global skipped
     n = 0
     for line in text.replace("\r", "").split("\n"):
-        m = re.match(r"(ok|not ok|skip) (\S+?/\S+?)(?:: (.*))?$", line)
+        m = re.match(r"(?:\[ *\d+\.\d+\] )?(ok|not ok|skip) (\S+?/\S+?)(?:: (.*))?$", line)
         if not m:
             continue
         n += 1
@@ -235,19 +235,23 @@ def main():
         commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
         seconds = 3 if a.plan == "check" else 8
         storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress]
-        for n in cpus:
-            jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow))
-        if a.plan == "test" and not a.only:
+        for n in cpus if a.only != "selftest" else []:
+            jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow, "", None))
+        if a.plan == "test" and not a.only or a.only == "selftest":
             hello = ["echo ok boot/hello"]
-            for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")):
-                jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow))
+            # The kernel's tests of itself, before /init, which then has nothing to do (kernel/selftest).
+            for n in cpus:
+                jobs.append((f"{build} selftest {n} cpu", kernel, [], n, "256M", "pc", 200 * slow, "loglevel=6 selftest",
+                             ["selftest"]))
+            for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")) if not a.only else ():
+                jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow, "", None))
     say("guests")
     if not a.only:
         run(["make", "-s", "build/root.cpio"])
         host_lines("console", ["tests/console.py", "build/weft.elf", "build/root.cpio"])
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(guest, name, kernel, cpio, cmds, n, mem, machine, limit)
-                   for name, kernel, cmds, n, mem, machine, limit in jobs]
+        futures = [pool.submit(guest, name, kernel, cpio, cmds, n, mem, machine, limit, append, expect)
+                   for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
         for f in futures:
             f.result()
     finish(start)

@@ -48,6 +48,7 @@ void kmem_cache_destroy(struct kmem_cache *s);
 int kmem_cache_shrink(struct kmem_cache *s);		/* gives empty slabs back; may sleep */
 unsigned int kmem_cache_size(struct kmem_cache *s);
 
+unsigned long kmem_cache_inuse(const char *name);	/* objects of the caches of this name that users hold; may sleep */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp) __malloc;
 #define kmem_cache_alloc_node(s, gfp, node)	kmem_cache_alloc(s, gfp)
 void kmem_cache_free(struct kmem_cache *s, void *obj);

@@ -133,6 +133,7 @@ unsigned int work_busy(struct work_struct *work);
 #define WORK_BUSY_PENDING	1
 #define WORK_BUSY_RUNNING	2
 struct work_struct *current_work(void);
+extern bool workqueue_no_new_workers;		/* for selftest/workqueue.c: as if there were no memory for another worker */
 
 /* sched/core.c calls these for a task with PF_WQ_WORKER: about to block [preemption off, no rq lock], running again. */
 void wq_worker_sleeping(struct task_struct *task);

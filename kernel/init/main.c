@@ -13,6 +13,7 @@
 #include <weft/kernel.h>
 #include <weft/printk.h>
 #include <weft/sched.h>
+#include <weft/selftest.h>
 #include <weft/mm.h>
 #include <weft/slab.h>
 #include <weft/fs.h>
@@ -124,6 +125,7 @@ static int kernel_init(void *unused)
 	mark_rodata_ro();
 	system_state = SYSTEM_RUNNING;
 	printk(KERN_INFO "weft: running init after %llu us\n", ktime_get_boottime_ns() / 1000);
+	run_selftests();
 
 	run_first_program();
 	return 0;

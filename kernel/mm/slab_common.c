@@ -306,6 +306,32 @@ void kfree_sensitive(const void *p)
 
 /* ---- /proc/slabinfo ---- */
 
+/* Objects that users hold, of all that are in its slabs (*objects). */
+static unsigned long cache_inuse(struct kmem_cache *s, unsigned long *objects, unsigned long *slabs)
+{
+	unsigned long inuse;
+
+	spin_lock_irq(&s->lock);
+	inuse = s->inuse;
+	*objects = s->nr_objects;
+	*slabs = s->nr_slabs;
+	spin_unlock_irq(&s->lock);
+	return inuse - min(slab_cached_objects(s), inuse);
+}
+
+unsigned long kmem_cache_inuse(const char *name)
+{
+	unsigned long inuse = 0, objects, slabs;
+	struct kmem_cache *s;
+
+	mutex_lock(&slab_mutex);
+	list_for_each_entry(s, &slab_caches, list)
+		if (!strcmp(s->name, name))
+			inuse += cache_inuse(s, &objects, &slabs);
+	mutex_unlock(&slab_mutex);
+	return inuse;
+}
+
 static void *slabinfo_start(struct seq_file *m, loff_t *pos) __acquires(&slab_mutex)
 {
 	mutex_lock(&slab_mutex);
@@ -325,7 +351,7 @@ static void slabinfo_stop(struct seq_file *m, void *v) __releases(&slab_mutex)
 static int slabinfo_show(struct seq_file *m, void *v)
 {
 	struct kmem_cache *s = list_entry((struct list_head *)v, struct kmem_cache, list);
-	unsigned long inuse, cached, objects, slabs;
+	unsigned long inuse, objects, slabs;
 
 	if (v == &slab_caches) {
 		seq_puts(m, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> "
@@ -333,14 +359,9 @@ static int slabinfo_show(struct seq_file *m, void *v)
 			    "<num_slabs> <sharedavail>\n");
 		return 0;
 	}
-	spin_lock_irq(&s->lock);
-	inuse = s->inuse;
-	objects = s->nr_objects;
-	slabs = s->nr_slabs;
-	spin_unlock_irq(&s->lock);
-	cached = min(slab_cached_objects(s), inuse);
+	inuse = cache_inuse(s, &objects, &slabs);
 	seq_printf(m, "%-17s %6lu %6lu %6u %4lu %4d : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n", s->name,
-		   inuse - cached, objects, s->size, (PAGE_SIZE << s->order) / s->size, 1 << s->order,
+		   inuse, objects, s->size, (PAGE_SIZE << s->order) / s->size, 1 << s->order,
 		   0, 0, 0, slabs, slabs, 0);
 	return 0;
 }

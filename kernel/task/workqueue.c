@@ -36,6 +36,7 @@ static struct worker_pool cpu_pools[NR_CPUS][2];
 static struct worker_pool unbound_pool;
 #define NR_POOLS	(2 * NR_CPUS + 1)
 static struct task_struct *manager;
+bool workqueue_no_new_workers;
 
 struct worker_pool *worker_pool_by_id(int id)
 {
@@ -382,7 +383,7 @@ static struct task_struct *create_worker_task(struct worker *w)
 /* May sleep.  The new worker is idle and on its way to look at the worklist. */
 static int create_worker(struct worker_pool *pool)
 {
-	struct worker *w = alloc_worker();
+	struct worker *w = READ_ONCE(workqueue_no_new_workers) ? NULL : alloc_worker();
 
 	if (!w)
 		return -ENOMEM;

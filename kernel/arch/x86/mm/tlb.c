@@ -62,6 +62,8 @@ static void load_new_mm_cr3(struct mm_struct *mm, u16 asid, bool flush)
 	unsigned long cr3 = build_cr3(mm->pgd, asid);
 
 	this_cpu_inc(cpu_tlbstate.cr3_loads);
+	if (pcid_enabled && !flush)
+		this_cpu_inc(cpu_tlbstate.cr3_kept);
 	trace_cr3_load((unsigned long)mm, asid, flush);
 	write_cr3(pcid_enabled && !flush ? cr3 | CR3_NOFLUSH : cr3);
 }
@@ -344,14 +346,16 @@ static int tlb_show(struct seq_file *m, void *v)
 {
 	int cpu;
 
-	seq_printf(m, "pcid %d\ncpu cr3_loads cr3_avoided flush_local ipi_sent ipi_received lazy_skipped lazy loaded_mm\n",
+	seq_printf(m, "pcid %d\n"
+		      "cpu cr3_loads cr3_avoided flush_local ipi_sent ipi_received lazy_skipped lazy loaded_mm cr3_kept\n",
 		   pcid_enabled);
 	for_each_online_cpu(cpu) {
 		const struct tlb_state *s = &per_cpu(cpu_tlbstate, cpu);
 
-		seq_printf(m, "%d %llu %llu %llu %llu %llu %llu %d %s\n", cpu, s->cr3_loads, s->cr3_avoided, s->flush_local,
-			   s->flush_ipi_sent, s->flush_ipi_received, s->flush_lazy_skipped, per_cpu(cpu_tlb_is_lazy, cpu),
-			   s->loaded_mm == &init_mm ? "init_mm" : "user");
+		seq_printf(m, "%d %llu %llu %llu %llu %llu %llu %d %s %llu\n", cpu,
+			   s->cr3_loads, s->cr3_avoided, s->flush_local, s->flush_ipi_sent, s->flush_ipi_received,
+			   s->flush_lazy_skipped, per_cpu(cpu_tlb_is_lazy, cpu),
+			   s->loaded_mm == &init_mm ? "init_mm" : "user", s->cr3_kept);
 	}
 	return 0;
 }

@@ -33,6 +33,7 @@ struct tlb_state {
 
 	/* statistics: /proc/weft/tlb */
 	u64			cr3_loads;	/* CR3 written */
+	u64			cr3_kept;	/* ... with the entries of the new tag kept (PCID) */
 	u64			cr3_avoided;	/* switches that could go on with the loaded page tables */
 	u64			flush_local, flush_ipi_sent, flush_ipi_received, flush_lazy_skipped;
 };

@@ -1,0 +1,192 @@
+/*
+ * kthread.c: making, stopping and parking kernel threads, and the races between these and the thread's own end.
+ * See: task/kthread.c; spec.md §4 "kernel threads"
+ */
+#include <weft/completion.h>
+#include <weft/err.h>
+#include <weft/string.h>
+#include "selftest.h"
+
+#define RACES	100
+
+static int ran;					/* [a] */
+
+static int count_and_return(void *result)
+{
+	__atomic_add_fetch(&ran, 1, __ATOMIC_SEQ_CST);
+	return (int)(long)result;
+}
+
+static int until_stopped(void *unused)
+{
+	__atomic_add_fetch(&ran, 1, __ATOMIC_SEQ_CST);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(HZ);
+	return 17;
+}
+
+SELFTEST(kthread, stop_returns_result, 1)
+{
+	struct task_struct *k;
+
+	ran = 0;
+	k = kthread_run(until_stopped, NULL, "selftest");
+	if (!EXPECT(!IS_ERR(k)))
+		return;
+	EXPECT(k->flags & PF_KTHREAD);
+	EXPECT(k->real_parent == kthreadd_task);
+	EXPECT(!k->mm);
+	EXPECT_SOON(READ_ONCE(ran) == 1);
+	EXPECT_EQ(kthread_stop(k), 17);
+}
+
+/* Stopped before it was ever woken: its function must not run. */
+SELFTEST(kthread, stop_before_run, 1)
+{
+	struct task_struct *k;
+
+	ran = 0;
+	k = kthread_create(until_stopped, NULL, "selftest");
+	if (!EXPECT(!IS_ERR(k)))
+		return;
+	EXPECT_EQ(kthread_stop(k), KTHREAD_STOPPED_UNRUN);
+	EXPECT_EQ(ran, 0);
+}
+
+/*
+ * The thread ends by itself; who stops it holds a reference.
+ *
+ *      stopper                                 thread
+ *      get_task_struct()
+ *      should_stop = 1                         returns 23: result, do_exit(), completes "exited"
+ *      waits for "exited"                      gone; its task_struct and struct kthread stay for the reference
+ *      reads the result
+ */
+SELFTEST(kthread, stop_of_an_ended_one, 1)
+{
+	for (int i = 0; i < RACES; i++) {
+		struct task_struct *k = kthread_create(count_and_return, (void *)23L, "selftest");
+		int result;
+
+		if (!EXPECT(!IS_ERR(k)))
+			return;
+		get_task_struct(k);
+		wake_up_process(k);
+		if (i % 3 == 1)
+			yield();
+		if (i % 3 == 2)
+			EXPECT_SOON(READ_ONCE(k->exit_state));
+		/* Either it never came to its function, or it returned; there is no third. */
+		result = kthread_stop(k);
+		EXPECT(result == 23 || result == KTHREAD_STOPPED_UNRUN);
+		EXPECT(result == 23 || i % 3 != 2);
+		put_task_struct(k);
+	}
+}
+
+static int parks(void *unused)
+{
+	while (!kthread_should_stop()) {
+		if (kthread_should_park())
+			kthread_parkme();
+		__atomic_add_fetch(&ran, 1, __ATOMIC_SEQ_CST);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* A parked thread does nothing, and wake-ups that are not meant for it change nothing. */
+SELFTEST(kthread, park, 1)
+{
+	struct task_struct *k;
+	int before;
+
+	k = kthread_run(parks, NULL, "selftest");
+	if (!EXPECT(!IS_ERR(k)))
+		return;
+	for (int i = 0; i < RACES; i++) {
+		if (!EXPECT_EQ(kthread_park(k), 0))
+			break;
+		before = READ_ONCE(ran);
+		wake_up_process(k);
+		if (i % 16 == 0)
+			schedule_timeout_uninterruptible(2);
+		EXPECT_EQ(READ_ONCE(ran), before);
+		kthread_unpark(k);
+		EXPECT_SOON(READ_ONCE(ran) != before);
+	}
+	kthread_park(k);
+	EXPECT_EQ(kthread_stop(k), 0);		/* stop takes it out of its parking place */
+}
+
+/* Parked before its first run, it stays before its function. */
+SELFTEST(kthread, park_before_run, 1)
+{
+	struct task_struct *k;
+
+	ran = 0;
+	k = kthread_create(until_stopped, NULL, "selftest");
+	if (!EXPECT(!IS_ERR(k)))
+		return;
+	EXPECT_EQ(kthread_park(k), 0);
+	EXPECT_EQ(READ_ONCE(ran), 0);
+	kthread_unpark(k);
+	EXPECT_SOON(READ_ONCE(ran) == 1);
+	EXPECT_EQ(kthread_stop(k), 17);
+}
+
+static int where(void *unused)
+{
+	int cpu = raw_smp_processor_id();
+
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return cpu == (int)raw_smp_processor_id() ? cpu : -1;
+}
+
+SELFTEST(kthread, bound, 2)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		struct task_struct *k = kthread_create(where, NULL, "selftest");
+
+		if (!EXPECT(!IS_ERR(k)))
+			return;
+		kthread_bind(k, cpu);
+		wake_up_process(k);
+		schedule_timeout_uninterruptible(2);
+		EXPECT(k->flags & PF_NO_SETAFFINITY);
+		EXPECT_EQ(kthread_stop(k), cpu);
+	}
+}
+
+/* Many askers at once: kthreadd serves them all. */
+static int asks(void *unused)
+{
+	for (int i = 0; i < 10; i++) {
+		struct task_struct *k = kthread_run(until_stopped, NULL, "selftest");
+
+		if (IS_ERR(k) || !kthread_stop(k))
+			return 1;
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(HZ);
+	return 0;
+}
+
+SELFTEST(kthread, many_askers, 1)
+{
+	struct task_struct *k[6];
+
+	for (int i = 0; i < 6; i++)
+		k[i] = kthread_run(asks, NULL, "selftest%d", i);
+	for (int i = 0; i < 6; i++) {
+		int result;
+
+		if (!EXPECT(!IS_ERR(k[i])))
+			continue;
+		result = kthread_stop(k[i]);
+		EXPECT(result == 0 || result == KTHREAD_STOPPED_UNRUN);
+	}
+}
