@@ -304,6 +304,7 @@ struct task_struct {
 	char			comm[TASK_COMM_LEN];	/* [task_lock] */
 	kuid_t			loginuid;	/* [o] who logged in, or -1; children inherit it */
 	unsigned int		sessionid;	/* [o] */
+	unsigned short		ioprio;		/* IOPRIO_*, as ioprio_set said; handed down */
 
 	spinlock_t		alloc_lock;	/* task_lock(): mm, files, fs, comm pointers against other tasks */
 	struct fs_struct	*fs;

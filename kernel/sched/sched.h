@@ -215,6 +215,12 @@ extern const u32 sched_prio_to_wmult[40];
 void set_load_weight(struct task_struct *p);
 /* user: check the caller's rights.  0, -EINVAL, -EPERM. */
 int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, bool user);
+/*
+ * Calls fn for each task that (which: PRIO_*, who) names, under tasklist_lock; `acc` is handed from one to the next and
+ * returned at last, unchanged when there was none.
+ */
+typedef int (*prio_fn)(struct task_struct *p, int arg, int acc);
+int sched_for_named(int which, int who, prio_fn fn, int arg, int acc);
 bool check_same_owner(struct task_struct *p);	/* does the running task's euid own p? */
 /* p is off its queue (and not the running one) between these, so that what orders it may change.  rq->lock held. */
 struct sched_change {

@@ -234,9 +234,6 @@ static int set_one_prio(struct task_struct *p, int nice, int err)
 	return err == -ESRCH ? 0 : err;
 }
 
-/* What is done to each task that (which, who) names; `acc` is handed from one to the next. */
-typedef int (*prio_fn)(struct task_struct *p, int nice, int acc);
-
 static int get_one_prio(struct task_struct *p, int unused, int best)
 {
 	return max(best, MAX_NICE - task_nice(p) + 1);	/* 40..1: a system call cannot return negative results */
@@ -264,7 +261,7 @@ static int for_group(struct pid *pgrp, prio_fn fn, int nice, int acc) __must_hol
 	return acc;
 }
 
-static int for_named(int which, int who, prio_fn fn, int nice, int acc)
+int sched_for_named(int which, int who, prio_fn fn, int nice, int acc)
 {
 	struct task_struct *p;
 
@@ -292,12 +289,12 @@ long sys_setpriority(int which, int who, int niceval)
 {
 	if (which > PRIO_USER || which < PRIO_PROCESS)
 		return -EINVAL;
-	return for_named(which, who, set_one_prio, clamp(niceval, MIN_NICE, MAX_NICE), -ESRCH);
+	return sched_for_named(which, who, set_one_prio, clamp(niceval, MIN_NICE, MAX_NICE), -ESRCH);
 }
 
 long sys_getpriority(int which, int who)
 {
 	if (which > PRIO_USER || which < PRIO_PROCESS)
 		return -EINVAL;
-	return for_named(which, who, get_one_prio, 0, -ESRCH);
+	return sched_for_named(which, who, get_one_prio, 0, -ESRCH);
 }
