@@ -50,6 +50,10 @@ struct proc_dir_entry *proc_create_seq_data(const char *name, umode_t mode, stru
 void *pde_data(const struct inode *inode);
 
 void proc_root_init(void);
+struct file;
+struct pid;
+/* The process whose folder /proc/PID is open as `file`; ERR_PTR(-EBADF) for any other file.  No new reference. */
+struct pid *tgid_pidfd_to_pid(const struct file *file);
 
 /*
  * The knobs below /proc/sys.  A table ends with an entry without a name.  The handler reads or writes the whole value as

@@ -11,6 +11,7 @@
 #include <weft/file.h>
 #include <weft/hrtimer.h>
 #include <weft/pid.h>
+#include <weft/proc_fs.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/syscalls.h>
@@ -420,7 +421,10 @@ long sys_pidfd_send_signal(int pidfd, int sig, siginfo_t __user *uinfo, unsigned
 	f = fdget(pidfd);
 	if (!f.file)
 		return -EBADF;
+	/* An open /proc/PID stands for the process as well: psmisc's killall does it so. */
 	pid = pidfd_pid(f.file);
+	if (IS_ERR(pid))
+		pid = tgid_pidfd_to_pid(f.file);
 	err = PTR_ERR_OR_ZERO(pid);
 	if (err)
 		goto out;

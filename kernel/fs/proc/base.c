@@ -17,6 +17,7 @@
 #include <weft/fs_struct.h>
 #include <weft/mount.h>
 #include <weft/namei.h>
+#include <weft/nsfs.h>
 #include <weft/sched.h>
 #include <weft/cred.h>
 #include <weft/mm.h>
@@ -249,6 +250,19 @@ static int proc_exe_link(struct dentry *dentry, struct path *path)
 	return 0;
 }
 
+/* ns/NAME: what is in it says the link's own name; a task that ends is in none any more. */
+static int proc_ns_link(struct dentry *dentry, struct path *path)
+{
+	struct task_struct *task = get_proc_task(d_inode(dentry));
+	bool gone;
+
+	if (!task)
+		return -ENOENT;
+	gone = READ_ONCE(task->exit_state);
+	put_task_struct(task);
+	return gone ? -ENOENT : ns_get_path((const char *)dentry->d_name.name, path);
+}
+
 /* ---- folders from tables ---- */
 
 static struct dentry *pident_instantiate(struct dentry *dentry, struct task_struct *task, const void *ptr)
@@ -336,6 +350,27 @@ int pid_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned 
 	return 0;
 }
 
+static const struct pid_entry ns_stuff[] = {
+	LNK("cgroup", proc_ns_link), LNK("ipc", proc_ns_link), LNK("mnt", proc_ns_link), LNK("net", proc_ns_link),
+	LNK("pid", proc_ns_link), LNK("pid_for_children", proc_ns_link), LNK("time", proc_ns_link),
+	LNK("time_for_children", proc_ns_link), LNK("user", proc_ns_link), LNK("uts", proc_ns_link),
+};
+
+static int proc_ns_readdir(struct file *file, struct dir_context *ctx)
+{
+	return pident_readdir(file, ctx, ns_stuff, ARRAY_SIZE(ns_stuff));
+}
+
+static struct dentry *proc_ns_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	return pident_lookup(dir, dentry, ns_stuff, ARRAY_SIZE(ns_stuff));
+}
+
+static const struct file_operations proc_ns_operations = {
+	.iterate_shared = proc_ns_readdir, .llseek = generic_file_llseek,
+};
+static const struct inode_operations proc_ns_inode_operations = { .lookup = proc_ns_lookup, .getattr = pid_getattr };
+
 static const struct inode_operations proc_task_inode_operations;
 static const struct file_operations proc_task_operations;
 
@@ -343,6 +378,7 @@ static const struct file_operations proc_task_operations;
 #define COMMON_ENTRIES \
 	DIR("fd", 0500, proc_fd_inode_operations, proc_fd_operations), \
 	DIR("fdinfo", 0555, proc_fdinfo_inode_operations, proc_fdinfo_operations), \
+	DIR("ns", 0511, proc_ns_inode_operations, proc_ns_operations), \
 	REG("environ", 0400, proc_environ_operations), \
 	REG("auxv", 0400, proc_auxv_operations), \
 	ONE("status", 0444, proc_pid_status), \
@@ -414,6 +450,12 @@ static const struct file_operations proc_tgid_base_operations = {
 static const struct inode_operations proc_tgid_base_inode_operations = {
 	.lookup = proc_tgid_base_lookup, .getattr = pid_getattr,
 };
+
+struct pid *tgid_pidfd_to_pid(const struct file *file)
+{
+	return file->f_op == &proc_tgid_base_operations ? proc_pid(file_inode(file)) : ERR_PTR(-EBADF);
+}
+
 static const struct file_operations proc_tid_base_operations = {
 	.iterate_shared = proc_tid_base_readdir, .llseek = generic_file_llseek,
 };
