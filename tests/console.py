@@ -5,18 +5,19 @@ What:   prompt, line editing, history, Ctrl-C, Ctrl-Z with fg and bg, pipelines,
         "ok console/NAME" or "not ok console/NAME: what was seen".
 Idea:   QEMU's serial port is our standard input and output; expect() reads until a pattern comes or the time is up.
 """
-import os, re, select, subprocess, sys, time
+import codecs, os, re, select, subprocess, sys, time
 
 LIMIT = 60          # seconds for each answer: an emulated processor can stop for long
 
 
 class Console:
-    def __init__(self, kernel, initrd):
+    def __init__(self, kernel, initrd, *, mem="128M", smp="1", more=()):
         self.p = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "128M", "-nodefaults", "-display", "none",
-             "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1"],
+            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", mem, "-smp", smp, "-nodefaults", "-display", "none",
+             "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.text = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def send(self, s):
         self.p.stdin.write(s.encode())
@@ -36,8 +37,8 @@ class Console:
             data = os.read(self.p.stdout.fileno(), 65536)
             if not data:
                 return None
-            # the shell asks the terminal where the cursor is; like a dumb terminal we do not answer
-            self.text += data.decode(errors="replace").replace("\r", "").replace("\x1b[6n", "").replace("\x1b[J", "")
+            # the shell asks the terminal where the cursor is, and switches its modes; like a dumb terminal we do not answer
+            self.text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", self.text + self.decoder.decode(data).replace("\r", ""))
 
     def end(self):
         try:
@@ -119,4 +120,5 @@ def main():
     return 1 if bad else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

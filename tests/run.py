@@ -174,6 +174,19 @@ def build_kernel(debug):
     return r.returncode == 0
 
 
+def debian(a):
+    """Debian's own programs (tests/debian.py), which is minutes of emulation: not part of `check`."""
+    run(["tools/deps.sh", "build", "run", "debian"])
+    r = run(["make", "-s", "build/debian.cpio"])
+    count(r.returncode == 0, "build debian.cpio", r.stdout[-2000:])
+    for build in a.builds.split(","):
+        kernel = a.kernel or ("build/debug/weft.elf" if build == "debug" else "build/weft.elf")
+        if not a.kernel and not build_kernel(build == "debug"):
+            continue
+        more = ["--only", a.only] if a.only else []
+        host_lines("debian", ["tests/debian.py", *more, kernel, "build/debian.cpio"], 3600)
+
+
 def host_cases(bindir, programs):
     """The same binaries on the Linux we sit on: what fails here is a fault of the test."""
     for prog in programs:
@@ -191,7 +204,7 @@ def host_cases(bindir, programs):
 def main():
     global verbose
     ap = argparse.ArgumentParser()
-    ap.add_argument("plan", choices=["check", "test", "guest", "host"])
+    ap.add_argument("plan", choices=["check", "test", "guest", "host", "debian"])
     ap.add_argument("-v", action="store_true", help="show the guests' consoles")
     ap.add_argument("--only", help="programs to run, comma separated")
     ap.add_argument("--cpus", default="1,2,4")
@@ -207,6 +220,10 @@ def main():
         for target in ("lines", "layers", "headers", "lockcheck"):
             host_command(target, ["make", "-s", "-j2", target])
         host_command("unit", ["make", "-s", "unit"])
+
+    if a.plan == "debian":
+        debian(a)
+        return finish(start)
 
     bindir = build_guest_programs()
     programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 out=$1 kind=${2:-full}
 cache=${WEFT_CACHE:-$HOME/.cache/weft}
 
-packages=bash,coreutils,procps,util-linux,util-linux-extra,psmisc,login,passwd,strace,time,less,file,sysvinit-core,locales
+packages=bash,coreutils,procps,util-linux,util-linux-extra,psmisc,login,passwd,strace,time,bsdextrautils,bsdutils,uuid-runtime,less,file,sysvinit-core,locales
 [ "$kind" = small ] || packages=$packages,python3,perl,gcc,libc6-dev,make,bc
 tar=$cache/debian12-$kind-$(sha256sum <"$0" | cut -c 1-12).tar
 
