@@ -1,16 +1,14 @@
 /*
- * fork.c: the memory of a task: task_struct, kernel stack, signal_struct, sighand_struct; and what it gives back.
+ * fork.c: the memory of a task: task_struct, signal_struct, sighand_struct; and what it gives back.
  *
  * What:    caches and limits (fork_init), making the raw copy of a task (dup_task_struct), its end (__put_task_struct), and
  *          mm_release(): what a task does with its address space for the last time, at exit or execve.
- * Idea:    a kernel stack lies in the vmalloc area, aligned to its size, with nothing mapped below it, so running over its
- *          end faults instead of writing into a neighbour.  Two freed stacks are kept for each CPU.
  * States:  task_struct: made here with rcu_users 2 and usage 1
  *            rcu_users: one until release_task() (the pid tables and the family may find it), one until the last switch
  *            away from it (finish_task_switch() is the last to use the stack).  At 0, after a grace period, usage drops.
  *            usage: who keeps the structure by get_task_struct().  At 0 it is freed with its stack.
- * Locking: nr_threads: tasklist_lock.  Stack cache: [c] by cmpxchg.
- * See:     spec.md §3; copy.c makes the new task out of this, exit.c ends it
+ * Locking: nr_threads: tasklist_lock.
+ * See:     spec.md §3; kstack.c has the stack, copy.c makes the new task out of this, exit.c ends it
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>
@@ -26,13 +24,11 @@
 #include <weft/string.h>
 #include <weft/tty.h>
 #include <weft/uaccess.h>
-#include <weft/vmalloc.h>
 #include <weft/vmstat.h>
 #include "internal.h"
 
 #define MAX_THREADS	(PID_MAX_LIMIT - RESERVED_PIDS)
 #define MIN_THREADS	20
-#define NR_CACHED_STACKS 2
 
 int nr_threads;
 int max_threads;
@@ -42,31 +38,7 @@ DEFINE_PER_CPU(unsigned long, process_counts);
 static struct kmem_cache *task_struct_cachep;
 struct kmem_cache *sighand_cachep, *signal_cachep;
 
-static DEFINE_PER_CPU(void *, cached_stacks[NR_CACHED_STACKS]);
-
-/* ---- kernel stacks ---- */
-
-static void *alloc_thread_stack(void)
-{
-	void *stack;
-
-	for (int i = 0; i < NR_CACHED_STACKS; i++) {
-		stack = this_cpu_xchg(cached_stacks[i], NULL);
-		if (stack)
-			return stack;
-	}
-	return __vmalloc_node_range(THREAD_SIZE, THREAD_SIZE, VMALLOC_START, VMALLOC_END, GFP_KERNEL, PAGE_KERNEL, 0,
-				    NUMA_NO_NODE, __builtin_return_address(0));
-}
-
-/* Any context: the last reference may go in an RCU callback. */
-static void free_thread_stack(void *stack)
-{
-	for (int i = 0; i < NR_CACHED_STACKS; i++)
-		if (this_cpu_cmpxchg(cached_stacks[i], NULL, stack) == NULL)
-			return;
-	vfree_atomic(stack);
-}
+/* ---- making a task ---- */
 
 /* The low end of a stack that nobody runs on yet. */
 static void setup_thread_info(struct task_struct *p, unsigned long flags)

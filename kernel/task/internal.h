@@ -56,6 +56,11 @@ void prepare_kill_siginfo(int sig, struct kernel_siginfo *info, enum pid_type ty
 int kill_something_info(int sig, struct kernel_siginfo *info, pid_t pid);
 bool task_participate_group_stop(struct task_struct *task);
 extern struct kmem_cache *sigqueue_cachep;
+
+/* ---- kstack.c ---- */
+void *alloc_thread_stack(void);
+void free_thread_stack(void *stack);
+
 /* A fork under way that group signals must also reach: see copy_process(). */
 struct multiprocess_signals {
 	sigset_t		signal;
