@@ -233,6 +233,8 @@ long sys_openat2(int dfd, const char __user *filename, struct open_how __user *h
 
 	if (usize < OPEN_HOW_SIZE_VER0)
 		return -EINVAL;
+	if (usize > PAGE_SIZE)		/* what is unknown to us is looked through for zeroes: not for hours */
+		return -E2BIG;
 	err = copy_struct_from_user(&tmp, sizeof(tmp), how, usize);
 	if (err)
 		return err;
