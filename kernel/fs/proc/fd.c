@@ -135,8 +135,18 @@ static int fdinfo_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* The folder can be searched by everybody, but what a process has open is not for everybody. */
 static int fdinfo_open(struct inode *inode, struct file *file)
 {
+	struct task_struct *task = get_proc_task(inode);
+	bool allowed;
+
+	if (!task)
+		return -ESRCH;
+	allowed = ptrace_may_access(task, PTRACE_MODE_READ_FSCREDS);
+	put_task_struct(task);
+	if (!allowed)
+		return -EACCES;
 	return single_open(file, fdinfo_show, inode);
 }
 
