@@ -134,7 +134,7 @@ void __noreturn kernel_restart(const char *cmd)
 void __noreturn kernel_power_off(void)
 {
 	system_state = SYSTEM_POWER_OFF;
-	printk(KERN_EMERG "weft: power off\n");
+	printk(KERN_INFO "weft: power off\n");
 	machine_power_off();
 }
 
