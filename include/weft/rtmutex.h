@@ -28,7 +28,7 @@ struct rt_mutex_waiter {
 	struct rb_node		pi_node;	/* the first of the lock: in owner->pi_waiters [owner->pi_lock] */
 	struct task_struct	*task;		/* [I] */
 	struct rt_mutex		*lock;		/* [I] */
-	int			prio;		/* [wait_lock + owner->pi_lock to write, one to read] task's; MAX_PRIO: not real time */
+	int			prio;		/* [wait_lock|owner->pi_lock] task's; MAX_PRIO: it is not real time */
 };
 
 /* Where a walk along "waits for the lock of" has to go on.  Holds a reference of the task. */

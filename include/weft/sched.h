@@ -419,6 +419,7 @@ int task_prio(const struct task_struct *p);
 int can_nice(const struct task_struct *p, int nice);
 bool task_curr(const struct task_struct *p);
 int idle_cpu(int cpu);
+bool sched_cpu_borrows_mm(int cpu, const struct mm_struct *mm);
 struct task_struct *idle_task(int cpu);
 void sched_set_fifo(struct task_struct *p);
 void yield(void);

@@ -777,6 +777,19 @@ void sched_tick(void)
 	trigger_load_balance(rq);
 }
 
+/* Has that CPU borrowed mm, to go on with it until somebody with an mm of his own comes?  May change at once. */
+bool sched_cpu_borrows_mm(int cpu, const struct mm_struct *mm)
+{
+	struct rq *rq = cpu_rq(cpu);
+	unsigned long flags;
+	bool borrows;
+
+	spin_lock_irqsave(&rq->lock, flags);
+	borrows = !rq->curr->mm && rq->curr->active_mm == mm;
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return borrows;
+}
+
 /* ---- Start-up ---- */
 
 static void init_rq(struct rq *rq, int cpu)

@@ -348,6 +348,113 @@ static void storm_futex(void)
 		die("a mutex let two in: %lld counted, %lld done", counter, done_by_threads);
 }
 
+/* ---- futexes with priority inheritance ---- */
+
+#define PI_LOCKS	4
+static pthread_mutex_t pi_lock[PI_LOCKS];
+static long pi_inside[PI_LOCKS];
+static unsigned int pi_cond, pi_target;		/* words of the requeue */
+
+static struct timespec in_us(clockid_t clock, long us)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	ts.tv_nsec += us * 1000;
+	ts.tv_sec += ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	return ts;
+}
+
+static int pi_take(int i, bool impatient)
+{
+	struct timespec ts = in_us(CLOCK_REALTIME, 300);
+	int err = impatient ? pthread_mutex_timedlock(&pi_lock[i], &ts) : pthread_mutex_lock(&pi_lock[i]);
+
+	if (err == EOWNERDEAD) {
+		__atomic_store_n(&pi_inside[i], 0, __ATOMIC_SEQ_CST);	/* died inside */
+		pthread_mutex_consistent(&pi_lock[i]);
+		err = 0;
+	}
+	if (err && err != ETIMEDOUT && err != EDEADLK)
+		die("a lock with inheritance gave %s", strerror(err));
+	if (!err && __atomic_fetch_add(&pi_inside[i], 1, __ATOMIC_SEQ_CST))
+		die("a lock with inheritance let two in");
+	return err;
+}
+
+static void pi_give(int i)
+{
+	__atomic_fetch_sub(&pi_inside[i], 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&pi_lock[i]);
+}
+
+static void pi_requeue(unsigned int what)
+{
+	struct timespec ts = in_us(CLOCK_MONOTONIC, 500);
+	unsigned int val = __atomic_load_n(&pi_cond, __ATOMIC_SEQ_CST);
+
+	if (what % 2) {
+		__atomic_add_fetch(&pi_cond, 1, __ATOMIC_SEQ_CST);
+		syscall(SYS_futex, &pi_cond, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)(long)(what % 5), &pi_target, val + 1);
+		return;
+	}
+	if (what % 4 == 0 && syscall(SYS_futex, &pi_target, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0))
+		return;
+	if (what % 4 == 2 && syscall(SYS_futex, &pi_cond, FUTEX_WAIT_REQUEUE_PI_PRIVATE, val, &ts, &pi_target, 0))
+		return;
+	syscall(SYS_futex, &pi_target, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static void *pi_thread(void *arg)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+
+	for (int n = 0; n < 200 && time_left(); n++) {
+		unsigned int what = rnd(&seed);
+		struct sched_param p = { .sched_priority = what % 8 };
+		int from = (int)(what / 8 % PI_LOCKS), got = from;
+
+		if (n % 16 == 0)		/* may be refused: then without */
+			sched_setscheduler(0, p.sched_priority ? SCHED_FIFO : SCHED_OTHER, &p);
+		while (got < PI_LOCKS && !pi_take(got, what % 3))
+			got++;
+		if (what % 97 == 0)
+			return NULL;		/* and everything it holds is left to the others */
+		while (got-- > from)
+			pi_give(got);
+		pi_requeue(rnd(&seed));
+	}
+	return NULL;
+}
+
+/* Threads that take locks in order, wait with time limits, change their priorities, and die holding them. */
+static void storm_pi(void)
+{
+	pthread_mutexattr_t a;
+	pthread_t t[8];
+	int seed = 1;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	for (int i = 0; i < PI_LOCKS; i++)
+		pthread_mutex_init(&pi_lock[i], &a);
+	while (time_left()) {
+		for (int i = 0; i < 8; i++)
+			if (pthread_create(&t[i], NULL, pi_thread, (void *)(uintptr_t)seed++))
+				die("pthread_create: %s", strerror(errno));
+		for (int i = 0; i < 8; i++)
+			pthread_join(t[i], NULL);
+		/* nobody is left: every lock can be had */
+		for (int i = 0; i < PI_LOCKS; i++) {
+			if (pi_take(i, false))
+				die("a lock with inheritance is lost");
+			pi_give(i);
+		}
+	}
+}
+
 /* ---- pipes and sockets ---- */
 
 static void stream(int from, int to)
@@ -575,7 +682,7 @@ static void storm_names(void)
 
 static const struct { const char *name; void (*fn)(void); } storms[] = {
 	{ "fork", storm_fork }, { "mmap", storm_mmap }, { "cow", storm_cow }, { "signal", storm_signal },
-	{ "futex", storm_futex }, { "pipe", storm_pipe }, { "fdpass", storm_fdpass }, { "pty", storm_pty },
+	{ "futex", storm_futex }, { "pi", storm_pi }, { "pipe", storm_pipe }, { "fdpass", storm_fdpass }, { "pty", storm_pty },
 	{ "truncate", storm_truncate }, { "names", storm_names },
 };
 #define NR_STORMS ((int)(sizeof(storms) / sizeof(storms[0])))

@@ -8,6 +8,7 @@
  * See:     spec.md §5 "maps and smaps exact"; man 5 proc
  */
 #include <weft/kernel.h>
+#include <weft/capability.h>
 #include <weft/err.h>
 #include <weft/fs.h>
 #include <weft/mm.h>
@@ -34,6 +35,21 @@ int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task
 	return 0;
 }
 
+/* Where its page tables are (for who may see physical addresses), which CPUs may have them loaded, and which borrow them. */
+static void show_mm_cpus(struct seq_file *m, const struct mm_struct *mm)
+{
+	cpumask_t borrowers = CPU_MASK_NONE;
+	int cpu;
+
+	if (capable(CAP_SYS_ADMIN))
+		seq_printf(m, "pgd: %#llx (%px)\n", (unsigned long long)__pa(mm->pgd), mm->pgd);
+	for_each_online_cpu(cpu)
+		if (sched_cpu_borrows_mm(cpu, mm))
+			cpumask_set_cpu(cpu, &borrowers);
+	seq_printf(m, "cpus: %*pbl\nactive_mm: %*pbl%s\n", nr_cpu_ids, cpumask_bits(&mm->cpu_bitmap), nr_cpu_ids,
+		   cpumask_bits(&borrowers), cpumask_empty(&borrowers) ? "none" : "");
+}
+
 /* The structure itself, for lessons: its two counts (without the user that we are just now) and its layout. */
 int proc_pid_mm(struct seq_file *m, struct pid *pid, struct task_struct *task)
 {
@@ -42,13 +58,15 @@ int proc_pid_mm(struct seq_file *m, struct pid *pid, struct task_struct *task)
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	if (!mm) {
-		seq_printf(m, "mm: none\nactive_mm: %s\n", task->active_mm == &init_mm ? "init_mm" : "borrowed");
+		struct mm_struct *active = READ_ONCE(task->active_mm);	/* only compared */
+
+		seq_printf(m, "mm: none\nactive_mm: %s\n", !active ? "none" : active == &init_mm ? "init_mm" : "borrowed");
 		return 0;
 	}
 	seq_printf(m, "mm_users: %u\nmm_count: %u\n", refcount_read(&mm->mm_users) - 1, refcount_read(&mm->mm_count));
 	seq_printf(m, "map_count: %d\npgtables_kb: %lu\n", mm->map_count, mm_pgtables_bytes(mm) >> 10);
-	seq_printf(m, "cpus: %lx\ntlb_gen: %lld\n", cpumask_bits(&mm->cpu_bitmap)[0],
-		   (long long)atomic64_read(&mm->context.tlb_gen));
+	show_mm_cpus(m, mm);
+	seq_printf(m, "tlb_gen: %lld\n", (long long)atomic64_read(&mm->context.tlb_gen));
 	seq_printf(m, "code: %08lx-%08lx\ndata: %08lx-%08lx\nheap: %08lx-%08lx\n", mm->start_code, mm->end_code,
 		   mm->start_data, mm->end_data, mm->start_brk, mm->brk);
 	seq_printf(m, "mmap_base: %08lx\nstack: %08lx\narg: %08lx-%08lx\nenv: %08lx-%08lx\n", mm->mmap_base, mm->start_stack,
