@@ -35,7 +35,8 @@ def list_entries(head, type_name, field):
 
 def per_cpu(name, cpu):
     v = sym(name)
-    return gdb.Value(int(v.address) + int(sym("__per_cpu_offset")[cpu])).cast(v.type.pointer()).dereference()
+    at = (int(v.address) + int(sym("__per_cpu_offset")[cpu])) & 0xffffffffffffffff
+    return gdb.Value(at).cast(v.type.pointer()).dereference()
 
 
 def online_cpus():
@@ -153,7 +154,7 @@ class WeftRq(gdb.Command):
             cur = rq["curr"]
             print(f"cpu {cpu}: nr_running {int(rq['nr_running'])}, running {comm(cur)}/{int(cur['pid'])}, switches {int(rq['nr_switches'])}")
             for t in tasks():
-                if int(t["on_rq"]) and int(t["cpu"]) == cpu and int(t) != int(cur):
+                if int(t["on_rq"]) and int(t["cpu"]) == cpu and int(t) not in (int(cur), int(rq["idle"])):
                     print(f"    waits: {comm(t)}/{int(t['pid'])} prio {int(t['prio'])} vruntime {int(t['se']['vruntime'])}")
 
 
