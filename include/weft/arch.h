@@ -40,7 +40,6 @@ unsigned long get_sigframe_size(void);		/* the largest frame: AT_MINSIGSTKSZ */
 
 /* ---- idle ---- */
 void arch_cpu_idle(void);		/* called with interrupts off, returns with them on, after one interrupt */
-void cpu_idle_poll(void);
 void machine_halt(void);
 
 /* ---- layout helpers for execve ---- */

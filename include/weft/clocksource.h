@@ -25,7 +25,6 @@ struct clocksource {
 };
 
 /* Works out mult and shift from the frequency and makes it the clock if it is the best.  0. */
-int clocksource_register_hz(struct clocksource *cs, u32 hz);
 int clocksource_register_khz(struct clocksource *cs, u32 khz);
 void clocks_calc_mult_shift(u32 *mult, u32 *shift, u32 from, u32 to, u32 maxsec);
 extern struct clocksource clocksource_jiffies;

@@ -60,7 +60,6 @@ static inline void put_group_info(struct group_info *gi)
 		groups_free(gi);
 }
 bool in_group_p(kgid_t gid);			/* fsgid or a supplementary group of the running task */
-bool in_egroup_p(kgid_t gid);
 
 struct cred {
 	refcount_t		usage;

@@ -166,7 +166,6 @@ struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry);	/* wh
 struct dentry *d_obtain_alias(struct inode *inode);
 struct dentry *d_find_alias(struct inode *inode);
 struct dentry *d_find_any_alias(struct inode *inode);
-void d_prune_aliases(struct inode *inode);
 
 struct dentry *d_lookup(const struct dentry *parent, const struct qstr *name);
 struct dentry *d_hash_and_lookup(struct dentry *dir, struct qstr *name);
@@ -187,18 +186,15 @@ int d_set_mounted(struct dentry *dentry);
 void shrink_dcache_sb(struct super_block *sb);
 void shrink_dcache_parent(struct dentry *parent);
 void shrink_dcache_for_umount(struct super_block *sb);
-int path_has_submounts(const struct path *parent);
 
 u32 full_name_hash(const void *salt, const char *name, unsigned int len);
 u64 hashlen_string(const void *salt, const char *name);	/* up to zero or '/': length and hash */
 
 char *d_path(const struct path *path, char *buf, int buflen);	/* somewhere in buf, or ERR_PTR(-ENAMETOOLONG) */
-char *d_absolute_path(const struct path *path, char *buf, int buflen);
 char *__d_path(const struct path *path, const struct path *root, char *buf, int buflen);
 char *dentry_path_raw(const struct dentry *dentry, char *buf, int buflen);
 char *dentry_path(const struct dentry *dentry, char *buf, int buflen);
 char *dynamic_dname(char *buf, int buflen, const char *fmt, ...) __printf(3, 4);
-char *simple_dname(struct dentry *dentry, char *buf, int buflen);
 
 /* A name that stands still although the dentry may be renamed. */
 struct name_snapshot {

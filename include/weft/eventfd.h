@@ -12,7 +12,6 @@ struct eventfd_ctx;
 
 struct file *eventfd_fget(int fd);
 struct eventfd_ctx *eventfd_ctx_fileget(struct file *file);
-struct eventfd_ctx *eventfd_ctx_fdget(int fd);
 void eventfd_ctx_put(struct eventfd_ctx *ctx);
 u64 eventfd_signal(struct eventfd_ctx *ctx, u64 n);	/* any context */
 

@@ -56,7 +56,6 @@ static inline struct file *files_lookup_fd_raw(struct files_struct *files, unsig
 #define files_lookup_fd_locked(files, fd)	files_lookup_fd_raw(files, fd)
 #define files_lookup_fd_rcu(files, fd)		files_lookup_fd_raw(files, fd)
 #define lookup_fd_rcu(fd)			files_lookup_fd_raw(current->files, fd)
-struct file *task_lookup_fd_rcu(struct task_struct *task, unsigned int fd);
 struct file *task_lookup_next_fd_rcu(struct task_struct *task, unsigned int *fd);
 static inline bool close_on_exec(unsigned int fd, const struct fdtable *fdt)
 {
@@ -74,8 +73,6 @@ struct files_struct *get_files_struct(struct task_struct *task);
 int unshare_fd(unsigned long unshare_flags, unsigned int max_fds, struct files_struct **new_fdp);
 int unshare_files(void);			/* exec: a table of one's own */
 void do_close_on_exec(struct files_struct *files);
-int iterate_fd(struct files_struct *files, unsigned int start, int (*fn)(const void *, struct file *, unsigned int),
-	       const void *arg);
 extern unsigned int sysctl_nr_open, sysctl_nr_open_min, sysctl_nr_open_max;
 
 #endif

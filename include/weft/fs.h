@@ -690,7 +690,6 @@ int set_anon_super(struct super_block *sb, void *data);
 int get_anon_bdev(dev_t *dev);
 void free_anon_bdev(dev_t dev);
 void iterate_supers(void (*fn)(struct super_block *sb, void *arg), void *arg);
-struct super_block *user_get_super(dev_t dev, bool excl);
 int reconfigure_super(struct super_block *sb, int sb_flags, void *data, bool force);	/* s_umount held for writing */
 struct dentry *mount_fs(struct file_system_type *type, int flags, const char *name, void *data);
 
@@ -725,7 +724,6 @@ void clear_inode(struct inode *inode);		/* the last thing ->evict_inode() does *
 int generic_delete_inode(struct inode *inode);
 int generic_drop_inode(const struct inode *inode);
 void evict_inodes(struct super_block *sb);
-int inode_needs_sync(struct inode *inode);
 void __mark_inode_dirty(struct inode *inode, int flags);
 static inline void mark_inode_dirty(struct inode *inode) { __mark_inode_dirty(inode, I_DIRTY); }
 static inline void mark_inode_dirty_sync(struct inode *inode) { __mark_inode_dirty(inode, I_DIRTY_SYNC); }
@@ -745,7 +743,6 @@ void inode_add_bytes(struct inode *inode, loff_t bytes);
 void inode_sub_bytes(struct inode *inode, loff_t bytes);
 loff_t inode_get_bytes(struct inode *inode);
 void inode_set_bytes(struct inode *inode, loff_t bytes);
-void inode_nohighmem(struct inode *inode);
 unsigned long get_nr_inodes(void);
 
 /* times: the coarse clock of the last tick, cut to the file system's grain */
@@ -820,7 +817,6 @@ extern struct kmem_cache *names_cachep;
 struct open_flags;
 struct file *filp_open(const char *name, int flags, umode_t mode);
 struct file *file_open_name(struct filename *name, int flags, umode_t mode);
-struct file *file_open_root(const struct path *root, const char *name, int flags, umode_t mode);
 struct file *dentry_open(const struct path *path, int flags, const struct cred *cred);
 int finish_open(struct file *file, struct dentry *dentry, int (*open)(struct inode *, struct file *));
 int finish_no_open(struct file *file, struct dentry *dentry);
@@ -966,14 +962,7 @@ int simple_open(struct inode *inode, struct file *file);	/* private_data = i_pri
 int simple_statfs(struct dentry *dentry, struct kstatfs *buf);
 int noop_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 int always_delete_dentry(const struct dentry *dentry);
-struct tree_descr { const char *name; const struct file_operations *ops; int mode; };
-int simple_fill_super(struct super_block *sb, unsigned long magic, const struct tree_descr *files);
-int simple_pin_fs(struct file_system_type *type, struct vfsmount **mount, int *count);
-void simple_release_fs(struct vfsmount **mount, int *count);
-ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from, size_t available);
-ssize_t simple_write_to_buffer(void *to, size_t available, loff_t *ppos, const void __user *from, size_t count);
 /* The same for read_iter: copies what is left of from[available] at ki_pos. */
-ssize_t simple_copy_to_iter(const void *from, loff_t *ppos, size_t available, struct iov_iter *to);
 
 /* ---- start-up ---- */
 void vfs_caches_init(void);
@@ -983,7 +972,6 @@ void dcache_init(void);
 void mnt_init(void);
 unsigned long get_max_files(void);
 long get_nr_files(void);
-int list_filesystems(struct seq_file *m, void *v);	/* /proc/filesystems */
 int list_file_locks(struct seq_file *m, void *v);	/* /proc/locks */
 void console_on_rootfs(void);
 void populate_rootfs(void);

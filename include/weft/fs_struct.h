@@ -29,13 +29,11 @@ extern struct fs_struct init_fs;
 struct fs_struct *copy_fs_struct(struct fs_struct *old);	/* NULL without memory */
 void free_fs_struct(struct fs_struct *fs);
 void exit_fs(struct task_struct *tsk);
-int unshare_fs_struct(void);
 void set_fs_root(struct fs_struct *fs, const struct path *path);
 void set_fs_pwd(struct fs_struct *fs, const struct path *path);
 void chroot_fs_refs(const struct path *old_root, const struct path *new_root);
 void get_fs_root(struct fs_struct *fs, struct path *root);	/* + references */
 void get_fs_pwd(struct fs_struct *fs, struct path *pwd);
-bool current_chrooted(void);
 int current_umask(void);
 
 #endif

@@ -68,8 +68,6 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 #define __get_free_page(gfp)	__get_free_pages(gfp, 0)
 unsigned long get_zeroed_page(gfp_t gfp);
 /* `size` bytes of whole pages without the rest of the power of two. */
-void *alloc_pages_exact(size_t size, gfp_t gfp);
-void free_pages_exact(void *virt, size_t size);
 
 /* Drops one reference; the last frees. */
 void __free_pages(struct page *page, unsigned int order);

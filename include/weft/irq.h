@@ -31,7 +31,6 @@ void init_IRQ(void);
 /* All interrupts of one CPU, for /proc/stat. */
 u64 kstat_cpu_irqs_sum(unsigned int cpu);
 /* Calls of one line on all CPUs. */
-u64 kstat_irqs(unsigned int irq);
 /* The whole of /proc/interrupts. */
 int show_interrupts(struct seq_file *m, void *v);
 /* Registers of the interrupted code, inside an interrupt handler; NULL elsewhere. */

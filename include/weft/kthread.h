@@ -45,8 +45,6 @@ struct task_struct *kthread_create_on_cpu(int (*threadfn)(void *data), void *dat
 /* Only before the first wake_up_process(). */
 void kthread_bind(struct task_struct *k, unsigned int cpu);
 void kthread_bind_mask(struct task_struct *k, const struct cpumask *mask);
-void kthread_set_per_cpu(struct task_struct *k, int cpu);
-bool kthread_is_per_cpu(struct task_struct *k);
 
 /* Sets should-stop, wakes it, waits for its end and returns what its function returned, or -EINTR if it never ran. */
 int kthread_stop(struct task_struct *k);
@@ -57,21 +55,17 @@ int kthread_park(struct task_struct *k);
 void kthread_unpark(struct task_struct *k);
 void kthread_parkme(void);
 bool kthread_should_park(void);
-bool kthread_freezable_should_stop(bool *was_frozen);
 
 void *kthread_data(struct task_struct *k);	/* the data that was given at creation */
-void *kthread_probe_data(struct task_struct *k);
 void kthread_exit(long result) __noreturn;	/* instead of returning from the function */
 
 /* For fork.c */
 bool set_kthread_struct(struct task_struct *p);
 void free_kthread_struct(struct task_struct *k);
-int tsk_fork_get_node(struct task_struct *tsk);
 
 /*
  * The old way, for a thread made by kernel_thread() from a process: drops the borrowed files and file-system context,
  * blocks all signals, and becomes a child of kthreadd.  New code calls kthread_create().
  */
-void daemonize(const char *name, ...) __printf(1, 2);
 
 #endif

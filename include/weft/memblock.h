@@ -31,15 +31,12 @@ struct memblock {
 extern struct memblock memblock;
 
 int memblock_add(phys_addr_t base, phys_addr_t size);		/* RAM; overlaps are merged */
-int memblock_remove(phys_addr_t base, phys_addr_t size);
 int memblock_reserve(phys_addr_t base, phys_addr_t size);
 int memblock_phys_free(phys_addr_t base, phys_addr_t size);
 int memblock_free(void *ptr, size_t size);
 bool memblock_is_memory(phys_addr_t addr);
-bool memblock_is_reserved(phys_addr_t addr);
 bool memblock_overlaps_reserved(phys_addr_t base, phys_addr_t size);
 void memblock_set_current_limit(phys_addr_t limit);
-phys_addr_t memblock_start_of_DRAM(void);
 phys_addr_t memblock_end_of_DRAM(void);
 phys_addr_t memblock_phys_mem_size(void);
 phys_addr_t memblock_reserved_size(void);
@@ -50,7 +47,6 @@ phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align);
 /* Zeroed, as an address in the direct map; the _raw form is not zeroed.  Panics when there is none. */
 void *memblock_alloc(phys_addr_t size, phys_addr_t align);
 void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align);
-void *memblock_alloc_low(phys_addr_t size, phys_addr_t align);	/* below 1 MiB: for code that starts processors; or NULL */
 
 /* The next free range at or after *idx: false when there are no more. */
 bool memblock_next_free(unsigned int *idx, phys_addr_t *start, phys_addr_t *end);

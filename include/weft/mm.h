@@ -266,7 +266,6 @@ struct vm_special_mapping {
 };
 struct vm_area_struct *_install_special_mapping(struct mm_struct *mm, unsigned long addr, unsigned long len,
 						unsigned long vm_flags, const struct vm_special_mapping *spec);
-bool vma_is_special_mapping(const struct vm_area_struct *vma, const struct vm_special_mapping *sm);
 unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned long len, unsigned long pgoff,
 				unsigned long flags);	/* a free address, or -ENOMEM, -EINVAL, -EEXIST */
 void arch_pick_mmap_layout(struct mm_struct *mm, const struct rlimit64 *rlim_stack);

@@ -51,8 +51,6 @@ void mnt_drop_write_file(struct file *file);
 bool __mnt_is_readonly(struct vfsmount *mnt);
 bool mnt_may_suid(struct vfsmount *mnt);
 bool path_noexec(const struct path *path);
-bool path_is_mountpoint(const struct path *path);
-bool our_mnt(struct vfsmount *mnt);
 struct vfsmount *kern_mount(struct file_system_type *type);	/* in no tree; ERR_PTR */
 void kern_unmount(struct vfsmount *mnt);
 struct vfsmount *vfs_kern_mount(struct file_system_type *type, int flags, const char *name, void *data);

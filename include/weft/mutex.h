@@ -61,6 +61,5 @@ int mutex_trylock(struct mutex *lock) __cond_acquires(1, lock);	/* 1 = taken */
 void mutex_unlock(struct mutex *lock) __releases(lock);
 bool mutex_is_locked(struct mutex *lock);
 /* Drops *cnt by one; returns 1 with the lock held when that made it 0, else 0 without the lock. */
-int atomic_dec_and_mutex_lock(atomic_t *cnt, struct mutex *lock) __cond_acquires(1, lock);
 
 #endif

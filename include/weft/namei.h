@@ -45,7 +45,6 @@ int user_path_at(int dfd, const char __user *name, unsigned int flags, struct pa
 int user_path_at_empty(int dfd, const char __user *name, unsigned int flags, struct path *path, int *empty);
 int kern_path(const char *name, unsigned int flags, struct path *path);
 int filename_lookup(int dfd, struct filename *name, unsigned int flags, struct path *path, const struct path *root);
-int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt, const char *name, unsigned int flags, struct path *path);
 static inline int user_path(const char __user *name, struct path *path)
 {
 	return user_path_at(AT_FDCWD, name, LOOKUP_FOLLOW, path);
@@ -53,16 +52,12 @@ static inline int user_path(const char __user *name, struct path *path)
 
 /* The parent's i_rwsem is held and *path is the parent; the dentry is negative.  done_path_create() undoes both. */
 struct dentry *kern_path_create(int dfd, const char *name, struct path *path, unsigned int flags);
-struct dentry *user_path_create(int dfd, const char __user *name, struct path *path, unsigned int flags);
 void done_path_create(struct path *path, struct dentry *dentry);
 struct dentry *kern_path_locked(const char *name, struct path *path);
 
 struct dentry *lookup_one_len(const char *name, struct dentry *base, int len);	/* base's i_rwsem held */
-struct dentry *lookup_one_len_unlocked(const char *name, struct dentry *base, int len);
 struct dentry *lock_rename(struct dentry *p1, struct dentry *p2);
 void unlock_rename(struct dentry *p1, struct dentry *p2);
-int follow_down(struct path *path);		/* to what is mounted on it */
-int follow_up(struct path *path);		/* 1: moved from a mount's root to where it is mounted */
 
 /* From ->get_link(): the walk goes on at *path, whose references are taken over.  "Magic" links of /proc. */
 int nd_jump_link(const struct path *path);

@@ -82,7 +82,6 @@ static inline void wait_on_page_writeback(struct page *page)
 void wait_for_stable_page(struct page *page);
 void end_page_writeback(struct page *page);
 bool set_page_writeback(struct page *page);	/* true if it was under write-back already; page locked */
-void page_endio(struct page *page, bool is_write, int err);
 
 /* ---- look-up and insertion ---- */
 #define FGP_ACCESSED	0x01	/* mark_page_accessed() */

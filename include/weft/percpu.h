@@ -88,6 +88,5 @@ void free_percpu(void __percpu *ptr);
 #define alloc_percpu(type)	((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
 #define alloc_percpu_gfp(type, gfp) alloc_percpu(type)
 #define __alloc_percpu_gfp(size, align, gfp) __alloc_percpu(size, align)
-unsigned long pcpu_nr_pages(void);		/* pages in all areas: /proc/meminfo Percpu */
 
 #endif

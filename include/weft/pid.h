@@ -88,7 +88,6 @@ struct pid *task_pgrp(struct task_struct *task);
 struct pid *task_session(struct task_struct *task);
 pid_t task_pgrp_nr(struct task_struct *task);	/* takes RCU itself */
 pid_t task_session_nr(struct task_struct *task);
-pid_t task_ppid_nr(const struct task_struct *task);
 bool pid_alive(const struct task_struct *p);	/* not yet through release_task(): its parent pointers are valid under RCU */
 #define task_pid_vnr(t)		task_pid_nr(t)
 #define task_tgid_vnr(t)	task_tgid_nr(t)

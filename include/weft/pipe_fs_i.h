@@ -91,7 +91,6 @@ struct pipe_inode_info *alloc_pipe_info(void);
 void free_pipe_info(struct pipe_inode_info *pipe);
 struct pipe_inode_info *get_pipe_info(struct file *file, bool for_splice);	/* NULL: not a pipe */
 int create_pipe_files(struct file **res, int flags);
-int do_pipe_flags(int *fd, int flags);
 long pipe_fcntl(struct file *file, unsigned int cmd, unsigned int arg);
 int pipe_resize_ring(struct pipe_inode_info *pipe, unsigned int nr_slots);
 unsigned int round_pipe_size(unsigned long size);

@@ -100,8 +100,6 @@ extern int panic_timeout;			/* seconds until reboot; 0 never, < 0 at once */
 extern int panic_on_oops;
 /* Called by panic() after its own message: what else to print (the trace buffer). */
 extern void (*panic_dump_hook)(void);
-void bust_spinlocks(int yes);
 void add_taint(unsigned int flag);
-unsigned long get_taint(void);
 
 #endif

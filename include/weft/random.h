@@ -15,7 +15,6 @@ u64 get_random_u64(void);
 static inline unsigned long get_random_long(void) { return get_random_u64(); }
 u32 get_random_u32_below(u32 ceil);			/* 0 <= result < ceil, each as likely */
 /* A page-aligned address in [start, start + range). */
-unsigned long randomize_page(unsigned long start, unsigned long range);
 
 /* Mixes bytes in; credits no entropy. */
 void add_device_randomness(const void *buf, size_t len);

@@ -84,16 +84,13 @@ void rcu_irq_enter(void);			/* an interrupt came to an idle CPU: it may read aga
 void rcu_irq_exit(void);
 bool rcu_needs_cpu(void);			/* this CPU has callbacks to wait for: do not stop its tick for long */
 void rcu_cpu_starting(unsigned int cpu);	/* on the CPU, before it is online */
-bool rcu_is_watching(void);
 void rcu_softirq_qs(void);
 #define rcu_all_qs()		do { } while (0)
 #define rcu_nmi_enter()		rcu_irq_enter()
 #define rcu_nmi_exit()		rcu_irq_exit()
 
 /* For unconditional polling: a number that names "a grace period from now". */
-unsigned long get_state_synchronize_rcu(void);
 bool poll_state_synchronize_rcu(unsigned long oldstate);
-void cond_synchronize_rcu(unsigned long oldstate);
 
 #define init_rcu_head(h)	do { } while (0)
 #define destroy_rcu_head(h)	do { } while (0)

@@ -73,11 +73,8 @@ static inline void refcount_dec(refcount_t *r)
 }
 
 /* locking/refcount.c */
-bool refcount_dec_if_one(refcount_t *r);	/* 1 -> 0 and true, otherwise unchanged */
 bool refcount_dec_not_one(refcount_t *r);	/* takes one off unless it is the last */
 /* Takes one off; when it was the last, returns true with the lock held. */
-bool refcount_dec_and_lock(refcount_t *r, struct spinlock *lock) __cond_acquires(true, lock);
 bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags) __cond_acquires(true, lock);
-bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock) __cond_acquires(true, lock);
 
 #endif

@@ -408,7 +408,6 @@ void init_idle(struct task_struct *idle, int cpu);
 void cpu_startup_entry(void) __noreturn;	/* the idle loop */
 void resched_cpu(int cpu);
 void scheduler_ipi(void);			/* the reschedule interrupt */
-void wake_up_idle_cpu(int cpu);
 int set_cpus_allowed_ptr(struct task_struct *p, const cpumask_t *mask);	/* may sleep; 0 or -EINVAL */
 void set_task_cpu(struct task_struct *p, unsigned int cpu);
 void kick_process(struct task_struct *p);	/* make its CPU enter the kernel, to see a signal */
@@ -420,7 +419,6 @@ int can_nice(const struct task_struct *p, int nice);
 bool task_curr(const struct task_struct *p);
 int idle_cpu(int cpu);
 bool sched_cpu_borrows_mm(int cpu, const struct mm_struct *mm);
-struct task_struct *idle_task(int cpu);
 void sched_set_fifo(struct task_struct *p);
 void yield(void);
 void do_sched_yield(void);

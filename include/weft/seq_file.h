@@ -41,14 +41,12 @@ struct seq_operations {
 #define SEQ_START_TOKEN	((void *)1)
 
 int seq_open(struct file *file, const struct seq_operations *op);
-int seq_open_private(struct file *file, const struct seq_operations *op, int psize);
 void *__seq_open_private(struct file *file, const struct seq_operations *op, int psize);
 ssize_t seq_read_iter(struct kiocb *iocb, struct iov_iter *iter);
 loff_t seq_lseek(struct file *file, loff_t offset, int whence);
 int seq_release(struct inode *inode, struct file *file);
 int seq_release_private(struct inode *inode, struct file *file);
 int single_open(struct file *file, int (*show)(struct seq_file *, void *), void *data);
-int single_open_size(struct file *file, int (*show)(struct seq_file *, void *), void *data, size_t size);
 int single_release(struct inode *inode, struct file *file);
 
 static inline bool seq_has_overflowed(const struct seq_file *m) { return m->count == m->size; }
@@ -61,8 +59,6 @@ void seq_pad(struct seq_file *m, char c);
 #define seq_setwidth(m, width)	((m)->pad_until = (m)->count + (width))
 void seq_put_decimal_ull(struct seq_file *m, const char *delimiter, unsigned long long num);
 void seq_put_decimal_ull_width(struct seq_file *m, const char *delimiter, unsigned long long num, unsigned int width);
-void seq_put_decimal_ll(struct seq_file *m, const char *delimiter, long long num);
-void seq_put_hex_ll(struct seq_file *m, const char *delimiter, unsigned long long v, unsigned int width);
 void seq_escape(struct seq_file *m, const char *s, const char *esc);	/* \ooo for what stands in esc */
 int seq_path(struct seq_file *m, const struct path *path, const char *esc);
 int seq_file_path(struct seq_file *m, struct file *file, const char *esc);

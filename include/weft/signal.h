@@ -125,7 +125,6 @@ int kill_pid_info(int sig, struct kernel_siginfo *info, struct pid *pid);
 int kill_pid(struct pid *pid, int sig, int priv);
 int kill_pgrp(struct pid *pgrp, int sig, int priv);
 int __kill_pgrp_info(int sig, struct kernel_siginfo *info, struct pid *pgrp);	/* tasklist_lock held */
-int kill_pid_usb_asyncio(int sig, int errno_, sigval_t addr, struct pid *pid, const struct cred *cred);
 /* From a fault: cannot be blocked or ignored.  Running task unless said. */
 void force_sig(int sig);
 void force_fatal_sig(int sig);
@@ -134,7 +133,6 @@ void force_sigsegv(int sig);			/* the frame of `sig` could not be made */
 int force_sig_fault(int sig, int code, void __user *addr);
 int force_sig_fault_to_task(int sig, int code, void __user *addr, struct task_struct *t);
 int send_sig_fault(int sig, int code, void __user *addr, struct task_struct *t);
-int force_sig_mceerr(int code, void __user *addr, short lsb);
 int force_sig_info(struct kernel_siginfo *info);
 int zap_other_threads(struct task_struct *p);	/* siglock: SIGKILL to all threads of the group but p; how many */
 struct sigqueue *sigqueue_alloc(void);		/* for a timer; may sleep; NULL */
@@ -189,9 +187,6 @@ static inline sigset_t *sigmask_to_save(void)
 	return test_restore_sigmask() ? &current->saved_sigmask : &current->blocked;
 }
 int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oact);
-void kernel_sigaction(int sig, __sighandler_t action);
-static inline void allow_signal(int sig) { kernel_sigaction(sig, (__sighandler_t)2); }	/* kernel threads */
-static inline void disallow_signal(int sig) { kernel_sigaction(sig, SIG_IGN); }
 
 /* ---- user memory.  0 or -EFAULT ---- */
 int copy_siginfo_to_user(siginfo_t __user *to, const kernel_siginfo_t *from);

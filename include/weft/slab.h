@@ -46,7 +46,6 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 /* No object may be in use.  May sleep. */
 void kmem_cache_destroy(struct kmem_cache *s);
 int kmem_cache_shrink(struct kmem_cache *s);		/* gives empty slabs back; may sleep */
-unsigned int kmem_cache_size(struct kmem_cache *s);
 
 unsigned long kmem_cache_inuse(const char *name);	/* objects of the caches of this name that users hold; may sleep */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp) __malloc;
@@ -114,7 +113,6 @@ static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 void kfree(const void *p);			/* NULL is allowed */
 void kfree_sensitive(const void *p);		/* wiped first */
 size_t ksize(const void *p);			/* bytes that are really there */
-size_t kmalloc_size_roundup(size_t size);
 
 /* Memory in pages where kmalloc fails or would be silly; the result is virtually contiguous only.  May sleep. */
 void *kvmalloc_node(size_t size, gfp_t gfp, int node);
@@ -145,7 +143,6 @@ void *memdup_user_nul(const void __user *src, size_t len);
 char *strndup_user(const char __user *s, long n);	/* n with the NUL; ERR_PTR(-EINVAL) when longer */
 
 void kmem_cache_init(void);
-bool slab_is_available(void);
 void slab_reclaim(void);			/* empty slabs of all caches go back; may sleep */
 
 #endif

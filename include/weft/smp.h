@@ -41,7 +41,6 @@ void on_each_cpu(smp_call_func_t func, void *info, int wait);
 void on_each_cpu_mask(const struct cpumask *mask, smp_call_func_t func, void *info, bool wait);
 typedef bool (*smp_cond_func_t)(int cpu, void *info);
 void on_each_cpu_cond_mask(smp_cond_func_t cond, smp_call_func_t func, void *info, bool wait, const struct cpumask *mask);
-void kick_all_cpus_sync(void);
 
 void smp_send_reschedule(int cpu);	/* makes that CPU look at TIF_NEED_RESCHED; any context */
 void smp_send_stop(void);		/* all others halt for good; returns when they did or after a while */

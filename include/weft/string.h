@@ -13,7 +13,6 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 void *memchr(const void *s, int c, size_t n);
 void *memchr_inv(const void *s, int c, size_t n);	/* the first byte that differs from c, or NULL */
-void *memscan(void *s, int c, size_t n);		/* like memchr, but s + n when there is none */
 
 /* For the compiler's knowledge of small constant sizes; above those it calls the functions. */
 #ifndef CONFIG_DEBUG
@@ -63,7 +62,6 @@ char *strstr(const char *s, const char *what);
 char *strnstr(const char *s, const char *what, size_t n);
 char *strcpy(char *dst, const char *src);
 char *strncpy(char *dst, const char *src, size_t n);
-char *strcat(char *dst, const char *src);
 char *strpbrk(const char *s, const char *accept);
 char *strsep(char **s, const char *sep);
 size_t strspn(const char *s, const char *accept);
@@ -78,7 +76,6 @@ char *strim(char *s);					/* cuts white space at both ends, in place */
 #define strstrip(s)	strim(s)
 int match_string(const char *const *array, size_t n, const char *string);	/* index or -EINVAL */
 bool sysfs_streq(const char *a, const char *b);		/* equal but for one trailing newline */
-bool str_has_suffix(const char *s, const char *suffix);
 static inline size_t str_has_prefix(const char *s, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -86,7 +83,6 @@ static inline size_t str_has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? n : 0;
 }
 static inline bool strstarts(const char *s, const char *prefix) { return str_has_prefix(s, prefix) || !*prefix; }
-#define strends(s, suffix)	str_has_suffix(s, suffix)
 static inline const char *kbasename(const char *path)
 {
 	const char *tail = strrchr(path, '/');

@@ -205,7 +205,6 @@ long tty_jobctrl_ioctl(struct tty_struct *tty, struct tty_struct *real_tty, stru
 		       unsigned int cmd, unsigned long arg);
 
 /* For /proc/PID/stat: fields tty_nr and tpgid.  Under siglock of tsk. */
-dev_t task_tty_nr(struct signal_struct *sig, struct pid **pgrp);
 
 int tty_init(void);
 /* /proc/tty/drivers */

@@ -43,7 +43,6 @@ int check_zeroed_user(const void __user *from, size_t size);
 /* Never sleep; 0 or -EFAULT.  For debugging and back traces: any address may be tried. */
 long copy_from_kernel_nofault(void *dst, const void *src, size_t size);
 long copy_from_user_nofault(void *dst, const void __user *src, size_t size);
-long copy_to_user_nofault(void __user *dst, const void *src, size_t size);
 #define get_kernel_nofault(val, ptr) copy_from_kernel_nofault(&(val), (ptr), sizeof(val))
 
 static __always_inline void pagefault_disable(void)

@@ -58,6 +58,5 @@ struct vm_struct *remove_vm_area(const void *addr);
 int ioremap_page_range(unsigned long addr, unsigned long end, phys_addr_t phys, pgprot_t prot);
 
 unsigned long vmalloc_nr_pages(void);
-void vm_unmap_aliases(void);			/* flushes what was unmapped lazily */
 
 #endif

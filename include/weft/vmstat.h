@@ -38,7 +38,6 @@ static __always_inline void count_vm_events(enum vm_event_item item, long delta)
 unsigned long global_node_page_state(enum node_stat_item item);	/* the sum, never below 0 */
 unsigned long sum_vm_event(enum vm_event_item item);
 unsigned long nr_free_pages(void);
-unsigned long nr_free_buffer_pages(void);
 unsigned long totalram_pages(void);
 long si_mem_available(void);				/* pages that programs could still get without swapping */
 

@@ -102,7 +102,6 @@ static inline bool wq_has_sleeper(struct wait_queue_head *wq_head)
 
 void add_wait_queue(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry);
 void add_wait_queue_exclusive(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry);
-void add_wait_queue_priority(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry);
 void remove_wait_queue(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry);
 
 /* wq_head->lock held. */
@@ -140,7 +139,6 @@ void __wake_up_sync(struct wait_queue_head *wq_head, unsigned int mode);
 /* The same with wq_head->lock held. */
 void __wake_up_locked(struct wait_queue_head *wq_head, unsigned int mode, int nr_exclusive);
 void __wake_up_locked_key(struct wait_queue_head *wq_head, unsigned int mode, void *key);
-void __wake_up_locked_sync_key(struct wait_queue_head *wq_head, unsigned int mode, void *key);
 /* The queue's memory goes (RCU): everybody must let go of it (epoll). */
 void __wake_up_pollfree(struct wait_queue_head *wq_head);
 

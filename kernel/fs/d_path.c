@@ -125,17 +125,6 @@ char *__d_path(const struct path *path, const struct path *root, char *buf, int 
 	return extract(&b);
 }
 
-char *d_absolute_path(const struct path *path, char *buf, int buflen)
-{
-	struct prepend_buffer b = { .buf = buf + buflen, .len = buflen };
-	struct path root = { };
-
-	prepend(&b, "", 1);
-	if (unlikely(prepend_path(path, &root, &b) > 1))
-		return ERR_PTR(-EINVAL);
-	return extract(&b);
-}
-
 /* As the running task sees it; " (deleted)" behind a name that was removed. */
 char *d_path(const struct path *path, char *buf, int buflen)
 {
@@ -168,18 +157,6 @@ char *dynamic_dname(char *buf, int buflen, const char *fmt, ...)
 	if (len > (int)sizeof(temp) || len > buflen)
 		return ERR_PTR(-ENAMETOOLONG);
 	return memcpy(buf + buflen - len, temp, len);
-}
-
-char *simple_dname(struct dentry *dentry, char *buf, int buflen)
-{
-	struct prepend_buffer b = { .buf = buf + buflen, .len = buflen };
-
-	prepend(&b, " (deleted)", 11);
-	if (b.len >= 0)
-		prepend(&b, (const char *)dentry->d_name.name, dentry->d_name.len);
-	if (b.len >= 0)
-		prepend(&b, "/", 1);
-	return extract(&b);
 }
 
 /* Within the file system, whatever it is mounted on. */

@@ -48,23 +48,6 @@ struct dentry *d_find_alias(struct inode *inode)
 	return alias;
 }
 
-/* Drops unused names of the inode. */
-void d_prune_aliases(struct inode *inode)
-{
-	struct dentry *alias;
-	LIST_HEAD(dispose);
-
-	spin_lock(&inode->i_lock);
-	hlist_for_each_entry(alias, &inode->i_dentry, d_u.d_alias) {
-		spin_lock(&alias->d_lock);
-		if (!alias->d_lockref.count)
-			d_to_shrink_list(alias, &dispose);
-		spin_unlock(&alias->d_lock);
-	}
-	spin_unlock(&inode->i_lock);
-	shrink_dentry_list(&dispose);
-}
-
 /*
  * ->lookup() found `inode` (NULL: no such name, or an ERR_PTR to pass on) for `dentry`.  A directory has but one dentry:
  * if there is one already, it moves here and is returned with a reference.  Otherwise NULL: dentry itself is in use now.

@@ -440,14 +440,3 @@ int d_set_mounted(struct dentry *dentry)
 	spin_unlock(&dentry->d_lock);
 	return ret;
 }
-
-int path_has_submounts(const struct path *parent)
-{
-	struct dentry *victim = NULL;
-
-	d_walk(parent->dentry, &victim, find_mounted);
-	if (!victim)
-		return 0;
-	dput(victim);
-	return 1;
-}

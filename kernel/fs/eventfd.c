@@ -196,18 +196,6 @@ struct eventfd_ctx *eventfd_ctx_fileget(struct file *file)
 	return ctx;
 }
 
-struct eventfd_ctx *eventfd_ctx_fdget(int fd)
-{
-	struct file *file = eventfd_fget(fd);
-	struct eventfd_ctx *ctx;
-
-	if (IS_ERR(file))
-		return ERR_CAST(file);
-	ctx = eventfd_ctx_fileget(file);
-	fput(file);
-	return ctx;
-}
-
 long sys_eventfd2(unsigned int count, int flags)
 {
 	struct eventfd_ctx *ctx;

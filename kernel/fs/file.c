@@ -544,20 +544,6 @@ struct file *fget_task(struct task_struct *task, unsigned int fd)
 	return file;
 }
 
-/* Under rcu_read_lock(): no reference. */
-struct file *task_lookup_fd_rcu(struct task_struct *task, unsigned int fd)
-{
-	struct files_struct *files;
-	struct file *file = NULL;
-
-	task_lock(task);
-	files = task->files;
-	if (files)
-		file = files_lookup_fd_rcu(files, fd);
-	task_unlock(task);
-	return file;
-}
-
 /* The first open descriptor from *fd on; *fd is its number, or where the search ended. */
 struct file *task_lookup_next_fd_rcu(struct task_struct *task, unsigned int *fd)
 {
@@ -621,29 +607,6 @@ unsigned long __fdget_pos(unsigned int fd) __no_context_analysis	/* FDPUT_POS_UN
 void __f_unlock_pos(struct file *f) __no_context_analysis	/* as above */
 {
 	mutex_unlock(&f->f_pos_lock);
-}
-
-/* Calls fn for each open descriptor from `start` on until it returns non-zero, which is returned. */
-int iterate_fd(struct files_struct *files, unsigned int start, int (*fn)(const void *, struct file *, unsigned int),
-	       const void *arg)
-{
-	struct fdtable *fdt;
-	int res = 0;
-
-	if (!files)
-		return 0;
-	spin_lock(&files->file_lock);
-	for (fdt = files->fdt; start < fdt->max_fds; start++) {
-		struct file *file = fdt->fd[start];
-
-		if (!file)
-			continue;
-		res = fn(arg, file, start);
-		if (res)
-			break;
-	}
-	spin_unlock(&files->file_lock);
-	return res;
 }
 
 /* ---- closing ---- */

@@ -74,17 +74,6 @@ struct file_system_type *get_fs_type(const char *name)
 	return fs;
 }
 
-int list_filesystems(struct seq_file *m, void *v)
-{
-	struct file_system_type *fs;
-
-	read_lock(&file_systems_lock);
-	for (fs = file_systems; fs; fs = fs->next)
-		seq_printf(m, "%s\t%s\n", fs->fs_flags & FS_REQUIRES_DEV ? "" : "nodev", fs->name);
-	read_unlock(&file_systems_lock);
-	return 0;
-}
-
 static int fs_index(const char __user *uname)
 {
 	struct file_system_type *fs;

@@ -141,38 +141,7 @@ struct fs_struct *copy_fs_struct(struct fs_struct *old)
 	return fs;
 }
 
-/* A structure of one's own.  0 or -ENOMEM. */
-int unshare_fs_struct(void)
-{
-	struct fs_struct *fs = current->fs, *new = copy_fs_struct(fs);
-	bool last;
-
-	if (!new)
-		return -ENOMEM;
-	task_lock(current);
-	spin_lock(&fs->lock);
-	last = !--fs->users;
-	current->fs = new;
-	spin_unlock(&fs->lock);
-	task_unlock(current);
-	if (last)
-		free_fs_struct(fs);
-	return 0;
-}
-
 int current_umask(void)
 {
 	return current->fs->umask;
-}
-
-/* Is the root something else than the root of all? */
-bool current_chrooted(void)
-{
-	struct path root;
-	bool res;
-
-	get_fs_root(current->fs, &root);
-	res = root.mnt != &init_mnt_ns.root->mnt || root.dentry != root.mnt->mnt_root;
-	path_put(&root);
-	return res;
 }

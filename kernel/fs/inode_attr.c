@@ -131,11 +131,6 @@ void inode_set_bytes(struct inode *inode, loff_t bytes)
 	inode->i_bytes = bytes & 511;
 }
 
-void inode_nohighmem(struct inode *inode)
-{
-	inode->i_mapping->gfp_mask = GFP_USER;
-}
-
 /* ---- two locks at once: by address ---- */
 
 void lock_two_nondirectories(struct inode *a, struct inode *b) __no_context_analysis	/* not NULL, directories, doubles */
@@ -157,11 +152,6 @@ void unlock_two_nondirectories(struct inode *a, struct inode *b) __no_context_an
 }
 
 /* ---- dirty ---- */
-
-int inode_needs_sync(struct inode *inode)
-{
-	return (READ_ONCE(inode->i_state) & I_DIRTY_ALL) != 0;
-}
 
 /* Something is in memory that the disk does not know.  flags: I_DIRTY_*. */
 void __mark_inode_dirty(struct inode *inode, int flags)

@@ -51,17 +51,6 @@ int kern_path(const char *name, unsigned int flags, struct path *path)
 	return err;
 }
 
-/* Relative to (mnt, dentry), which is also "/" meanwhile. */
-int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt, const char *name, unsigned int flags, struct path *path)
-{
-	struct path root = { .mnt = mnt, .dentry = dentry };
-	struct filename *filename = getname_kernel(name);
-	int err = filename_lookup(AT_FDCWD, filename, flags, path, &root);
-
-	putname(filename);
-	return err;
-}
-
 static int one_len_name(const char *name, struct dentry *base, int len, struct qstr *this)
 {
 	this->name = (const unsigned char *)name;
@@ -86,16 +75,6 @@ struct dentry *lookup_one_len(const char *name, struct dentry *base, int len)
 	int err = one_len_name(name, base, len, &this);
 
 	return err ? ERR_PTR(err) : lookup_one_qstr(&this, base, 0);
-}
-
-struct dentry *lookup_one_len_unlocked(const char *name, struct dentry *base, int len)
-{
-	struct dentry *res;
-
-	inode_lock(d_inode(base));
-	res = lookup_one_len(name, base, len);
-	inode_unlock(d_inode(base));
-	return res;
 }
 
 /* The existing name, its parent locked and in *path.  ERR_PTR(-ENOENT) for a name that is not there. */
@@ -179,15 +158,6 @@ put:
 struct dentry *kern_path_create(int dfd, const char *name, struct path *path, unsigned int flags)
 {
 	struct filename *filename = getname_kernel(name);
-	struct dentry *res = IS_ERR(filename) ? ERR_CAST(filename) : filename_create(dfd, filename, path, flags);
-
-	putname(filename);
-	return res;
-}
-
-struct dentry *user_path_create(int dfd, const char __user *name, struct path *path, unsigned int flags)
-{
-	struct filename *filename = getname(name);
 	struct dentry *res = IS_ERR(filename) ? ERR_CAST(filename) : filename_create(dfd, filename, path, flags);
 
 	putname(filename);

@@ -19,41 +19,6 @@
 
 /* ---- mounts ---- */
 
-int follow_up(struct path *path)
-{
-	struct mount *mnt = real_mount(path->mnt), *parent;
-	struct dentry *mountpoint;
-
-	write_seqlock(&mount_lock);
-	parent = mnt->mnt_parent;
-	if (parent == mnt) {
-		write_sequnlock(&mount_lock);
-		return 0;
-	}
-	mntget(&parent->mnt);
-	mountpoint = dget(mnt->mnt_mountpoint);
-	write_sequnlock(&mount_lock);
-	path_put(path);
-	path->dentry = mountpoint;
-	path->mnt = &parent->mnt;
-	return 1;
-}
-
-int follow_down(struct path *path)
-{
-	struct vfsmount *mounted;
-
-	while (d_mountpoint(path->dentry)) {
-		mounted = lookup_mnt(path);
-		if (!mounted)
-			break;
-		path_put(path);
-		path->mnt = mounted;
-		path->dentry = dget(mounted->mnt_root);
-	}
-	return 0;
-}
-
 /*
  * With references: path->dentry is owned, path->mnt is the position's own as long as *crossed is false.  On error the
  * dentry is put.

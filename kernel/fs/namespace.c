@@ -393,11 +393,6 @@ bool path_noexec(const struct path *path)
 	return path->mnt->mnt_flags & MNT_NOEXEC || path->mnt->mnt_sb->s_iflags & SB_I_NOEXEC;
 }
 
-bool our_mnt(struct vfsmount *mnt)
-{
-	return check_mnt(real_mount(mnt));
-}
-
 /* ---- look-up ---- */
 
 struct mount *__lookup_mnt(struct vfsmount *mnt, struct dentry *dentry)
@@ -430,18 +425,6 @@ struct vfsmount *lookup_mnt(const struct path *path)
 		if (res < 0)
 			mntput(m);
 	}
-}
-
-bool path_is_mountpoint(const struct path *path)
-{
-	bool res;
-
-	if (!d_mountpoint(path->dentry))
-		return false;
-	rcu_read_lock();
-	res = __lookup_mnt(path->mnt, path->dentry) != NULL;
-	rcu_read_unlock();
-	return res;
 }
 
 /* Is something mounted on the dentry in the tree of the caller? */

@@ -175,15 +175,6 @@ struct file *filp_open(const char *filename, int flags, umode_t mode)
 	return file;
 }
 
-struct file *file_open_root(const struct path *root, const char *filename, int flags, umode_t mode)
-{
-	struct open_how how = build_open_how(flags, mode);
-	struct open_flags op;
-	int err = build_open_flags(&how, &op);
-
-	return err ? ERR_PTR(err) : do_file_open_root(root, filename, &op);
-}
-
 static long do_sys_openat2(int dfd, const char __user *filename, struct open_how *how)
 {
 	struct short_name room;

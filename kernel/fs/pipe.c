@@ -569,18 +569,6 @@ static int make_pipe_fds(int *fd, struct file **files, int flags)
 	return err;
 }
 
-int do_pipe_flags(int *fd, int flags)
-{
-	struct file *files[2];
-	int err = make_pipe_fds(fd, files, flags);
-
-	if (err)
-		return err;
-	fd_install(fd[0], files[0]);
-	fd_install(fd[1], files[1]);
-	return 0;
-}
-
 long sys_pipe2(int __user *fildes, int flags)
 {
 	struct file *files[2];

@@ -65,11 +65,6 @@ void *__seq_open_private(struct file *file, const struct seq_operations *ops, in
 	return private;
 }
 
-int seq_open_private(struct file *file, const struct seq_operations *ops, int psize)
-{
-	return __seq_open_private(file, ops, psize) ? 0 : -ENOMEM;
-}
-
 int seq_release(struct inode *inode, struct file *file)
 {
 	struct seq_file *m = file->private_data;
@@ -119,25 +114,6 @@ int single_open(struct file *file, int (*show)(struct seq_file *, void *), void 
 	else
 		((struct seq_file *)file->private_data)->private = data;
 	return res;
-}
-
-int single_open_size(struct file *file, int (*show)(struct seq_file *, void *), void *data, size_t size)
-{
-	char *buf = kvmalloc(size, GFP_KERNEL);
-	struct seq_file *m;
-	int res;
-
-	if (!buf)
-		return -ENOMEM;
-	res = single_open(file, show, data);
-	if (res) {
-		kvfree(buf);
-		return res;
-	}
-	m = file->private_data;
-	m->buf = buf;
-	m->size = size;
-	return 0;
 }
 
 int single_release(struct inode *inode, struct file *file)
@@ -437,24 +413,6 @@ void seq_put_decimal_ull_width(struct seq_file *m, const char *delimiter, unsign
 void seq_put_decimal_ull(struct seq_file *m, const char *delimiter, unsigned long long num)
 {
 	seq_put_decimal_ull_width(m, delimiter, num, 0);
-}
-
-void seq_put_decimal_ll(struct seq_file *m, const char *delimiter, long long num)
-{
-	seq_puts(m, delimiter);
-	if (num < 0)
-		seq_putc(m, '-');
-	seq_put_decimal_ull(m, "", num < 0 ? -(unsigned long long)num : (unsigned long long)num);
-}
-
-/* At least `width` digits. */
-void seq_put_hex_ll(struct seq_file *m, const char *delimiter, unsigned long long v, unsigned int width)
-{
-	unsigned int digits = v ? (63 - __builtin_clzll(v)) / 4 + 1 : 1;
-
-	seq_puts(m, delimiter);
-	for (unsigned int i = max(digits, width); i--; )
-		seq_putc(m, i >= 16 ? '0' : hex_asc[v >> (i * 4) & 0xf]);
 }
 
 void seq_escape(struct seq_file *m, const char *s, const char *esc)

@@ -218,34 +218,6 @@ void iterate_supers(void (*fn)(struct super_block *sb, void *arg), void *arg)
 	spin_unlock(&sb_lock);
 }
 
-/* The super block on that device, with s_umount held (excl: for writing) and a reference; or NULL. */
-struct super_block *user_get_super(dev_t dev, bool excl) __no_context_analysis	/* for reading or writing */
-{
-	struct super_block *sb;
-
-	spin_lock(&sb_lock);
-	list_for_each_entry(sb, &super_blocks, s_list) {
-		if (hlist_unhashed(&sb->s_instances) || sb->s_dev != dev)
-			continue;
-		sb->s_count++;
-		spin_unlock(&sb_lock);
-		if (excl)
-			down_write(&sb->s_umount);
-		else
-			down_read(&sb->s_umount);
-		if (sb->s_root && sb->s_flags & SB_BORN)
-			return sb;
-		if (excl)
-			up_write(&sb->s_umount);
-		else
-			up_read(&sb->s_umount);
-		put_super(sb);
-		return NULL;
-	}
-	spin_unlock(&sb_lock);
-	return NULL;
-}
-
 /* Changes the flags and options of a mounted file system.  force: read-only even when files are open for writing. */
 int reconfigure_super(struct super_block *sb, int sb_flags, void *data, bool force)
 {

@@ -34,21 +34,9 @@ static int panic_cpu = PANIC_CPU_NONE;		/* [a] */
 static unsigned long taint;			/* [a] */
 unsigned int warn_count;			/* [-] reports of WARN since start-up: the tests look at it */
 
-void bust_spinlocks(int yes)
-{
-	oops_in_progress = yes;
-	if (!yes)
-		console_flush_all();
-}
-
 void add_taint(unsigned int flag)
 {
 	__atomic_fetch_or(&taint, 1UL << flag, __ATOMIC_RELAXED);
-}
-
-unsigned long get_taint(void)
-{
-	return READ_ONCE(taint);
 }
 
 /* Nothing more to do on this CPU. */

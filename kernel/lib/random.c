@@ -56,7 +56,6 @@ struct fast_pool {
 };
 static DEFINE_PER_CPU(struct fast_pool, fast_pools);
 
-
 /* ---- the pool ---- */
 
 static void absorb(const void *data, size_t len) __must_hold(&pool_lock)
@@ -255,19 +254,6 @@ u32 get_random_u32_below(u32 ceil)
 			product = (u64)get_random_u32() * ceil;
 	}
 	return product >> 32;
-}
-
-unsigned long randomize_page(unsigned long start, unsigned long range)
-{
-	unsigned long pages;
-
-	if (start & ~PAGE_MASK) {
-		range -= min(range, PAGE_SIZE - (start & ~PAGE_MASK));
-		start = PAGE_ALIGN(start);
-	}
-	range = min(range, ULONG_MAX - start);
-	pages = range >> PAGE_SHIFT;
-	return pages ? start + ((get_random_long() % pages) << PAGE_SHIFT) : start;
 }
 
 /* ---- waiting until there is enough ---- */

@@ -39,13 +39,6 @@ void *memchr(const void *s, int c, size_t n)
 	return NULL;
 }
 
-void *memscan(void *s, int c, size_t n)
-{
-	void *found = memchr(s, c, n);
-
-	return found ? found : (char *)s + n;
-}
-
 void *memchr_inv(const void *s, int c, size_t n)
 {
 	const unsigned char *p = s;
@@ -181,12 +174,6 @@ char *strncpy(char *dst, const char *src, size_t n)
 	return dst;
 }
 
-char *strcat(char *dst, const char *src)
-{
-	strcpy(dst + strlen(dst), src);
-	return dst;
-}
-
 ssize_t strscpy(char *dst, const char *src, size_t size)
 {
 	size_t n = 0;
@@ -297,11 +284,4 @@ bool sysfs_streq(const char *a, const char *b)
 	if (*a == *b)
 		return true;
 	return (*a == '\n' && !a[1] && !*b) || (*b == '\n' && !b[1] && !*a);
-}
-
-bool str_has_suffix(const char *s, const char *suffix)
-{
-	size_t n = strlen(s), m = strlen(suffix);
-
-	return n >= m && !strcmp(s + n - m, suffix);
 }

@@ -211,14 +211,3 @@ void mutex_unlock(struct mutex *lock) __no_context_analysis	/* as above */
 		return;
 	unlock_slow(lock);
 }
-
-int atomic_dec_and_mutex_lock(atomic_t *cnt, struct mutex *lock)
-{
-	if (atomic_add_unless(cnt, -1, 1))
-		return 0;
-	mutex_lock(lock);
-	if (atomic_dec_and_test(cnt))
-		return 1;
-	mutex_unlock(lock);
-	return 0;
-}

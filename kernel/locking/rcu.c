@@ -284,21 +284,9 @@ void rcu_barrier(void)
 	mutex_unlock(&barrier_mutex);
 }
 
-unsigned long get_state_synchronize_rcu(void)
-{
-	smp_mb();
-	return READ_ONCE(rcu.current_gp) + 1;
-}
-
 bool poll_state_synchronize_rcu(unsigned long oldstate)
 {
 	return (long)(READ_ONCE(rcu.completed_gp) - oldstate) >= 0;
-}
-
-void cond_synchronize_rcu(unsigned long oldstate)
-{
-	if (!poll_state_synchronize_rcu(oldstate))
-		synchronize_rcu();
 }
 
 /* ---- what CPUs do ---- */
@@ -361,11 +349,6 @@ void rcu_irq_exit(void)
 
 	if (rd->irq_nesting && !--rd->irq_nesting)
 		stop_watching(rd);
-}
-
-bool rcu_is_watching(void)
-{
-	return this_cpu_read(rcu_data.watching);
 }
 
 /* A soft interrupt loop of ksoftirqd is between two runs: preemptible in all but name. */

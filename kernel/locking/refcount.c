@@ -23,13 +23,6 @@ void refcount_warn_saturate(refcount_t *r, enum refcount_fault t)
 	WARN(1, "refcount: %s\n", what[t]);
 }
 
-bool refcount_dec_if_one(refcount_t *r)
-{
-	int one = 1;
-
-	return atomic_try_cmpxchg_release(&r->refs, &one, 0);
-}
-
 bool refcount_dec_not_one(refcount_t *r)
 {
 	int old = atomic_read(&r->refs);
@@ -45,21 +38,6 @@ bool refcount_dec_not_one(refcount_t *r)
 	return true;
 }
 
-/*
- * Only the step to zero needs the lock: whoever finds the object under the lock then knows that it lives.  A count above
- * one goes down without.
- */
-bool refcount_dec_and_lock(refcount_t *r, struct spinlock *lock) __no_context_analysis	/* held or not, by the value */
-{
-	if (refcount_dec_not_one(r))
-		return false;
-	spin_lock(lock);
-	if (refcount_dec_and_test(r))
-		return true;
-	spin_unlock(lock);
-	return false;
-}
-
 bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigned long *flags)
 	__no_context_analysis	/* as above */
 {
@@ -73,16 +51,5 @@ bool refcount_dec_and_lock_irqsave(refcount_t *r, struct spinlock *lock, unsigne
 		return true;
 	}
 	spin_unlock_irqrestore(lock, f);
-	return false;
-}
-
-bool refcount_dec_and_mutex_lock(refcount_t *r, struct mutex *lock) __no_context_analysis	/* as above */
-{
-	if (refcount_dec_not_one(r))
-		return false;
-	mutex_lock(lock);
-	if (refcount_dec_and_test(r))
-		return true;
-	mutex_unlock(lock);
 	return false;
 }

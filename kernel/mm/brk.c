@@ -236,11 +236,6 @@ static const struct vm_operations_struct special_mapping_vmops = {
 	.name	= special_mapping_name,
 };
 
-bool vma_is_special_mapping(const struct vm_area_struct *vma, const struct vm_special_mapping *sm)
-{
-	return vma->vm_private_data == sm && vma->vm_ops == &special_mapping_vmops;
-}
-
 /* Installs the kernel's pages for the running task.  mmap_lock held for writing.  The area, or ERR_PTR(-ENOMEM). */
 struct vm_area_struct *_install_special_mapping(struct mm_struct *mm, unsigned long addr, unsigned long len,
 						unsigned long vm_flags, const struct vm_special_mapping *spec)

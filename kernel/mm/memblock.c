@@ -86,12 +86,6 @@ int memblock_add(phys_addr_t base, phys_addr_t size)
 	return 0;
 }
 
-int memblock_remove(phys_addr_t base, phys_addr_t size)
-{
-	remove_range(&memblock.memory, base, base + size);
-	return 0;
-}
-
 int memblock_reserve(phys_addr_t base, phys_addr_t size)
 {
 	if (size)
@@ -119,7 +113,6 @@ static bool type_contains(const struct memblock_type *type, phys_addr_t addr)
 }
 
 bool memblock_is_memory(phys_addr_t addr) { return type_contains(&memblock.memory, addr); }
-bool memblock_is_reserved(phys_addr_t addr) { return type_contains(&memblock.reserved, addr); }
 
 bool memblock_overlaps_reserved(phys_addr_t base, phys_addr_t size)
 {
@@ -132,8 +125,6 @@ bool memblock_overlaps_reserved(phys_addr_t base, phys_addr_t size)
 }
 
 void memblock_set_current_limit(phys_addr_t limit) { memblock.current_limit = limit; }
-
-phys_addr_t memblock_start_of_DRAM(void) { return memblock.memory.regions[0].base; }
 
 phys_addr_t memblock_end_of_DRAM(void)
 {
@@ -215,11 +206,4 @@ void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align)
 void *memblock_alloc(phys_addr_t size, phys_addr_t align)
 {
 	return memset(memblock_alloc_raw(size, align), 0, size);
-}
-
-void *memblock_alloc_low(phys_addr_t size, phys_addr_t align)
-{
-	phys_addr_t addr = memblock_phys_alloc_range(size, align, PAGE_SIZE, LOW_MEMORY_END);
-
-	return addr ? memset(__va(addr), 0, size) : NULL;
 }

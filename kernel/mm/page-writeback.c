@@ -156,25 +156,6 @@ void wait_for_stable_page(struct page *page)
 {
 }
 
-/* Reading or writing one page has ended. */
-void page_endio(struct page *page, bool is_write, int err)
-{
-	if (!is_write) {
-		if (err)
-			SetPageError(page);
-		else
-			SetPageUptodate(page);
-		unlock_page(page);
-		return;
-	}
-	if (err) {
-		SetPageError(page);
-		if (page_mapping(page))
-			mapping_set_error(page_mapping(page), err);
-	}
-	end_page_writeback(page);
-}
-
 /* ---- writing back ---- */
 
 /* One page, with a reference.  0 or the file system's error. */

@@ -521,23 +521,3 @@ void split_page(struct page *page, unsigned int order)
 	for (unsigned long i = 1; i < 1UL << order; i++)
 		set_page_count(page + i, 1);
 }
-
-void *alloc_pages_exact(size_t size, gfp_t gfp)
-{
-	unsigned long pages = PFN_UP(size);
-	unsigned int order = (unsigned int)order_base_2(max(pages, 1UL));
-	struct page *page = alloc_pages(gfp & ~__GFP_COMP, order);
-
-	if (!page)
-		return NULL;
-	split_page(page, order);
-	for (unsigned long i = max(pages, 1UL); i < 1UL << order; i++)
-		__free_page(page + i);
-	return page_address(page);
-}
-
-void free_pages_exact(void *virt, size_t size)
-{
-	for (unsigned long i = 0; i < max(PFN_UP(size), 1UL); i++)
-		free_page((unsigned long)virt + i * PAGE_SIZE);
-}

@@ -98,8 +98,3 @@ void free_percpu(void __percpu *ptr)
 	bitmap_clear(unit_used, (unsigned int)first, (unsigned int)(last - first + 1));
 	spin_unlock_irqrestore(&pcpu_lock, flags);
 }
-
-unsigned long pcpu_nr_pages(void)
-{
-	return (area_size >> PAGE_SHIFT) * cpumask_weight(cpu_possible_mask);
-}

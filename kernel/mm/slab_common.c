@@ -64,8 +64,6 @@ void __init kmem_cache_init(void)
 	slab_ready = true;
 }
 
-bool slab_is_available(void) { return slab_ready; }
-
 /* ---- caches ---- */
 
 static struct kmem_cache *make_cache(const char *name, unsigned int size, unsigned int align, slab_flags_t flags,
@@ -158,8 +156,6 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	kfree_const(s->name);
 	kmem_cache_free(&cache_of_caches, s);
 }
-
-unsigned int kmem_cache_size(struct kmem_cache *s) { return s->object_size; }
 
 /* From reclaim: whoever holds slab_mutex may be waiting for memory itself. */
 void slab_reclaim(void)
@@ -260,15 +256,6 @@ size_t ksize(const void *p)
 		return 0;
 	page = virt_to_head_page(p);
 	return PageSlab(page) ? page->slab_cache->object_size : page_size(page);
-}
-
-size_t kmalloc_size_roundup(size_t size)
-{
-	if (!size || size > KMALLOC_MAX_SIZE)
-		return size;
-	if (size > KMALLOC_MAX_CACHE_SIZE)
-		return PAGE_SIZE << order_base_2(PFN_UP(size));
-	return kmalloc_info[kmalloc_index(size)].size;
 }
 
 void *krealloc(const void *p, size_t new_size, gfp_t gfp)

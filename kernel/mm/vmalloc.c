@@ -252,8 +252,6 @@ static void run_later(struct work_struct *work)
 		schedule_work(work);
 }
 
-void vm_unmap_aliases(void) { purge_dead_areas(); }
-
 /* Room of `size` bytes and the guard page behind.  May sleep. */
 static struct vm_struct *alloc_area(unsigned long size, unsigned long align, unsigned long start, unsigned long end,
 				    unsigned long flags, gfp_t gfp, const void *caller)

@@ -98,13 +98,6 @@ static unsigned long sum_watermarks(enum zone_watermarks mark)
 	return sum;
 }
 
-unsigned long nr_free_buffer_pages(void)
-{
-	unsigned long total = totalram_pages(), high = sum_watermarks(WMARK_HIGH);
-
-	return total > high ? total - high : 0;
-}
-
 /* Free memory above the reserves, plus half of what could be reclaimed. */
 long si_mem_available(void)
 {

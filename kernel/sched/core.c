@@ -387,13 +387,6 @@ void scheduler_ipi(void)
 	irq_exit();
 }
 
-/* Something was left for an idle CPU that its timer does not know about: make it leave its halt. */
-void wake_up_idle_cpu(int cpu)
-{
-	if (cpu != smp_processor_id() && cpu_rq(cpu)->curr == cpu_rq(cpu)->idle)
-		smp_send_reschedule(cpu);
-}
-
 /* Makes p, if it runs in user mode elsewhere, enter the kernel, where it will see its TIF_ flags. */
 void kick_process(struct task_struct *p)
 {

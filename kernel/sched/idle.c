@@ -57,11 +57,6 @@ int idle_cpu(int cpu)
 	return READ_ONCE(rq->curr) == rq->idle && !READ_ONCE(rq->nr_running) && llist_empty(&rq->wake_list);
 }
 
-struct task_struct *idle_task(int cpu)
-{
-	return cpu_rq(cpu)->idle;
-}
-
 /* Is p what its CPU runs just now?  A snapshot, unless the caller holds a lock that keeps it so. */
 bool task_curr(const struct task_struct *p)
 {

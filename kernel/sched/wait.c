@@ -34,16 +34,6 @@ void add_wait_queue_exclusive(struct wait_queue_head *wq_head, struct wait_queue
 	spin_unlock_irqrestore(&wq_head->lock, flags);
 }
 
-void add_wait_queue_priority(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry)
-{
-	unsigned long flags;
-
-	wq_entry->flags |= WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
-	spin_lock_irqsave(&wq_head->lock, flags);
-	__add_wait_queue(wq_head, wq_entry);
-	spin_unlock_irqrestore(&wq_head->lock, flags);
-}
-
 void remove_wait_queue(struct wait_queue_head *wq_head, struct wait_queue_entry *wq_entry)
 {
 	unsigned long flags;
@@ -108,11 +98,6 @@ void __wake_up_locked(struct wait_queue_head *wq_head, unsigned int mode, int nr
 void __wake_up_locked_key(struct wait_queue_head *wq_head, unsigned int mode, void *key)
 {
 	wake_up_common(wq_head, mode, 1, 0, key);
-}
-
-void __wake_up_locked_sync_key(struct wait_queue_head *wq_head, unsigned int mode, void *key)
-{
-	wake_up_common(wq_head, mode, 1, WF_SYNC, key);
 }
 
 void __wake_up_pollfree(struct wait_queue_head *wq_head)

@@ -13,7 +13,6 @@ struct completion;
 /* pid.c */
 extern struct pid init_struct_pid;
 int ksys_setsid(void);
-void disable_pid_allocation(void);
 
 /* fork.c */
 DECLARE_PER_CPU(unsigned long, process_counts);

@@ -1,7 +1,7 @@
 /*
  * kthread.c: kernel threads, and kthreadd (pid 2), the parent of them all.
  *
- * What:    kthread_create() and friends, stop and park, and daemonize(), the old way.
+ * What:    kthread_create() and friends, stop and park.
  * Idea:    a thread must not inherit from whoever happens to ask for it (files, signals, credentials, CPU mask), so requests
  *          go to kthread_create_list and kthreadd, which owns nothing, forks.  The new thread reports that it is there,
  *          sleeps, and runs its function at the first wake_up_process().
@@ -83,11 +83,6 @@ void free_kthread_struct(struct task_struct *k)
 	k->kthread_data = NULL;
 }
 
-int tsk_fork_get_node(struct task_struct *tsk)
-{
-	return NUMA_NO_NODE;
-}
-
 /* ---- in the thread ---- */
 
 bool __kthread_should_stop(struct task_struct *k)
@@ -105,23 +100,9 @@ bool kthread_should_park(void)
 	return test_bit(KTHREAD_SHOULD_PARK, &to_kthread(current)->flags);
 }
 
-bool kthread_freezable_should_stop(bool *was_frozen)
-{
-	if (was_frozen)
-		*was_frozen = false;
-	return kthread_should_stop();
-}
-
 void *kthread_data(struct task_struct *k)
 {
 	return to_kthread(k)->data;
-}
-
-void *kthread_probe_data(struct task_struct *k)
-{
-	struct kthread *kthread = k->kthread_data;
-
-	return kthread ? kthread->data : NULL;
 }
 
 /* Sleeps until kthread_unpark() takes the wish away. */
@@ -292,25 +273,6 @@ void kthread_bind(struct task_struct *k, unsigned int cpu)
 	kthread_bind_mask(k, cpumask_of(cpu));
 }
 
-void kthread_set_per_cpu(struct task_struct *k, int cpu)
-{
-	struct kthread *kthread = to_kthread(k);
-
-	if (cpu < 0) {
-		clear_bit(KTHREAD_IS_PER_CPU, &kthread->flags);
-		return;
-	}
-	kthread->cpu = cpu;
-	set_bit(KTHREAD_IS_PER_CPU, &kthread->flags);
-}
-
-bool kthread_is_per_cpu(struct task_struct *k)
-{
-	struct kthread *kthread = k->kthread_data;
-
-	return k->flags & PF_KTHREAD && kthread && test_bit(KTHREAD_IS_PER_CPU, &kthread->flags);
-}
-
 /* ---- stopping and parking, from outside ---- */
 
 int kthread_park(struct task_struct *k)
@@ -349,31 +311,4 @@ int kthread_stop(struct task_struct *k)
 	ret = kthread->result;
 	put_task_struct(k);
 	return ret;
-}
-
-/*
- * The old way: a thread made by kernel_thread() from a process drops what it borrowed.  New code calls kthread_create().
- */
-void daemonize(const char *name, ...)
-{
-	char comm[TASK_COMM_LEN];
-	sigset_t blocked;
-	va_list args;
-
-	va_start(args, name);
-	vsnprintf(comm, sizeof(comm), name, args);
-	va_end(args);
-	__set_task_comm(current, comm, false);
-
-	sigfillset(&blocked);
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	exit_files(current);
-	exit_fs(current);
-	current->files = get_files_struct(&init_task);
-	current->fs = copy_fs_struct(init_task.fs);
-
-	write_lock_irq(&tasklist_lock);
-	list_move_tail(&current->sibling, &kthreadd_task->children);
-	current->real_parent = current->parent = kthreadd_task;
-	write_unlock_irq(&tasklist_lock);
 }

@@ -108,16 +108,6 @@ struct pid *alloc_pid(pid_t *set_tid, size_t set_tid_size)
 	return pid;
 }
 
-/* Init has gone: nobody may be born any more.  Any context. */
-void disable_pid_allocation(void)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&pidmap_lock, flags);
-	pid_allocation_closed = true;
-	spin_unlock_irqrestore(&pidmap_lock, flags);
-}
-
 void put_pid(struct pid *pid)
 {
 	if (pid && refcount_dec_and_test(&pid->count))
@@ -264,17 +254,6 @@ static pid_t task_nr(struct task_struct *task, enum pid_type type)
 
 pid_t task_pgrp_nr(struct task_struct *task) { return task_nr(task, PIDTYPE_PGID); }
 pid_t task_session_nr(struct task_struct *task) { return task_nr(task, PIDTYPE_SID); }
-
-pid_t task_ppid_nr(const struct task_struct *task)
-{
-	pid_t nr = 0;
-
-	rcu_read_lock();
-	if (pid_alive(task))
-		nr = task_tgid_nr(rcu_dereference(task->real_parent));
-	rcu_read_unlock();
-	return nr;
-}
 
 void init_task_pid(struct task_struct *task, enum pid_type type, struct pid *pid)
 {

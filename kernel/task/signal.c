@@ -560,14 +560,6 @@ int send_sig_fault(int sig, int code, void __user *addr, struct task_struct *t)
 	return send_sig_info(sig, &info, t);
 }
 
-int force_sig_mceerr(int code, void __user *addr, short lsb)
-{
-	kernel_siginfo_t info = fault_info(SIGBUS, code, addr);
-
-	info.si_addr_lsb = lsb;
-	return force_sig_info(&info);
-}
-
 /* Would the signal kill it without a word from the program?  Then a message may help. */
 bool unhandled_signal(struct task_struct *tsk, int sig)
 {
@@ -699,30 +691,6 @@ int kill_something_info(int sig, struct kernel_siginfo *info, pid_t pid)
 	else
 		ret = __kill_pgrp_info(sig, info, pid ? find_pid(-pid) : task_pgrp(current));
 	read_unlock(&tasklist_lock);
-	return ret;
-}
-
-/* For asynchronous completion of a descriptor's owner request: rights are those at the time of the request. */
-int kill_pid_usb_asyncio(int sig, int errno_, sigval_t addr, struct pid *pid, const struct cred *cred)
-{
-	kernel_siginfo_t info = { .si_signo = sig, .si_errno = errno_, .si_code = SI_ASYNCIO };
-	const struct cred *tcred;
-	struct task_struct *p;
-	int ret = -ESRCH;
-
-	if (!valid_signal((unsigned long)sig))
-		return -EINVAL;
-	info.si_addr = addr.sival_ptr;
-	rcu_read_lock();
-	p = pid_task(pid, PIDTYPE_PID);
-	if (p) {
-		tcred = __task_cred(p);
-		ret = -EPERM;
-		if (cred->euid == tcred->suid || cred->euid == tcred->uid || cred->uid == tcred->suid ||
-		    cred->uid == tcred->uid)
-			ret = sig ? do_send_sig_info(sig, &info, p, PIDTYPE_TGID) : 0;
-	}
-	rcu_read_unlock();
 	return ret;
 }
 

@@ -160,13 +160,6 @@ bool in_group_p(kgid_t gid)
 	return gid == cred->fsgid || groups_search(cred->group_info, gid);
 }
 
-bool in_egroup_p(kgid_t gid)
-{
-	const struct cred *cred = current_cred();
-
-	return gid == cred->egid || groups_search(cred->group_info, gid);
-}
-
 long sys_getgroups(int gidsetsize, gid_t __user *grouplist)
 {
 	const struct group_info *gi = current_cred()->group_info;

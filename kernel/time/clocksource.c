@@ -64,12 +64,6 @@ static int clocksource_register(struct clocksource *cs)
 	return 0;
 }
 
-int clocksource_register_hz(struct clocksource *cs, u32 hz)
-{
-	clocks_calc_mult_shift(&cs->mult, &cs->shift, hz, NSEC_PER_SEC, MAX_SLEEP_SECONDS);
-	return clocksource_register(cs);
-}
-
 int clocksource_register_khz(struct clocksource *cs, u32 khz)
 {
 	/* The same ratio with both sides divided by 1000: khz * 1000 may not fit 32 bits. */

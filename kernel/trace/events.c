@@ -54,11 +54,6 @@ static bool set_matching(const char *word)
 	return found;
 }
 
-bool trace_any_enabled(void)
-{
-	return memchr_inv(trace_event_on, 0, NR_TRACE_EVENTS) != NULL;
-}
-
 int trace_set_events(char *words)
 {
 	int err = trace_alloc_buffers();

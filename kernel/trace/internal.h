@@ -43,6 +43,5 @@ void trace_text(const char *text, size_t len);
 int trace_format(char *buf, size_t size, const struct trace_record *r, int cpu);	/* one line */
 /* "name", "!name", "system:", "all", separated by spaces or commas.  0 or -EINVAL at the first that is unknown. */
 int trace_set_events(char *words);
-bool trace_any_enabled(void);
 
 #endif

@@ -243,12 +243,6 @@ void no_tty(void)
 	proc_clear_tty(current);
 }
 
-dev_t task_tty_nr(struct signal_struct *sig, struct pid **pgrp)
-{
-	*pgrp = sig->tty ? tty_get_pgrp(sig->tty) : NULL;
-	return sig->tty ? tty_devnum(sig->tty) : 0;
-}
-
 /* ---- ioctls ---- */
 
 /* TIOCSCTTY.  arg 1 with the right for it: takes the terminal from another session. */

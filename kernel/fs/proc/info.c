@@ -77,7 +77,6 @@ static int loadavg_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-
 static void show_cpu_times(struct seq_file *m, const u64 ns[NR_STATS])
 {
 	static const int order[] = { CPUTIME_USER, CPUTIME_NICE, CPUTIME_SYSTEM, CPUTIME_IDLE, CPUTIME_IOWAIT, CPUTIME_IRQ,

@@ -93,11 +93,6 @@ unsigned int stack_trace_save_tsk(struct task_struct *tsk, unsigned long *store,
 	return n;
 }
 
-unsigned int stack_trace_save(unsigned long *store, unsigned int size, unsigned int skip)
-{
-	return stack_trace_save_tsk(NULL, store, size, skip + 1);
-}
-
 void show_stack(struct task_struct *task)
 {
 	print_trace(walk_of_task(task), KERN_WARNING);

@@ -106,7 +106,6 @@ void __init fpu_init_system(void)
 		mxcsr_feature_mask = fx.mxcsr_mask;
 }
 
-
 static void fpstate_init(struct xregs_state *state)
 {
 	memset(state, 0, fpu_user_xstate_size);

@@ -331,16 +331,6 @@ void __init init_IRQ(void)
 
 /* ---- counts ---- */
 
-u64 kstat_irqs(unsigned int irq)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu(kstat_irq_counts, cpu)[irq];
-	return sum;
-}
-
 u64 kstat_cpu_irqs_sum(unsigned int cpu)
 {
 	const irq_cpustat_t *s = per_cpu_ptr(&irq_stat, cpu);

@@ -294,12 +294,6 @@ void arch_cpu_idle(void)
 	safe_halt();
 }
 
-void cpu_idle_poll(void)
-{
-	local_irq_enable();
-	cpu_relax();
-}
-
 /* Linux's habit: the stack starts at a random place of its last 8 KiB, 16-byte aligned. */
 unsigned long arch_align_stack(unsigned long sp)
 {

@@ -180,17 +180,6 @@ void on_each_cpu(smp_call_func_t func, void *info, int wait)
 	on_each_cpu_cond_mask(NULL, func, info, wait, cpu_online_mask);
 }
 
-static void do_nothing(void *unused)
-{
-}
-
-/* Every CPU has been through an interrupt: none can still be in a region that has interrupts off. */
-void kick_all_cpus_sync(void)
-{
-	smp_mb();
-	smp_call_function(do_nothing, NULL, 1);
-}
-
 void smp_send_reschedule(int cpu)
 {
 	apic_send_ipi(cpu_to_apicid[cpu], RESCHEDULE_VECTOR);

@@ -189,16 +189,6 @@ long copy_from_user_nofault(void *dst, const void __user *src, size_t size)
 	return left ? -EFAULT : 0;
 }
 
-long copy_to_user_nofault(void __user *dst, const void *src, size_t size)
-{
-	unsigned long left;
-
-	pagefault_disable();
-	left = __copy_to_user_inatomic(dst, src, size);
-	pagefault_enable();
-	return left ? -EFAULT : 0;
-}
-
 /* Any kernel address, mapped or not, canonical or not. */
 long copy_from_kernel_nofault(void *dst, const void *src, size_t size)
 {

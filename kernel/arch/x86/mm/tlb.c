@@ -80,11 +80,6 @@ static __always_inline void invlpg(unsigned long addr)
 	asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
 }
 
-void flush_tlb_one_kernel(unsigned long addr)
-{
-	invlpg(addr);
-}
-
 /* Toggling "global pages" is what throws everything away, all tags and global entries included. */
 void __flush_tlb_all(void)
 {
@@ -214,12 +209,6 @@ void enter_lazy_tlb(struct mm_struct *mm, struct task_struct *tsk)
 		return;
 	this_cpu_write(cpu_tlb_is_lazy, true);
 	trace_enter_lazy_tlb((unsigned long)mm);
-}
-
-void leave_mm(int cpu)
-{
-	if (this_cpu_read(cpu_tlbstate.loaded_mm) != &init_mm)
-		switch_mm_irqs_off(NULL, &init_mm, NULL);
 }
 
 /* ---- shoot-down of one mm ---- */

@@ -58,8 +58,6 @@ void flush_tlb_kernel_range(unsigned long start, unsigned long end);	/* interrup
 void flush_tlb_all(void);
 void __flush_tlb_all(void);			/* this processor, global entries too */
 void flush_tlb_local(void);			/* this processor, this ASID, but global entries */
-void flush_tlb_one_kernel(unsigned long addr);	/* this processor */
-void leave_mm(int cpu);				/* a lazy processor goes over to init_mm; interrupts off */
 
 #define flush_tlb_mm(mm)	flush_tlb_mm_range(mm, 0, TLB_FLUSH_ALL, PAGE_SHIFT, true)
 #define flush_tlb_range(vma, start, end)	flush_tlb_mm_range((vma)->vm_mm, start, end, PAGE_SHIFT, false)
