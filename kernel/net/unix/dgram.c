@@ -242,16 +242,28 @@ struct sk_buff *unix_recv_skb(struct sock *sk, int flags, int *offset)
 	}
 }
 
-/* Files and credentials of a message, as far as it is taken or only looked at. */
-static void take_ancillary(struct sk_buff *skb, struct scm_cookie *scm, int flags)
+/*
+ * Files and credentials of a message, as far as it is taken or only looked at.  One at a time:
+ *
+ *      recvmsg(MSG_PEEK)                               recvmsg()
+ *      finds the message, + reference                  takes it out of the queue
+ *      looks: it has files
+ *                                                      detaches them, hands them out, frees the list
+ *      copies the list: freed
+ */
+static void take_ancillary(struct sock *sk, struct sk_buff *skb, struct scm_cookie *scm, int flags)
 {
+	struct unix_sock *u = unix_sk(sk);
+
 	unix_skb_set_scm(scm, skb);
-	if (!skb->fp)
+	if (!READ_ONCE(skb->fp))
 		return;
-	if (flags & MSG_PEEK)
+	mutex_lock(&u->iolock);
+	if (skb->fp && flags & MSG_PEEK)
 		unix_peek_fds(scm, skb);
-	else
+	else if (skb->fp)
 		unix_detach_fds(scm, skb);
+	mutex_unlock(&u->iolock);
 }
 
 ssize_t unix_dgram_recvmsg(struct socket *sock, struct msghdr *msg, size_t size, int flags)
@@ -278,7 +290,7 @@ ssize_t unix_dgram_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 		kfree_skb(skb);
 		return -EFAULT;
 	}
-	take_ancillary(skb, &scm, flags);
+	take_ancillary(sk, skb, &scm, flags);
 	if (flags & MSG_PEEK) {
 		if (peek_off >= 0)
 			WRITE_ONCE(sk->peek_off, peek_off + n);
