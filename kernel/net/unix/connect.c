@@ -58,6 +58,30 @@ static struct sock *lock_listener(struct sock *sk, struct sockaddr_un *sunaddr, 
 	}
 }
 
+/*
+ * Locks sk as well, or says what it has become meanwhile.  Its state is looked at before its lock is taken: the listener
+ * may be sk itself, or another that connects to sk the other way round.
+ *
+ *      connect(A -> B), B locked                       connect(B -> A), A locked: A listens
+ *      A listens: -EINVAL                              B listens: -EINVAL
+ *      or A did not listen yet: locks A                before this one got here, B did: -EINVAL, A unlocked
+ */
+static int lock_unconnected(struct sock *sk, struct sock *listener)
+	__no_context_analysis	/* locks sk if it returns 0 */
+{
+	u8 state = READ_ONCE(sk->state);
+
+	lockdep_assert_held(&listener->lock);
+	if (state == SK_CLOSE) {
+		spin_lock_nested(&sk->lock, 1);
+		state = sk->state;	/* another thread may have been faster */
+		if (state == SK_CLOSE)
+			return 0;
+		spin_unlock(&sk->lock);
+	}
+	return state == SK_ESTABLISHED ? -EISCONN : -EINVAL;
+}
+
 /* Connects sk and newsk, which will be the listener's side.  Both locked by the caller, as is the listener. */
 static void make_connection(struct sock *sk, struct sock *newsk, struct sock *listener)
 {
@@ -113,11 +137,8 @@ int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_le
 		err = PTR_ERR(listener);
 		goto free;
 	}
-	lockdep_assert_held(&listener->lock);
-	spin_lock_nested(&sk->lock, 1);
-	if (sk->state != SK_CLOSE) {	/* another thread was faster */
-		err = sk->state == SK_ESTABLISHED ? -EISCONN : -EINVAL;
-		spin_unlock(&sk->lock);
+	err = lock_unconnected(sk, listener);
+	if (err) {
 		spin_unlock(&listener->lock);
 		sock_put(listener);
 		goto free;
