@@ -4,7 +4,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
+#include <pthread.h>
 
 #define PG 4096UL
 
@@ -107,4 +110,76 @@ TEST(openat2_size_has_an_end)
 	if (m == MAP_FAILED)
 		SKIP("no room");
 	CHECK_ERR(syscall(SYS_openat2, AT_FDCWD, "/", m, huge), E2BIG);
+}
+
+/* One reader looks at a message with files while another takes it. */
+static int pair[2];
+static volatile bool enough;
+
+static void receive(int flags)
+{
+	char c, room[CMSG_SPACE(sizeof(int))];
+	struct iovec v = { &c, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	struct cmsghdr *h;
+
+	if (recvmsg(pair[0], &m, flags | MSG_DONTWAIT) == 1 && (h = CMSG_FIRSTHDR(&m)) != NULL)
+		close(*(int *)CMSG_DATA(h));
+}
+
+static void *peeker(void *unused)
+{
+	while (!enough)
+		receive(MSG_PEEK);
+	return NULL;
+}
+
+TEST(peek_and_take_a_message_with_files)
+{
+	char c = 'x', room[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec v = { &c, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	pthread_t t[2];
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	*(int *)CMSG_DATA(h) = 1;
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, peeker, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		CHECK_EQ(sendmsg(pair[1], &m, 0), 1);
+		receive(0);
+	}
+	enough = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
+
+/* connect() to itself by a socket that begins to listen meanwhile. */
+static int self;
+static void *listener(void *unused)
+{
+	listen(self, 5);
+	return NULL;
+}
+
+TEST(stream_socket_connects_to_itself)
+{
+	for (int i = 0; i < 300; i++) {
+		struct sockaddr_un a = { .sun_family = AF_UNIX };
+		socklen_t len = sizeof(a);
+		pthread_t t;
+
+		self = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+		CHECK_OK(bind(self, (void *)&a, sizeof(sa_family_t)));
+		CHECK_OK(getsockname(self, (void *)&a, &len));
+		CHECK_EQ(pthread_create(&t, NULL, listener, NULL), 0);
+		for (int n = 0; n < 50; n++)
+			CHECK(connect(self, (void *)&a, len) == -1);
+		pthread_join(t, NULL);
+		close(self);
+	}
 }
