@@ -64,21 +64,22 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 	struct zap_sums sums = { };
 	bool flush_now = false;
 	spinlock_t *ptl;
-	pte_t *pte = pte_offset_map_lock(tlb->mm, pmd, addr, &ptl), *last = pte + ((end - addr) >> PAGE_SHIFT);
+	pte_t *base = pte_offset_map_lock(tlb->mm, pmd, addr, &ptl), *last = base + ((end - addr) >> PAGE_SHIFT);
+	pte_t *pte = base, *first = NULL, *behind = NULL;	/* cleared: from first up to behind */
 
 	*full = false;
 	for (; (pte = next_used(pte, last)) != last; pte++) {
 		pte_t entry = *pte;
 		struct page *page;
 
-		addr = end - ((unsigned long)(last - pte) << PAGE_SHIFT);
 		if (!pte_present(entry))
 			continue;
 		page = vm_normal_page(vma, addr, entry);
 		if (page && !even_cows && PageAnon(page))
 			continue;
 		entry = ptep_get_and_clear_full(tlb->mm, addr, pte, tlb->fullmm);
-		tlb_track_range(tlb, addr, PAGE_SIZE);
+		first = first ?: pte;
+		behind = pte + 1;
 		if (!page)
 			continue;
 		if (PageAnon(page)) {
@@ -93,11 +94,14 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 		page_remove_rmap(page);
 		if (unlikely(__tlb_remove_page(tlb, page))) {
 			*full = true;
-			end = addr + PAGE_SIZE;
+			end = addr + ((unsigned long)(behind - base) << PAGE_SHIFT);
 			break;
 		}
 	}
 
+	if (first)
+		tlb_track_range(tlb, addr + ((unsigned long)(first - base) << PAGE_SHIFT),
+				(unsigned long)(behind - first) << PAGE_SHIFT);
 	apply_sums(tlb->mm, &sums);
 	if (flush_now)
 		tlb_flush_mmu_tlbonly(tlb);
