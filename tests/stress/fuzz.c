@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 		seed++;
 	}
 	/* The machine still does its work. */
-	if (system("echo alive > /tmp/fuzz.alive && grep -q alive /tmp/fuzz.alive && rm /tmp/fuzz.alive")) {
+	if (system("f=/tmp/fuzz.alive.$$; echo alive > $f && grep -q alive $f && rm $f")) {	/* many may run at once */
 		printf("the shell does not work any more\n");
 		return 1;
 	}

@@ -12,6 +12,8 @@
  *          list was empty? -> IPI                     takes the whole list
  *          list was not: its IPI is still to come     ... func(info); busy = 0
  * Context: waiting with interrupts off could dead-lock: two CPUs that wait for each other take no interrupt.
+ *          Calls to many only from tasks: an interrupt, soft ones too, could meet the task that it interrupted between
+ *          prepare_csd() and send_call(), and wait for ever for a call that is not sent.
  * See:     spec.md §1 "SMP"; include/weft/smp.h
  */
 #include <weft/irq.h>
@@ -135,7 +137,7 @@ void smp_call_function_many(const struct cpumask *mask, smp_call_func_t func, vo
 	struct cpumask sent = CPU_MASK_NONE;
 	int cpu;
 
-	WARN_ON_ONCE(irqs_disabled() && !oops_in_progress && num_online_cpus() > 1);
+	WARN_ON_ONCE((irqs_disabled() || !in_task()) && !oops_in_progress && num_online_cpus() > 1);
 	for_each_cpu_and(cpu, mask, cpu_online_mask) {
 		if (cpu == this_cpu)
 			continue;
