@@ -138,7 +138,10 @@ struct sched_dl_entity {
 	s64			runtime;	/* ns left in this period */
 	u64			deadline;	/* absolute, rq clock */
 	struct hrtimer		dl_timer;	/* replenishes */
+	u64			dl_bw;		/* [dl_bw_lock] what was promised: runtime / period */
+	u32			dl_flags;	/* SCHED_FLAG_RECLAIM, as asked for */
 	bool			dl_throttled;
+	bool			dl_yielded;	/* done for this period */
 	bool			on_tree;
 };
 
@@ -420,6 +423,8 @@ bool task_curr(const struct task_struct *p);
 int idle_cpu(int cpu);
 bool sched_cpu_borrows_mm(int cpu, const struct mm_struct *mm);
 void sched_set_fifo(struct task_struct *p);
+extern int sysctl_sched_rt_runtime, sysctl_sched_rt_period;	/* us: the share of real-time tasks; -1: no limit */
+int sched_rt_limits_ok(void);			/* 0, -EINVAL, -EBUSY */
 void yield(void);
 void do_sched_yield(void);
 void do_task_dead(void) __noreturn;		/* the end of do_exit() */

@@ -183,6 +183,8 @@ static long sched_setaffinity(pid_t pid, const cpumask_t *wanted)
 		err = -EPERM;
 	else if (!cpumask_and(&mask, wanted, cpu_possible_mask))
 		err = -EINVAL;
+	else if (task_has_dl_policy(p) && !cpumask_subset(cpu_online_mask, &mask))
+		err = -EBUSY;			/* its bandwidth was admitted for all CPUs together */
 	else
 		err = set_cpus_allowed_ptr(p, &mask);
 	put_task_struct(p);

@@ -63,7 +63,8 @@ static unsigned long cpu_load(int cpu)
 	struct rq *rq = cpu_rq(cpu);
 
 	/* A real-time task leaves nothing to others: it weighs as much as the heaviest. */
-	return READ_ONCE(rq->cfs.load.weight) + READ_ONCE(rq->rt.nr_running) * (unsigned long)sched_prio_to_weight[0];
+	return READ_ONCE(rq->cfs.load.weight) +
+	       (READ_ONCE(rq->rt.nr_running) + READ_ONCE(rq->dl.nr_running)) * (unsigned long)sched_prio_to_weight[0];
 }
 
 /* For a task that wakes: an idle CPU near `target`, where it ran last; without any, there or at the waker's. */

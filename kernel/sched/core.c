@@ -40,7 +40,7 @@
  *          last mmdrop() frees memory, which must not happen under rq->lock.  From kernel thread to kernel thread the loan,
  *          count included, is handed on.
  *
- * See:     spec.md §5 "active_mm", §7; doc/scheduling.md
+ * See:     spec.md §5 "active_mm", §7; doc/sched.md
  */
 #include "sched.h"
 #include <weft/mm.h>
@@ -408,6 +408,8 @@ static void init_sched_entities(struct task_struct *p)
 	INIT_LIST_HEAD(&p->rt.run_list);
 	p->rt.time_slice = RR_TIMESLICE;
 	p->rt.on_list = false;
+	if (unlikely(p->dl.dl_timer.function))
+		memset(&p->dl, 0, sizeof(p->dl));	/* the parent's contract is its own */
 	p->wait_sum = 0;
 	p->prev_utime = p->prev_stime = 0;
 	p->nvcsw = p->nivcsw = 0;
@@ -415,14 +417,16 @@ static void init_sched_entities(struct task_struct *p)
 	p->wake_next = NULL;
 }
 
-/* Part of copy_process(): p, a copy of current, is nobody else's yet.  0. */
+/* Part of copy_process(): p, a copy of current, is nobody else's yet.  0, or -EAGAIN: a deadline is not inherited. */
 int sched_fork(unsigned long clone_flags, struct task_struct *p)
 {
+	if (unlikely(task_has_dl_policy(p) && !p->sched_reset_on_fork))
+		return -EAGAIN;
 	init_sched_entities(p);
 	p->__state = TASK_NEW;		/* nobody can run or wake it before wake_up_new_task() */
 	p->prio = current->normal_prio;	/* not a boosted one */
 	if (unlikely(p->sched_reset_on_fork)) {
-		if (task_has_rt_policy(p)) {
+		if (task_has_rt_policy(p) || task_has_dl_policy(p)) {
 			p->policy = SCHED_NORMAL;
 			p->static_prio = DEFAULT_PRIO;
 			p->rt_priority = 0;
@@ -446,6 +450,7 @@ void sched_post_fork(struct task_struct *p)
 
 void sched_exit(struct task_struct *p)
 {
+	dl_exit(p);
 }
 
 void wake_up_new_task(struct task_struct *p)
@@ -551,6 +556,8 @@ all:
 		newidle_balance(rq);
 	prev->sched_class->put_prev_task(rq, prev);
 	p = stop_sched_class.pick_next_task(rq);
+	if (!p)
+		p = dl_sched_class.pick_next_task(rq);
 	if (!p)
 		p = rt_sched_class.pick_next_task(rq);
 	if (!p)
@@ -766,6 +773,8 @@ void sched_tick(void)
 	/* A real-time task that had to wait here may be better off elsewhere by now. */
 	if (rq->rt.nr_running > 1)
 		sched_rt_push(rq);
+	if (rq->dl.nr_running > 1)
+		sched_dl_push(rq);
 	spin_unlock(&rq->lock);
 	trigger_load_balance(rq);
 }
@@ -791,6 +800,7 @@ static void init_rq(struct rq *rq, int cpu)
 	rq->cpu = cpu;
 	init_cfs_rq(&rq->cfs);
 	init_rt_rq(&rq->rt);
+	init_dl_rq(&rq->dl);
 	init_llist_head(&rq->wake_list);
 	rq->next_balance = jiffies;
 	rq->avg_idle = 2 * NSEC_PER_MSEC;

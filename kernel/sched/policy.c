@@ -1,7 +1,8 @@
 /*
  * policy.c: how urgent a task is: nice values, policies, and changing them.
  *
- * Idea:    one number orders all tasks: prio, 0..99 for real time (99 - rt_priority), 100..139 for the rest (120 + nice).
+ * Idea:    one number orders all tasks: prio, -1 for those with a deadline, 0..99 for real time (99 - rt_priority),
+ *          100..139 for the rest (120 + nice).
  *          Within the fair class a nice step is a factor of 1.25 in weight, so that it moves about a tenth of the
  *          processor between two tasks that compete for it, whatever their nice values are.
  *          A queued task's position depends on these numbers: it is taken off, changed and put back (sched_change_begin).
@@ -84,17 +85,26 @@ static void class_or_prio_changed(struct rq *rq, struct task_struct *p, const st
 	}
 }
 
+/* A waiter with a deadline lends no deadline, as its server is its own, but the highest real-time priority. */
+static int effective_prio(const struct task_struct *p)
+{
+	return min(p->normal_prio, max(rt_mutex_top_prio(p), 0));
+}
+
 /* prio and class by normal_prio and by who waits for p.  p is off its queue; pi_lock and the rq lock are held. */
 static void set_effective_prio(struct task_struct *p)
 {
-	p->prio = min(p->normal_prio, rt_mutex_top_prio(p));
-	p->sched_class = rt_prio(p->prio) ? &rt_sched_class : &fair_sched_class;
+	p->prio = effective_prio(p);
+	if (p->prio == DL_PRIO)
+		p->sched_class = &dl_sched_class;
+	else
+		p->sched_class = rt_prio(p->prio) ? &rt_sched_class : &fair_sched_class;
 }
 
 void rt_mutex_setprio(struct task_struct *p)
 {
 	const struct sched_class *prev_class = p->sched_class;
-	int old_prio = p->prio, prio = min(p->normal_prio, rt_mutex_top_prio(p));
+	int old_prio = p->prio, prio = effective_prio(p);
 	struct sched_change change;
 	struct rq *rq;
 
@@ -143,7 +153,7 @@ void set_user_nice(struct task_struct *p, long nice)
 		return;
 	rq = task_rq_lock(p, &rf);
 	update_rq_clock(rq);
-	if (task_has_rt_policy(p)) {
+	if (task_has_rt_policy(p) || task_has_dl_policy(p)) {
 		p->static_prio = NICE_TO_PRIO(nice);	/* for the day it becomes an ordinary task */
 		goto unlock;
 	}
@@ -175,9 +185,12 @@ bool check_same_owner(struct task_struct *p)
 
 static int check_attr(const struct sched_attr *attr, int policy)
 {
-	if (!fair_policy(policy) && !idle_policy(policy) && !rt_policy(policy))
+	if (!fair_policy(policy) && !idle_policy(policy) && !rt_policy(policy) && !dl_policy(policy))
 		return -EINVAL;
-	if (attr->sched_flags & ~(u64)(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS))
+	if (attr->sched_flags & ~(u64)(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_KEEP_POLICY |
+				       SCHED_FLAG_KEEP_PARAMS))
+		return -EINVAL;
+	if (dl_policy(policy) && dl_check_attr(attr))
 		return -EINVAL;
 	if (attr->sched_priority > MAX_RT_PRIO - 1)
 		return -EINVAL;
@@ -197,6 +210,8 @@ static bool may_set(struct task_struct *p, const struct sched_attr *attr, int po
 		if (attr->sched_priority > p->rt_priority && attr->sched_priority > limit && !capable(CAP_SYS_NICE))
 			return false;
 	}
+	if (dl_policy(policy) && !capable(CAP_SYS_NICE))
+		return false;
 	/* To leave SCHED_IDLE is to become as urgent as the nice value says. */
 	if (task_has_idle_policy(p) && !idle_policy(policy) && !can_nice(p, task_nice(p)))
 		return false;
@@ -211,9 +226,26 @@ static void set_params(struct task_struct *p, const struct sched_attr *attr, int
 	if (fair_policy(policy))
 		p->static_prio = NICE_TO_PRIO(attr->sched_nice);
 	p->rt_priority = attr->sched_priority;
-	p->normal_prio = rt_policy(policy) ? MAX_RT_PRIO - 1 - (int)p->rt_priority : p->static_prio;
+	if (dl_policy(policy)) {
+		dl_set_params(p, attr);
+		p->normal_prio = DL_PRIO;
+	} else {
+		p->normal_prio = rt_policy(policy) ? MAX_RT_PRIO - 1 - (int)p->rt_priority : p->static_prio;
+	}
 	set_effective_prio(p);
 	set_load_weight(p);
+}
+
+/* A deadline task must be free to go where there is room, and there must be room.  pi_lock and rq->lock held. */
+static int may_have_deadline(struct task_struct *p, const struct sched_attr *attr, int policy, bool user)
+{
+	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS)
+		return 0;
+	if (!dl_policy(policy))
+		return p->dl.dl_bw ? dl_admit(p, NULL) : 0;
+	if (user && !cpumask_subset(cpu_online_mask, &p->cpus_mask))
+		return -EPERM;
+	return dl_admit(p, attr);
 }
 
 int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, bool user)
@@ -234,9 +266,10 @@ int __sched_setscheduler(struct task_struct *p, const struct sched_attr *attr, b
 
 	rq = task_rq_lock(p, &rf);
 	update_rq_clock(rq);
-	if (p == rq->stop) {
+	err = p == rq->stop ? -EINVAL : may_have_deadline(p, attr, policy, user);
+	if (err) {
 		task_rq_unlock(rq, p, &rf);
-		return -EINVAL;
+		return err;
 	}
 	change = sched_change_begin(rq, p);
 	prev_class = p->sched_class;

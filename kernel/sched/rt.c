@@ -4,8 +4,8 @@
  * Idea:    100 lists, one a priority (0 is the most urgent), and a bitmap of those that are not empty: picking is finding
  *          the first set bit.  A FIFO task runs until it sleeps or yields; an RR task goes to the end of its list after
  *          100 ms.  The running task stays in its list, at the head.
- * Limit:   in each second real-time tasks may use 950 ms of a CPU while fair tasks wait there (throttle), so that a
- *          real-time loop cannot hang the machine.
+ * Limit:   in each period of sched_rt_period_us (a second) real-time tasks may use sched_rt_runtime_us (950 ms) of a CPU
+ *          while fair tasks wait there (throttle), so that a real-time loop cannot hang the machine.
  * CPUs:    a woken task goes to a CPU that runs less urgent work (select_task_rq_rt).  A CPU whose RT tasks are about to
  *          become fewer looks for one that waits elsewhere (sched_rt_pull); one with more than one tries to give some away
  *          (sched_rt_push).  rt_overload_mask tells the pullers where to look.
@@ -14,8 +14,7 @@
  */
 #include "sched.h"
 
-#define RT_PERIOD_NS	(1000 * NSEC_PER_MSEC)
-#define RT_RUNTIME_NS	(950 * NSEC_PER_MSEC)
+int sysctl_sched_rt_period = 1000000, sysctl_sched_rt_runtime = 950000;	/* us; see sched_rt_limits_ok() */
 
 static cpumask_t rt_overload_mask;	/* [a] CPUs with RT tasks that wait and may run elsewhere */
 
@@ -50,7 +49,7 @@ void sched_rt_tick(struct rq *rq)
 {
 	struct rt_rq *rt = &rq->rt;
 
-	if (rq_clock(rq) - rt->period_start < RT_PERIOD_NS)
+	if (rq_clock(rq) - rt->period_start < READ_ONCE(sysctl_sched_rt_period) * NSEC_PER_USEC)
 		return;
 	rt->period_start = rq_clock(rq);
 	rt->rt_time = 0;
@@ -65,6 +64,7 @@ static void update_curr_rt(struct rq *rq)
 {
 	struct task_struct *curr = rq->curr;
 	s64 delta;
+	int limit;
 
 	if (curr->sched_class != &rt_sched_class)
 		return;
@@ -76,12 +76,23 @@ static void update_curr_rt(struct rq *rq)
 
 	sched_rt_tick(rq);
 	rq->rt.rt_time += delta;
-	if (!rq->rt.throttled && rq->rt.rt_time > RT_RUNTIME_NS) {
+	limit = READ_ONCE(sysctl_sched_rt_runtime);
+	if (!rq->rt.throttled && limit >= 0 && rq->rt.rt_time > (u64)limit * NSEC_PER_USEC) {
 		rq->rt.throttled = true;
 		pr_warn_once("sched: RT throttling activated\n");
 	}
 	if (rt_held_back(rq))
 		resched_curr(rq);
+}
+
+/* Somebody wrote the limits: do they make sense, and is what was promised to deadline tasks still within them? */
+int sched_rt_limits_ok(void)
+{
+	int runtime = READ_ONCE(sysctl_sched_rt_runtime), period = READ_ONCE(sysctl_sched_rt_period);
+
+	if (period <= 0 || runtime < -1 || runtime > period)
+		return -EINVAL;
+	return dl_fits_limits(runtime, period) ? 0 : -EBUSY;
 }
 
 /* ---- In and out ---- */

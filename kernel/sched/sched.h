@@ -2,7 +2,7 @@
  * sched/sched.h: the inside of the scheduler: run queues, scheduling classes, and what the files of this folder share.
  *
  * Idea:    one struct rq for each CPU.  A runnable task is in exactly one of them, in the queue of its class.  Classes
- *          stand in a fixed order: stop > rt > fair > idle; the first that has a task supplies the next one.
+ *          stand in a fixed order: stop > dl > rt > fair > idle; the first that has a task supplies the next one.
  * Locking: rq->lock guards all of struct rq unless a field says otherwise, and the scheduling fields of every task whose
  *          ->cpu is this rq and whose ->on_rq is set.  A task's own pi_lock is taken first.  Two run queues are locked
  *          in address order (double_rq_lock).  Interrupts are off under both.
@@ -72,6 +72,11 @@ struct rt_rq {
 	bool			throttled;
 };
 
+struct dl_rq {
+	struct rb_root_cached	root;		/* by deadline; the running task stays in it */
+	unsigned int		nr_running;
+};
+
 struct rq {
 	spinlock_t		lock;		/* class: rq; after task->pi_lock */
 	unsigned int		nr_running;
@@ -87,6 +92,7 @@ struct rq {
 
 	struct cfs_rq		cfs;
 	struct rt_rq		rt;
+	struct dl_rq		dl;
 
 	unsigned long		nr_uninterruptible;	/* sleepers minus wakers: only the sum over all CPUs counts */
 	atomic_t		nr_iowait;	/* [a] */
@@ -147,12 +153,14 @@ struct sched_class {
 	unsigned int (*get_rr_interval)(struct rq *rq, struct task_struct *p);	/* ns */
 };
 
-extern const struct sched_class stop_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
+extern const struct sched_class stop_sched_class, dl_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
 static inline bool sched_class_above(const struct sched_class *a, const struct sched_class *b) { return a->rank > b->rank; }
 
 static inline bool idle_policy(int policy) { return policy == SCHED_IDLE; }
 static inline bool fair_policy(int policy) { return policy == SCHED_NORMAL || policy == SCHED_BATCH; }
 static inline bool rt_policy(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
+static inline bool dl_policy(int policy) { return policy == SCHED_DEADLINE; }
+static inline bool task_has_dl_policy(const struct task_struct *p) { return dl_policy(p->policy); }
 static inline bool task_has_rt_policy(const struct task_struct *p) { return rt_policy(p->policy); }
 static inline bool task_has_idle_policy(const struct task_struct *p) { return idle_policy(p->policy); }
 static inline bool task_current(const struct rq *rq, const struct task_struct *p) { return rq->curr == p; }
@@ -250,6 +258,18 @@ void sched_rt_push(struct rq *rq);
 void sched_rt_pull(struct rq *rq);		/* takes a waiting RT task of another CPU; the same */
 #define RR_TIMESLICE	(100 * HZ / 1000)
 #define SCHED_SLICE_NS	3000000ULL
+
+/* ---- deadline.c ---- */
+#define DL_PRIO	(-1)				/* before all of the real-time priorities */
+void init_dl_rq(struct dl_rq *dl);
+void sched_dl_push(struct rq *rq);		/* gives a waiting task to a CPU that can take it; drops and retakes lock */
+int dl_check_attr(const struct sched_attr *attr);
+/* Promises p this bandwidth instead of what it had; attr NULL: none.  0 or -EBUSY.  pi_lock held. */
+int dl_admit(struct task_struct *p, const struct sched_attr *attr);
+void dl_set_params(struct task_struct *p, const struct sched_attr *attr);
+void dl_get_params(const struct task_struct *p, struct sched_attr *attr);
+void dl_exit(struct task_struct *p);		/* may sleep */
+bool dl_fits_limits(int runtime_us, int period_us);
 
 /* ---- balance.c ---- */
 extern cpumask_t idle_cpus_mask;		/* [a] CPUs that run their idle task */

@@ -92,7 +92,7 @@ void sched_set_stop_task(int cpu, struct task_struct *stop)
 }
 
 const struct sched_class stop_sched_class = {
-	.rank			= 3,
+	.rank			= 4,
 	.enqueue_task		= enqueue_task_stop,
 	.dequeue_task		= dequeue_task_stop,
 	.yield_task		= yield_task_stop,

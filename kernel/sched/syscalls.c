@@ -37,6 +37,8 @@ static long set_attr(pid_t pid, struct sched_attr *attr)
 	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS) {
 		attr->sched_priority = p->rt_priority;
 		attr->sched_nice = task_nice(p);
+		if (task_has_dl_policy(p))
+			dl_get_params(p, attr);
 	}
 	err = __sched_setscheduler(p, attr, true);
 	put_task_struct(p);
@@ -173,7 +175,9 @@ long sys_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int 
 	attr.sched_policy = p->policy;
 	if (p->sched_reset_on_fork)
 		attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
-	if (task_has_rt_policy(p))
+	if (task_has_dl_policy(p))
+		dl_get_params(p, &attr);
+	else if (task_has_rt_policy(p))
 		attr.sched_priority = p->rt_priority;
 	else
 		attr.sched_nice = task_nice(p);

@@ -163,3 +163,237 @@ TEST(all_hogs_make_progress)
 		t_wait(pids[i]);
 	}
 }
+
+/* ---- SCHED_DEADLINE ---- */
+
+struct dl_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static int set_deadline(long runtime_us, long deadline_us, long period_us, uint64_t flags)
+{
+	struct dl_attr a = { .size = sizeof(a), .policy = 6, .flags = flags, .runtime = runtime_us * 1000,
+			     .deadline = deadline_us * 1000, .period = period_us * 1000 };
+
+	return (int)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+/* In a container the host may give us no right to it, or no bandwidth. */
+static void need_deadline(void)
+{
+	if (set_deadline(1000, 100000, 100000, 0)) {
+		if (errno == EPERM || errno == EBUSY)
+			SKIP("no right to SCHED_DEADLINE");
+		FAIL("sched_setattr: errno %d", errno);
+	}
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static double wall_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+TEST(deadline_parameters)
+{
+	struct dl_attr a = { 0 };
+	struct sched_param p = { 0 };
+
+	CHECK_ERR(set_deadline(0, 10000, 10000, 0), EINVAL);
+	CHECK_ERR(set_deadline(20000, 10000, 10000, 0), EINVAL);
+	CHECK_ERR(set_deadline(1000, 20000, 10000, 0), EINVAL);
+	CHECK_ERR(set_deadline(1000, 10000, 10000000, 0), EINVAL);	/* periods of 100 us to 4 s */
+	CHECK_ERR(set_deadline(10, 50, 50, 0), EINVAL);
+	CHECK_ERR(sched_setscheduler(0, 6, &p), EINVAL);
+	need_deadline();
+	CHECK_OK(set_deadline(2000, 50000, 0, 0));
+	CHECK_OK(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	CHECK_EQ(a.policy, 6);
+	CHECK_EQ(a.runtime, 2000000);
+	CHECK_EQ(a.deadline, 50000000);
+	CHECK_EQ(a.period, 50000000);
+	CHECK_EQ(a.priority, 0);
+	CHECK_EQ(sched_getscheduler(0), 6);
+	CHECK_ERR(fork(), EAGAIN);
+	CHECK_OK(set_deadline(2000, 50000, 50000, 1));		/* SCHED_FLAG_RESET_ON_FORK */
+	pid_t pid = CHECK_OK(fork());
+	if (!pid)
+		_exit(sched_getscheduler(0));
+	CHECK_EQ(WEXITSTATUS(t_wait(pid)), SCHED_OTHER);
+	CHECK_OK(sched_setscheduler(0, SCHED_OTHER, &p));
+}
+
+TEST(deadline_admission)
+{
+	cpu_set_t all, one;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int admitted = 0;
+
+	need_deadline();
+	/* Each asks for 0.3 of a CPU: at most three a CPU are let in, and one that leaves makes room. */
+	for (int i = 0; i < 4 * cpus; i++) {
+		int fds[2];
+
+		CHECK_OK(pipe(fds));
+		CHECK_OK(set_deadline(1000, 100000, 100000, 1));
+		pid_t pid = CHECK_OK(fork());
+		if (!pid) {
+			char ok = set_deadline(30000, 100000, 100000, 0) ? 'n' : 'y';
+			if (write(fds[1], &ok, 1) != 1)
+				_exit(1);
+			pause();
+			_exit(0);
+		}
+		char c;
+		CHECK_EQ(read(fds[0], &c, 1), 1);
+		admitted += c == 'y';
+		close(fds[0]);
+		close(fds[1]);
+	}
+	CHECK(admitted >= 1 && admitted <= 3 * cpus + cpus / 6 + 1);
+	CHECK_ERR(set_deadline(95000, 100000, 100000, 0), EBUSY);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	for (int i = 0; i < 4 * cpus; i++)
+		wait(NULL);
+	CHECK_OK(set_deadline(30000, 100000, 100000, 0));
+
+	CHECK_OK(sched_getaffinity(0, sizeof(all), &all));
+	if (cpus > 1) {
+		struct sched_param p = { 0 };
+
+		CPU_ZERO(&one);
+		CPU_SET(0, &one);
+		CHECK_ERR(sched_setaffinity(0, sizeof(one), &one), EBUSY);
+		CHECK_OK(sched_setscheduler(0, SCHED_OTHER, &p));
+		CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+		CHECK_ERR(set_deadline(1000, 100000, 100000, 0), EPERM);
+	}
+}
+
+TEST(deadline_throttles)
+{
+	/* Who asks for 20 % and wants all of it gets 20 %. */
+	need_deadline();
+	CHECK_OK(set_deadline(20000, 100000, 100000, 0));
+	double cpu = cpu_seconds(), wall = wall_seconds();
+	while (wall_seconds() - wall < 2)
+		;
+	cpu = (cpu_seconds() - cpu) / (wall_seconds() - wall);
+	if (cpu < 0.10 || cpu > 0.27)
+		FAIL("a task that asked for 20 %% of the processor got %.0f %%", cpu * 100);
+}
+
+TEST(deadline_yield_ends_the_period)
+{
+	need_deadline();
+	CHECK_OK(set_deadline(20000, 50000, 50000, 0));
+	CHECK_OK(sched_yield());
+	double wall = wall_seconds();
+	for (int i = 0; i < 10; i++)
+		CHECK_OK(sched_yield());
+	wall = wall_seconds() - wall;
+	if (wall < 0.40)
+		FAIL("ten periods of 50 ms passed in %.0f ms", wall * 1000);
+}
+
+TEST(deadline_before_fifo)
+{
+	/* A real-time hog on each processor does not keep a deadline task from its share. */
+	struct sched_param p = { .sched_priority = 50 };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t pids[64];
+
+	need_deadline();
+	CHECK_OK(set_deadline(20000, 100000, 100000, 1));
+	CHECK(cpus <= 64);
+	for (int i = 0; i < cpus; i++) {
+		pids[i] = CHECK_OK(fork());
+		if (!pids[i]) {
+			sched_setscheduler(0, SCHED_FIFO, &p);
+			for (;;)
+				;
+		}
+	}
+	double cpu = cpu_seconds(), wall = wall_seconds();
+	while (wall_seconds() - wall < 1)
+		;
+	cpu = (cpu_seconds() - cpu) / (wall_seconds() - wall);
+	for (int i = 0; i < cpus; i++) {
+		kill(pids[i], SIGKILL);
+		t_wait(pids[i]);
+	}
+	if (cpu < 0.08)
+		FAIL("only %.0f %% of 20 %%", cpu * 100);
+}
+
+/* ---- the throttle of real-time tasks ---- */
+
+static long read_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long n = -2;
+
+	CHECK(f);
+	CHECK_EQ(fscanf(f, "%ld", &n), 1);
+	fclose(f);
+	return n;
+}
+
+TEST(rt_limits)
+{
+	long period = read_number("/proc/sys/kernel/sched_rt_period_us");
+	long runtime = read_number("/proc/sys/kernel/sched_rt_runtime_us");
+
+	CHECK(period > 0 && runtime >= -1 && runtime <= period);
+	FILE *f = fopen("/proc/sys/kernel/sched_rt_runtime_us", "w");
+	if (!f)
+		SKIP("cannot be written here");
+	setbuf(f, NULL);
+	CHECK_ERR(fprintf(f, "-5\n") < 0 ? -1 : 0, EINVAL);
+	fclose(f);
+	CHECK_EQ(read_number("/proc/sys/kernel/sched_rt_runtime_us"), runtime);
+}
+
+TEST(rt_hog_is_throttled)
+{
+	/* Sharing its processor with a real-time loop, an ordinary process still gets on: 5 % in a second are left. */
+	struct sched_param p = { .sched_priority = 50 };
+	cpu_set_t one;
+
+	if (read_number("/proc/sys/kernel/sched_rt_runtime_us") < 0)
+		SKIP("no limit here");
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+	pid_t pid = CHECK_OK(fork());
+	if (!pid) {
+		if (sched_setscheduler(0, SCHED_FIFO, &p))
+			_exit(1);
+		for (;;)
+			;
+	}
+	t_sleep_ms(100);
+	double wall = wall_seconds(), cpu = cpu_seconds();
+	while (wall_seconds() - wall < 4)
+		;
+	cpu = cpu_seconds() - cpu;
+	kill(pid, SIGKILL);
+	t_wait(pid);
+	if (cpu < 0.04 || cpu > 2)
+		FAIL("beside a real-time loop we had %.0f ms in 4 s", cpu * 1000);
+}

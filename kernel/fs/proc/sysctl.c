@@ -202,6 +202,19 @@ static int random_uuid(const struct ctl_table *t, int write, char *buf, size_t *
 	return 0;
 }
 
+/* The two limits of real-time tasks make sense only together: what does not is taken back. */
+static int sched_rt_limits(const struct ctl_table *t, int write, char *buf, size_t *len)
+{
+	int old = READ_ONCE(*(int *)t->data), err = proc_dointvec(t, write, buf, len);
+
+	if (!write || err)
+		return err;
+	err = sched_rt_limits_ok();
+	if (err)
+		WRITE_ONCE(*(int *)t->data, old);
+	return err;
+}
+
 static int cap_last_cap = 40, ngroups_max = 65536, entropy_avail = 256, poolsize = 256;
 static const int one = 1, pid_max_limit = PID_MAX_LIMIT, pid_max_min = 301;
 
@@ -213,6 +226,8 @@ static const struct ctl_table kernel_table[] = {
 	{ "domainname", init_uts.domainname, __NEW_UTS_LEN, 0644, proc_dostring },
 	{ "pid_max", &pid_max, sizeof(int), 0644, proc_dointvec_minmax, &pid_max_min, &pid_max_limit },
 	{ "threads-max", &max_threads, sizeof(int), 0644, proc_dointvec_minmax, &one },
+	{ "sched_rt_period_us", &sysctl_sched_rt_period, sizeof(int), 0644, sched_rt_limits },
+	{ "sched_rt_runtime_us", &sysctl_sched_rt_runtime, sizeof(int), 0644, sched_rt_limits },
 	{ "cap_last_cap", &cap_last_cap, sizeof(int), 0444, proc_dointvec },
 	{ "ngroups_max", &ngroups_max, sizeof(int), 0444, proc_dointvec },
 	{ }
