@@ -184,6 +184,8 @@ struct mm_struct *dup_mm(struct task_struct *tsk, struct mm_struct *oldmm)
 		return NULL;
 	copy_layout(mm, oldmm);
 	mm->exe_file = get_mm_exe_file(oldmm);
+	if (mm->exe_file)
+		deny_write_access(mm->exe_file);	/* the old one's denial holds: it cannot fail */
 	if (ldt_dup_context(oldmm, mm) || dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		return NULL;
@@ -299,19 +301,29 @@ struct mm_struct *mm_access(struct task_struct *task, unsigned int mode)
 
 /* ---- the program's file ---- */
 
-/* new_exe_file gets a reference of its own; NULL takes the old one away.  0. */
+/*
+ * new_exe_file gets a reference of its own and cannot be written as long as somebody runs it; NULL takes the old one away.
+ * 0, or -ETXTBSY: somebody writes it.
+ */
 int set_mm_exe_file(struct mm_struct *mm, struct file *new_exe_file)
 {
 	struct file *old;
 
-	if (new_exe_file)
+	if (new_exe_file) {
+		int err = deny_write_access(new_exe_file);
+
+		if (err)
+			return err;
 		get_file(new_exe_file);
+	}
 	mmap_write_lock(mm);
 	old = mm->exe_file;
 	rcu_assign_pointer(mm->exe_file, new_exe_file);
 	mmap_write_unlock(mm);
-	if (old)
+	if (old) {
+		allow_write_access(old);
 		fput(old);
+	}
 	return 0;
 }
 
