@@ -46,6 +46,7 @@ struct inotify_group {
 	struct idr		watches;	/* [lock] by number */
 	struct user_struct	*user;		/* [I] */
 	refcount_t		refs;		/* the file, and each watch */
+	struct mutex		add_lock;	/* an inode is watched once: look and add in one */
 };
 
 struct watch {
@@ -472,6 +473,7 @@ static struct inotify_group *new_group(void)
 		return ERR_PTR(-EMFILE);
 	}
 	spin_lock_init(&group->lock);
+	mutex_init(&group->add_lock);
 	INIT_LIST_HEAD(&group->events);
 	init_waitqueue_head(&group->wq);
 	idr_init(&group->watches);
@@ -590,10 +592,13 @@ static long add_watch(struct inotify_group *group, const char __user *pathname, 
 	if (ret)
 		return ret;
 	ret = path_permission(&path, MAY_READ);
-	if (!ret)
+	if (!ret) {
+		mutex_lock(&group->add_lock);
 		ret = update_watch(group, d_inode(path.dentry), mask);
-	if (!ret)
-		ret = new_watch(group, d_inode(path.dentry), mask);
+		if (!ret)
+			ret = new_watch(group, d_inode(path.dentry), mask);
+		mutex_unlock(&group->add_lock);
+	}
 	path_put(&path);
 	return ret;
 }
