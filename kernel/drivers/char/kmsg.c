@@ -131,7 +131,8 @@ static loff_t kmsg_llseek(struct file *file, loff_t offset, int whence)
 		return -ESPIPE;
 	if (whence != SEEK_SET && whence != SEEK_DATA && whence != SEEK_END)
 		return -EINVAL;
-	mutex_lock(&r->lock);
+	if (mutex_lock_interruptible(&r->lock))	/* a reader waits for news with it */
+		return -EINTR;
 	r->seq = whence == SEEK_SET ? printk_first_seq() : whence == SEEK_DATA ? printk_clear_seq() : printk_next_seq();
 	mutex_unlock(&r->lock);
 	return 0;
