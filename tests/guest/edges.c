@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <pthread.h>
@@ -182,4 +183,41 @@ TEST(stream_socket_connects_to_itself)
 		pthread_join(t, NULL);
 		close(self);
 	}
+}
+
+/* A program cannot be written while it runs; afterwards it can. */
+TEST(running_program_is_busy)
+{
+	char path[] = "/tmp/busyXXXXXX";
+	int fd = CHECK_OK(mkstemp(path)), self_fd = CHECK_OK(open("/proc/self/exe", O_RDONLY)), n;
+	static char buf[65536];
+	int p[2];
+
+	while ((n = read(self_fd, buf, sizeof(buf))) > 0)
+		CHECK_EQ(write(fd, buf, n), n);
+	CHECK_OK(fchmod(fd, 0755));
+	close(fd);
+	CHECK_OK(pipe2(p, O_CLOEXEC));
+	pid_t pid = CHECK_OK(fork());
+	if (!pid) {
+		char *argv[] = { path, "--sleep", NULL };
+
+		execv(path, argv);
+		_exit(1);
+	}
+	close(p[1]);
+	CHECK_EQ(read(p[0], buf, 1), 0);		/* it runs */
+	CHECK_ERR(open(path, O_WRONLY), ETXTBSY);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	fd = CHECK_OK(open(path, O_WRONLY));
+	close(fd);
+	unlink(path);
+}
+
+__attribute__((constructor)) static void sleep_if_asked(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--sleep"))
+		for (;;)
+			pause();
 }
