@@ -84,7 +84,7 @@ case("ps_efj", "ps -efj", r"^UID +PID +PPID +PGID +SID +C STIME TTY +TIME CMD$",
 case("ps_threads", "python3 -c 'import threading,time,os\nfor i in range(3): threading.Thread(target=time.sleep,args=(9,),daemon=True).start()\n"
      "os.system(\"ps -L -o pid,lwp,nlwp,comm -p %d; ps -eLf | wc -l; ls /proc/%d/task | wc -l\" % (os.getpid(), os.getpid()))'",
      lambda out, n: None if len(re.findall(r"^ *\d+ +\d+ +4 python3$", out, re.M)) == 4 else "not four threads", r"^4$")
-case("ps_formats", "sleep 77 & ps -o pid,ppid,pgid,sid,stat,ni,pri,cls,psr,wchan:20,etimes,rss,vsz,args -p $!; ps aux | grep -c '\\[k'; ps -C sleep -o comm=; "
+case("ps_formats", "sleep 77 & sleep 0.3; ps -o pid,ppid,pgid,sid,stat,ni,pri,cls,psr,wchan:20,etimes,rss,vsz,args -p $!; ps aux | grep -c '\\[k'; ps -C sleep -o comm=; "
      "ps --ppid $$ -o args= | head -1; kill $!", r"^ +\d+ +\d+ +\d+ +\d+ S +0 +19 +TS +\d+ \S+ +\d+ +\d+ +\d+ sleep 77$", r"^sleep$")
 case("pstree", "sleep 78 & pstree -p $$; pstree -p 1 | head -1; kill $!", r"bash\(\d+\)-\+-pstree\(\d+\)", r"`-sleep\(\d+\)", r"^(init|bash|sh)\(1\)")
 case("top", "sleep 79 & top -b -n1 -w 200; kill $!", r"^top - \d\d:\d\d:\d\d up", r"^Tasks: +\d+ total, +[12] running", r"^%Cpu\(s\):", r"^MiB Mem :",
@@ -141,7 +141,7 @@ case("prlimit", "prlimit --nofile=100:200 bash -c 'ulimit -n; ulimit -Hn'; prlim
      r"^100$", r"^200$", r"^AS +address space limit +unlimited", r"^CORE .* 5 +6 ", r"^st=153$", r"Out of memory|panic: memory wrap", r"^st=137$|^st=152$")
 case("nice_renice", "sleep 60 & renice 7 -p $!; ps -o ni= -p $!; kill $!; ionice -c 3 ionice; ionice -c 2 -n 6 ionice; choom -n 500 -- choom -p $$ | head -1",
      r"old priority 0, new priority 7", r"^ *7$", r"^idle$", r"^best-effort: prio 6$")
-case("lsns", "lsns -p $$ -n -o TYPE | sort | tr '\\n' ' '; readlink /proc/self/ns/mnt; [ /proc/self/ns/pid -ef /proc/1/ns/pid ] && echo same",
+case("lsns", "lsns -p $$ -n -o TYPE | sort | tr '\\n' ' '; echo; readlink /proc/self/ns/mnt; [ /proc/self/ns/pid -ef /proc/1/ns/pid ] && echo same",
      r"cgroup ipc mnt net pid time user uts ", r"^mnt:\[\d+\]$", r"^same$")
 case("lslocks", "exec 8>/tmp/lk; flock 8; lslocks -n -o TYPE,MODE; flock -n /tmp/lk true; echo st=$?", r"^FLOCK +WRITE$", r"^st=1$")
 case("mounts", "findmnt -n -o FSTYPE /proc; mount -t tmpfs -o size=1m none /mnt; df -k /mnt | tail -1; head -c 2M /dev/zero >/mnt/x; stat -c %s /mnt/x; mountpoint /mnt; "
