@@ -92,7 +92,7 @@ case("top", "sleep 79 & top -b -n1 -w 200; kill $!", r"^top - \d\d:\d\d:\d\d up"
 case("top_finds_the_hog", "(while :; do :; done) & top -b -n2 -d1 -w 200 -o %CPU | tail -n +8 | grep -A1 -E '^ +PID' | tail -1; kill $!",
      lambda out, n: None if float(out.split()[8]) > 60 and out.split()[11] == "bash" else "the hog is not first")
 case("free", "free; free -m -w -t", r"^Mem: +\d+ +\d+ +\d+ +\d+ +\d+ +\d+$", r"^Swap: +0 +0 +0$", r"^Total: +\d+ +\d+ +\d+$",
-     lambda out, n: None if int(re.search(r"^Mem: +(\d+)", out, re.M)[1]) > 1800000 else "too little memory")
+     lambda out, n: None if int(re.search(r"^Mem: +(\d+)", out, re.M)[1]) > 1600000 else "too little memory")
 case("vmstat", "vmstat 1 2; vmstat -s; vmstat -m | head -3; vmstat -d", lambda out, n: None if len(re.findall(r"^( *\d+){17}$", out, re.M)) == 2 else "not two lines",
      r"^ +\d+ +CPU context switches$", r"^ +\d+ +forks$", r"^Cache +Num")
 case("idle_machine", "vmstat 1 3 | tail -1", lambda out, n: None if int(out.split()[14]) > 60 else "not idle: " + out)

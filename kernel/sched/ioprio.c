@@ -78,5 +78,6 @@ long sys_ioprio_get(int which, int who)
 {
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	return sched_for_named(which - IOPRIO_WHO_PROCESS, who, which == IOPRIO_WHO_PROCESS ? raw_ioprio : best_ioprio, 0, -ESRCH);
+	return sched_for_named(which - IOPRIO_WHO_PROCESS, who, which == IOPRIO_WHO_PROCESS ? raw_ioprio : best_ioprio, 0,
+			       -ESRCH);
 }
