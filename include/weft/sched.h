@@ -248,7 +248,7 @@ struct task_struct {
 
 	/* Priority inheritance: locking/rtmutex.c */
 	spinlock_t		pi_lock;
-	struct rb_root_cached	pi_waiters;	/* [pi_lock] the first waiter of each lock it owns: the first of them lends prio */
+	struct rb_root_cached	pi_waiters;	/* [pi_lock] the first waiter of each lock that it owns */
 	struct rt_mutex_waiter	*pi_blocked_on;	/* [pi_lock] the lock that it waits for */
 
 	struct list_head	tasks;		/* [r:tasklist_lock] all thread group leaders, from init_task */

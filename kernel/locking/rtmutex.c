@@ -21,9 +21,9 @@
  *          unlock both                             gets B, goes on; waits for C
  *          O.pi_lock: O does not wait for B: stop  (enqueueing at C took O's new prio along, and walks itself)
  *
- *          The order of the locks is wait_lock -> pi_lock, but a walk comes from a task to the lock: it holds pi_lock, which
- *          keeps the waiter and so the lock in being, and only tries for wait_lock; if that fails it lets go and begins the step
- *          again.
+ *          The order of the locks is wait_lock -> pi_lock, but a walk comes from a task to the lock: it holds pi_lock,
+ *          which keeps the waiter and so the lock in being, and only tries for wait_lock; if that fails it lets go and
+ *          begins the step again.
  * Cost:    enqueue and dequeue O(log waiters), a walk that times the number of links.
  * See:     rtmutex.h; kernel/task/futex_pi.c; doc/locking.md
  */

@@ -121,6 +121,7 @@ void double_lock_balance(struct rq *this_rq, struct rq *busiest) __no_context_an
 	} else if (!spin_trylock(&busiest->lock)) {
 		spin_unlock(&this_rq->lock);
 		double_rq_lock(this_rq, busiest);
+		lock_is_outer_again(&this_rq->lock);	/* it was taken as the inner one, and stays when busiest's goes */
 	}
 }
 

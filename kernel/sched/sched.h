@@ -210,7 +210,13 @@ void schedule_idle(void);
 #ifdef CONFIG_DEBUG
 #define lock_handed_to_next(lock)	spin_release(&(lock)->dep_map, _THIS_IP_)
 #define lock_acquired_from_prev(lock)	spin_acquire(&(lock)->dep_map, 0, 0, _THIS_IP_)
+/* A run queue's lock that was taken as the second of two, and will be held while another one is. */
+#define lock_is_outer_again(lock) do { \
+	spin_release(&(lock)->dep_map, _THIS_IP_); \
+	spin_acquire(&(lock)->dep_map, 0, 1, _THIS_IP_); \
+} while (0)
 #else
+#define lock_is_outer_again(lock)	do { } while (0)
 #define lock_handed_to_next(lock)	do { } while (0)
 #define lock_acquired_from_prev(lock)	do { } while (0)
 #endif
