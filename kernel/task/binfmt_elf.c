@@ -52,11 +52,6 @@ struct elf_layout {
 	int		bss_prot;
 };
 
-static bool randomize(void)
-{
-	return !(current->personality & ADDR_NO_RANDOMIZE);
-}
-
 /* ---- reading headers ---- */
 
 static int elf_read(struct file *file, void *buf, size_t len, loff_t pos)
@@ -362,7 +357,7 @@ static int create_tables(struct linux_binprm *bprm, const struct elf_image *prog
 	unsigned int auxv_words;
 	u8 random_bytes[16];
 
-	p = randomize() ? arch_align_stack(p) : p & ~0xfUL;
+	p = layout_is_random() ? arch_align_stack(p) : p & ~0xfUL;
 	platform = p -= sizeof(ELF_PLATFORM);
 	get_random_bytes(random_bytes, sizeof(random_bytes));
 	random = p -= sizeof(random_bytes);
@@ -396,7 +391,7 @@ static unsigned long stack_top(void)
 {
 	unsigned long random = 0;
 
-	if (randomize())
+	if (layout_is_random())
 		random = (get_random_u64() & STACK_RND_PAGES) << PAGE_SHIFT;
 	return STACK_TOP - random;
 }
@@ -411,7 +406,7 @@ static unsigned long pie_base(const struct elf_image *prog, bool has_interp)
 
 	if (prog->hdr.e_type != ET_DYN || !has_interp)
 		return 0;
-	if (randomize())
+	if (layout_is_random())
 		base += (get_random_u64() & ((1UL << MMAP_RND_BITS) - 1)) << PAGE_SHIFT;
 	return round_down(base, max_align(prog));
 }
@@ -434,7 +429,7 @@ static void set_layout(const struct elf_image *prog, const struct elf_layout *l,
 	mm->start_data = l->start_data;
 	mm->end_data = l->end_data;
 	mm->start_brk = mm->brk = PAGE_ALIGN(l->end_mem);
-	if (randomize()) {
+	if (layout_is_random()) {
 		/* A static PIE lies among the mappings, where a heap has no room to grow. */
 		if (prog->hdr.e_type == ET_DYN && !has_interp)
 			mm->brk = mm->start_brk = ELF_ET_DYN_BASE;

@@ -19,14 +19,9 @@
 #define MIN_STACK_ROOM		(128ul << 20)
 #define MAX_STACK_ROOM		(TASK_SIZE_MAX / 6 * 5)
 
-static bool randomize(void)
-{
-	return !(current->personality & ADDR_NO_RANDOMIZE);
-}
-
 static unsigned long mmap_rnd(void)
 {
-	if (!randomize())
+	if (!layout_is_random())
 		return 0;
 	return (get_random_u64() & ((1ul << MMAP_RND_BITS) - 1)) << PAGE_SHIFT;
 }
@@ -34,7 +29,7 @@ static unsigned long mmap_rnd(void)
 /* The stack's limit, its random shift and its guard gap fit above the answer. */
 static unsigned long mmap_base(unsigned long rnd, const struct rlimit64 *rlim_stack)
 {
-	unsigned long pad = stack_guard_gap + (randomize() ? STACK_RND_SIZE : 0);
+	unsigned long pad = stack_guard_gap + (layout_is_random() ? STACK_RND_SIZE : 0);
 	unsigned long room = rlim_stack->rlim_cur;
 
 	if (room + pad > room)

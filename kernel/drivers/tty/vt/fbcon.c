@@ -167,6 +167,6 @@ int fbcon_init(struct fb_info *info)
 	if (!shown)
 		return -ENOMEM;
 	fb = info;
-	kthread_run(log_watch, NULL, "kfbcon");
+	WARN_ON(IS_ERR(kthread_run(log_watch, NULL, "kfbcon")));	/* then the kernel's own lines wait for a program's */
 	return 0;
 }
