@@ -40,7 +40,7 @@ static struct page *follow_page(struct vm_area_struct *vma, unsigned long addr, 
 		return NULL;
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!pte_present(*pte))
-		goto out;			/* PROT_NONE counts as present: FOLL_FORCE may look, and no fault would change it */
+		goto out;			/* PROT_NONE counts as present: FOLL_FORCE may look */
 	page = vm_normal_page(vma, addr, *pte);
 	if ((flags & FOLL_WRITE) && !can_follow_write(*pte, page, vma, flags)) {
 		page = NULL;
