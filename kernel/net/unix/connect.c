@@ -66,7 +66,7 @@ static struct sock *lock_listener(struct sock *sk, struct sockaddr_un *sunaddr, 
  *      A listens: -EINVAL                              B listens: -EINVAL
  *      or A did not listen yet: locks A                before this one got here, B did: -EINVAL, A unlocked
  */
-static int lock_unconnected(struct sock *sk, struct sock *listener)
+static int lock_unconnected(struct sock *sk, struct sock *listener) __cond_acquires(0, &sk->lock)
 	__no_context_analysis	/* locks sk if it returns 0 */
 {
 	u8 state = READ_ONCE(sk->state);
@@ -137,6 +137,7 @@ int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_le
 		err = PTR_ERR(listener);
 		goto free;
 	}
+	lockdep_assert_held(&listener->lock);
 	err = lock_unconnected(sk, listener);
 	if (err) {
 		spin_unlock(&listener->lock);
