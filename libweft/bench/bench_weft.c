@@ -15,8 +15,8 @@
 
 static void row(const char *name, weft_time_t t, long n) { printf("%s\t%.2f\n", name, (double)t / n); }
 static void *echo(weft_coro *self, void *v) { for (;;) v = weft_coro_yield(self, v); }
-static long yields;
-static void *yielder(void *a) { for (long i = 0; i < yields; i++) weft_yield(); return a; }
+static long yields, started;
+static void *yielder(void *a) { started++; for (long i = 0; i < yields; i++) weft_yield(); return a; }
 static void *nothing(void *a) { return a; }
 static weft_chan *c1, *c2;
 static weft_mutex m = WEFT_MUTEX_INIT;
@@ -60,11 +60,13 @@ static void yield_among(long threads, const char *name)
 	weft_time_t t;
 	long i;
 
-	yields = threads >= 1000000 ? 3 : threads >= 10000 ? 200 : 400000;
+	yields = threads >= 1000000 ? 6 : threads >= 10000 ? 200 : 400000;
+	started = 0;
 	for (i = 0; i < threads; i++)
 		if (weft_spawn(&h[i], NULL, yielder, NULL))
 			exit(1);
-	weft_yield();		/* every stack has been touched */
+	while (started < threads)	/* every stack has been touched */
+		weft_yield();
 	t = weft_now();
 	for (i = 0; i < threads; i++)
 		weft_join(h[i], NULL);
@@ -158,7 +160,7 @@ static long resident(void)
 }
 
 static weft_chan *gate;
-static void *parked(void *a) { long v; weft_chan_recv(gate, &v); return a; }
+static void *parked(void *a) { long v; started++; weft_chan_recv(gate, &v); return a; }
 
 static void memory(unsigned int flags)
 {
@@ -171,10 +173,11 @@ static void memory(unsigned int flags)
 	for (i = 0; i < n; i++) {
 		if (weft_spawn(&h, &a, parked, NULL))
 			exit(1);
-		if (i % 1000 == 999)
+		while (started < i - 1000)
 			weft_yield();
 	}
-	weft_yield();
+	while (started < n)
+		weft_yield();
 	row("parked_bytes", (resident() - before) * 1024, n);
 	setenv("WITH_PTE", "1", 1);
 	row("parked_bytes_with_page_tables", (resident() - before) * 1024, n);

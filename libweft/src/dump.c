@@ -18,6 +18,7 @@
 #include "internal.h"
 
 enum { FRAMES = 24, HOPS = 64 };
+#define RACY __attribute__((no_sanitize("thread")))	/* looks at running threads on purpose */
 
 static void out(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void out(int fd, const char *fmt, ...)
@@ -90,7 +91,7 @@ static int on_which_worker(struct weft_thread *t)
 }
 
 /* Who must act for t's wait to end, if that is one thread. */
-static struct weft_thread *blocker(struct weft_thread *t)
+static RACY struct weft_thread *blocker(struct weft_thread *t)
 {
 	const char *what = a_peek(&t->what);
 	const void *obj = a_peek(&t->what_obj);
@@ -106,7 +107,7 @@ static struct weft_thread *blocker(struct weft_thread *t)
 	return NULL;
 }
 
-static int put_one(struct weft_thread *t, void *arg)
+static RACY int put_one(struct weft_thread *t, void *arg)
 {
 	int fd = *(int *)arg, w;
 	const char *what = a_peek(&t->what);
@@ -173,7 +174,7 @@ static void append(char *buf, size_t size, size_t *n, const char *fmt, ...)
 }
 
 /* Follows t's wait; the length of the cycle if it comes back to t, else 0.  buf gets the description. */
-int deadlock_here(struct weft_thread *t, char *buf, size_t size)
+RACY int deadlock_here(struct weft_thread *t, char *buf, size_t size)
 {
 	struct weft_thread *at = t, *next;
 	size_t n = 0;
@@ -195,7 +196,7 @@ int deadlock_here(struct weft_thread *t, char *buf, size_t size)
 
 struct search { char *buf; size_t size; int length; };
 
-static int search_one(struct weft_thread *t, void *arg)
+static RACY int search_one(struct weft_thread *t, void *arg)
 {
 	struct search *s = arg;
 

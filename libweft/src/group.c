@@ -212,7 +212,6 @@ int weft_barrier_wait_until(weft_barrier *b, weft_time_t deadline)
 		return WEFT_BARRIER_SERIAL;
 	}
 	b->arrived++;
-	n->t = t;
 	wq_append(&b->q, n);
 	r = park(&lock, 1, deadline, 0, "barrier", b);
 	if (r == W_SIGNALLED)

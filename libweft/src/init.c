@@ -223,7 +223,9 @@ static int worker_0(void)
 		return ENOMEM;
 	memset(m, 0, sizeof *m);
 	m->flags = TF_MAIN | TF_PINNED;
+	m->ends = TF_DETACHED;		/* nobody joins main */
 	m->prio = 4;
+	m->waiter.t = m;
 	m->life = LIFE_LIVE;
 	m->gen = 1;
 	m->id = 1;

@@ -91,6 +91,7 @@ struct weft_thread {
 	/* life, under lock */
 	uint32_t		lock;
 	uint32_t		life;
+	uint32_t		ends;		/* TF_DETACHED, TF_JOINED: apart from flags, which only the owner writes */
 	struct weft_waitq	joinq;
 	void			*result;
 	/* [I] */

@@ -237,10 +237,10 @@ static int wait_in_kernel(int fd, int events, weft_time_t deadline)
 			left = 0;
 		ts.tv_sec = left / 1000000000;
 		ts.tv_nsec = left % 1000000000;
-		t->what = events & POLLIN ? "input" : "output";
-		t->what_obj = (void *)(intptr_t)fd;
+		a_set(&t->what, events & POLLIN ? "input" : "output");
+		a_set(&t->what_obj, (void *)(intptr_t)fd);
 		n = ppoll(p, t->cancel_off ? 1 : 2, deadline == WEFT_FOREVER ? NULL : &ts, NULL);
-		t->what = NULL;
+		a_set(&t->what, NULL);
 		if (n == 0)
 			return -ETIMEDOUT;
 	} while (n < 0 && errno == EINTR);

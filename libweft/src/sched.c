@@ -398,8 +398,8 @@ int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *w
 		unlock_all(locks, n);
 		return W_TIMEDOUT;
 	}
-	t->what = what;
-	t->what_obj = obj;
+	a_set(&t->what, what);
+	a_set(&t->what_obj, obj);
 	t->park_flags = flags;
 	a_set(&w->parks, w->parks + 1);
 	TRACE('P', t, what);
@@ -420,7 +420,7 @@ int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *w
 			timer_del(t);
 		maybe_housekeeping(this_worker());	/* here, not before: locks may have been held */
 	}
-	t->what = NULL;
+	a_set(&t->what, NULL);
 	result = a_load(&t->wait);
 	a_set(&t->wait, W_RUNNING);
 	return result;
@@ -433,7 +433,6 @@ int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flag
 	struct weft_waiter *n = &t->waiter;
 	int r;
 
-	n->t = t;
 	wq_append(q, n);
 	r = park(&lock, 1, deadline, flags, what, obj);
 	if (likely(r == W_SIGNALLED))

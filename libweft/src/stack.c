@@ -238,7 +238,7 @@ struct weft_thread *thread_alloc(size_t size, int is_apart)
 		depot_enter();
 		t = depot[is_apart][c];
 		if (t)
-			depot[is_apart][c] = t->next;
+			a_set(&depot[is_apart][c], t->next);
 		depot_leave();
 	}
 	return t ? t : fresh(size, is_apart);

@@ -89,13 +89,22 @@ int weft_mutex_trylock(weft_mutex *m)
 	return r;
 }
 
-/* m->lock held; returns the thread to make ready. */
+/*
+ * m->lock held; returns the thread to make ready.  The new owner is written before the claim: in 1:1 it runs from that
+ * moment on, and looks at m->owner without the lock in weft_cond_wait.
+ */
 static inline struct weft_thread *hand_over(weft_mutex *m)
 {
-	struct weft_waiter *n = m->q.first ? wq_claim_first(&m->q) : NULL;
+	struct weft_waiter *n;
 
-	m->owner = n ? n->t : NULL;
-	return m->owner;
+	while (unlikely((n = m->q.first) != NULL)) {
+		wq_remove(&m->q, n);
+		m->owner = n->t;
+		if (claim(n->t, W_SIGNALLED))
+			return n->t;
+	}
+	m->owner = NULL;
+	return NULL;
 }
 
 int weft_mutex_unlock(weft_mutex *m)

@@ -17,7 +17,7 @@
  *            PREPARE: look again           ... wait = WAITING
  *            WAITING: claim
  *
- * Locking: t->lock guards life, gen, flags' DETACHED and JOINED, joinq, result.
+ * Locking: t->lock guards life, gen, ends, joinq, result.
  * See:   internal.h; seed 003.
  */
 #define _GNU_SOURCE
@@ -72,7 +72,7 @@ static void release(struct weft_thread *t)
 void thread_finished(struct weft_thread *t)
 {
 	t->life = LIFE_DONE;
-	if (t->flags & TF_DETACHED)
+	if (t->ends & TF_DETACHED)
 		release(t);
 	else
 		spin_unlock(&t->lock);
@@ -83,10 +83,12 @@ static void thread_init(struct weft_thread *t, const weft_attr *a, void *(*fn)(v
 	t->fn = fn;
 	t->arg = arg;
 	t->wait = W_RUNNING;
+	t->waiter.t = t;
 	t->cancel = 0;
 	t->cancel_off = 0;
 	t->prio = a ? a->priority : 4;
-	t->flags = a ? a->flags & (WEFT_DETACHED | WEFT_PINNED | WEFT_PACKED) : 0;
+	t->flags = a ? a->flags & (WEFT_PINNED | WEFT_PACKED) : 0;
+	t->ends = a ? a->flags & WEFT_DETACHED : 0;
 	t->home = NULL;
 	t->what = NULL;
 	t->tm_index = -1;
@@ -223,19 +225,19 @@ int weft_join_until(weft_t h, void **result, weft_time_t deadline)
 		misuse("weft_join: no such thread (joined twice, or never made)");
 		return ESRCH;
 	}
-	if (t == self || (t->flags & (TF_DETACHED | TF_JOINED | TF_MAIN))) {
+	if (t == self || t->ends) {
 		r = t == self ? EDEADLK : EINVAL;
 		spin_unlock(&t->lock);
 		misuse("weft_join: thread %lu %s", t->id, r == EDEADLK ? "joins itself" : "is detached or being joined");
 		return r;
 	}
 	while (t->life != LIFE_DONE) {
-		t->flags |= TF_JOINED;
+		t->ends |= TF_JOINED;
 		r = wait_on(&t->joinq, &t->lock, deadline, 0, "join", t);
 		spin_lock(&t->lock);
 		/* Woken by its end, or gave up: then, unless the end came just now, somebody else may join. */
 		if (r && t->life != LIFE_DONE) {
-			t->flags &= ~TF_JOINED;
+			t->ends &= ~TF_JOINED;
 			spin_unlock(&t->lock);
 			return r;
 		}
@@ -257,11 +259,11 @@ int weft_detach(weft_t h)
 
 	if (!t)
 		return ESRCH;
-	if (t->flags & (TF_DETACHED | TF_JOINED | TF_MAIN)) {
+	if (t->ends) {
 		spin_unlock(&t->lock);
 		return EINVAL;
 	}
-	t->flags |= TF_DETACHED;
+	t->ends |= TF_DETACHED;
 	if (t->life == LIFE_DONE)
 		release(t);
 	else

@@ -25,7 +25,7 @@ sched.c|s/if \(!anything && !a_load\(&w->inbox\) && /if (!anything \&\& /|a work
 sched.c|s/^\ta_store\(&p->wait, publish\);$/\tif (lock1) spin_unlock(lock1); for (i = 0; i < n; i++) spin_unlock(locks[i]); a_store(\&p->wait, publish); return;/|select unlocks before it can be claimed
 timer.c|s/won = claim\(t, W_TIMEDOUT\);/heap_remove(w, t); won = 0; spin_unlock(\&w->tm_lock); if (claim(t, W_TIMEDOUT)) { ready(t); n++; } continue;/|a timer claims after it has let go of its lock
 thread.c|s/while \(a_load\(&t->wait\) == W_PREPARE\) \{/while (0) {/|weft_cancel does not wait for a thread that is parking
-sync.c|s/m->owner = n \? n->t : NULL;/m->owner = NULL; if (n) return n->t;/|unlock wakes a waiter without making it the owner
+sync.c|s/^\t\tm->owner = n->t;$/\t\tm->owner = NULL;/|unlock wakes a waiter without making it the owner
 group.c|s/^\t\tb->arrived--;$/\t\t;/|a thread that leaves a barrier stays counted
 group.c|s/^\t\tadmit\(l\);$/\t\tspin_unlock(\&l->lock);/|a writer that gives up does not let in the readers behind it
 chan.c|s/if \(n->linked\)$/if (0)/|select leaves its waiters in the queues

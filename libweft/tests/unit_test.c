@@ -151,7 +151,7 @@ static void t_names(void)
 
 static weft_key_t key;
 static int destroyed;
-static void key_gone(void *v) { destroyed += (int)(intptr_t)v; }
+static void key_gone(void *v) { __atomic_add_fetch(&destroyed, (int)(intptr_t)v, __ATOMIC_RELAXED); }
 static void *use_key(void *a)
 {
 	CHECK(weft_getspecific(key) == NULL);
@@ -491,7 +491,7 @@ static void t_coro(void)
 static int fds[2];
 static void *read_one(void *a) { char c; ssize_t r = weft_read(fds[0], &c, 1); (void)a; return (void *)(intptr_t)(r == 1 ? c : r); }
 static volatile int others;
-static void *other(void *a) { while (!others) weft_yield(); return a; }
+static void *other(void *a) { while (!__atomic_load_n(&others, __ATOMIC_RELAXED)) weft_yield(); return a; }
 
 static void t_pipe(void)
 {
@@ -505,7 +505,7 @@ static void t_pipe(void)
 	SPAWN(t, read_one, 0);
 	SPAWN(o, other, 0);
 	weft_sleep(WEFT_MS(5));		/* the reader waits, others go on */
-	others = 1;
+	__atomic_store_n(&others, 1, __ATOMIC_RELAXED);
 	JOIN(o);
 	CHECK(weft_write(fds[1], "x", 1) == 1);
 	CHECK(weft_join(t, &r) == 0 && (intptr_t)r == 'x');
