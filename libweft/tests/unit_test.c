@@ -197,8 +197,8 @@ static void t_priority(void)
 }
 
 static volatile int starved_ran;
-static void *low(void *a) { starved_ran = 1; return a; }
-static void *hog(void *a) { for (int i = 0; i < 100000 && !starved_ran; i++) weft_yield(); return a; }
+static void *low(void *a) { __atomic_store_n(&starved_ran, 1, __ATOMIC_RELAXED); return a; }
+static void *hog(void *a) { for (int i = 0; i < 100000 && !__atomic_load_n(&starved_ran, __ATOMIC_RELAXED); i++) weft_yield(); return a; }
 
 /* Two urgent threads that never wait; the third gets its turn all the same. */
 static void t_no_starvation(void)
