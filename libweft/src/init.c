@@ -53,6 +53,13 @@ void die(const char *fmt, ...)
 	abort();
 }
 
+static long env_number(const char *name, long otherwise)
+{
+	const char *s = getenv(name);
+
+	return s && *s ? atol(s) : otherwise;
+}
+
 /* ---- a fault in a guard page names its thread ---- */
 
 #if !defined(WEFT_SIM)
@@ -90,12 +97,25 @@ void signals_for_this_task(int on)
 		sigaltstack(&ss, NULL);
 }
 
+/* WEFT_DUMP=1: look at a program that hangs, with kill -QUIT.  A debugging aid: dladdr may take the loader's lock. */
+static void on_quit(int sig)
+{
+	int e = errno;
+
+	(void)sig;
+	weft_dump(2);
+	errno = e;
+}
+
 static void watch_faults(void)
 {
+	struct sigaction dump = { .sa_handler = on_quit, .sa_flags = SA_ONSTACK | SA_RESTART };
 	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	signals_for_this_task(1);
 	sigaction(SIGSEGV, &sa, &old_segv);
+	if (env_number("WEFT_DUMP", 0))
+		sigaction(SIGQUIT, &dump, NULL);
 }
 #endif
 
@@ -261,13 +281,6 @@ static int worker_0(void)
 static int parse_model(const char *s)
 {
 	return !strcmp(s, "1:1") ? WEFT_1_1 : !strcmp(s, "N:1") ? WEFT_N_1 : !strcmp(s, "M:N") ? WEFT_M_N : -1;
-}
-
-static long env_number(const char *name, long otherwise)
-{
-	const char *s = getenv(name);
-
-	return s && *s ? atol(s) : otherwise;
 }
 
 static int configure(const struct weft_config *c)

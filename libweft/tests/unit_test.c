@@ -795,11 +795,38 @@ static void t_dump(void)
 	JOIN(t);
 }
 
+static void dump_body(void)
+{
+	weft_attr a = { "seen-by-signal", 0, 4, 0 };
+	weft_mutex mine = WEFT_MUTEX_INIT;
+	weft_t t;
+
+	weft_spawn(&t, &a, sleep_long, NULL);
+	weft_sleep(WEFT_MS(10));
+	raise(SIGQUIT);
+	weft_mutex_unlock(&mine);	/* with WEFT_DEBUG this says so */
+	_exit(0);
+}
+
+static void t_signal_and_misuse(void)
+{
+	char out[16384];
+	int status;
+
+	if (getenv("WEFT_NO_CRASH_TESTS"))
+		return;
+	putenv("WEFT_DEBUG=1");
+	status = in_child("child-dump", "WEFT_DUMP=1", out, sizeof out);
+	unsetenv("WEFT_DEBUG");
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK(strstr(out, "seen-by-signal") && strstr(out, "misuse: weft_mutex_unlock by a thread that is not the owner"));
+}
+
 static const struct { const char *name; void (*fn)(void); } test[] = {
 #define T(n) { #n, t_##n }
 	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority),
 	T(no_starvation), T(big_stack), T(mutex_misuse), T(mutex_count), T(small_ones), T(packed), T(many), T(pipe), T(pipe_write),
-	T(tcp), T(file), T(poll), T(blocking), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt),
+	T(tcp), T(file), T(poll), T(blocking), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
 };
 
 int main(int argc, char **argv)
@@ -815,6 +842,8 @@ int main(int argc, char **argv)
 		overflow();
 	if (argc > 1 && !strcmp(argv[1], "child-deadlock"))
 		dead();
+	if (argc > 1 && !strcmp(argv[1], "child-dump"))
+		dump_body();
 	setlinebuf(stdout);
 	signal(SIGPIPE, SIG_IGN);
 	alarm(150);
