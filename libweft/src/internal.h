@@ -303,7 +303,8 @@ HIDDEN void ready_spawned(struct weft_thread *t);
 HIDDEN void post_inbox(struct worker *w, struct weft_thread *t);
 HIDDEN void kick(struct worker *w);
 HIDDEN void finish_switch(void);
-HIDDEN void switch_exit(struct weft_thread *t, struct weft_thread *joiner);
+HIDDEN void switch_exit(struct weft_thread *t, struct weft_thread *joiner) __attribute__((noreturn));
+HIDDEN struct weft_thread *thread_ending(struct weft_thread *t, void *result);
 HIDDEN void idle_loop(struct worker *w);
 HIDDEN int is_deadlocked(void);
 /* timer.c */

@@ -22,6 +22,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "internal.h"
+#include "san.h"
 
 enum { TICK_US = 5000, IDLE_TICK_US = 50000, NRANGES = 8 };
 
@@ -179,6 +180,8 @@ int monitor_start(void)
 
 	if (rt.model == WEFT_1_1 || (rt.model == WEFT_N_1 && !rt.preempt_us))
 		return 0;
+	if (rt.preempt_us && SANITIZED)
+		return ENOTSUP;		/* those builds have not moved the library's code into weft_text */
 	if (rt.preempt_us) {
 		objects = nranges = 0;
 		dl_iterate_phdr(find_code, NULL);

@@ -377,7 +377,8 @@ static void park_in_kernel(struct weft_thread *t, uint32_t publish, uint32_t **l
  * Waits until somebody claims this thread; the n locks are held by the caller and released once the thread can be
  * claimed.  Returns W_SIGNALLED, W_TIMEDOUT or W_CANCELLED, with the locks released.
  */
-int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what, const void *obj)
+static inline __attribute__((always_inline)) int do_park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what,
+							    const void *obj)
 {
 	struct worker *w = this_worker();
 	struct weft_thread *t = w->current, *next;
@@ -426,6 +427,11 @@ int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *w
 	return result;
 }
 
+int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what, const void *obj)
+{
+	return do_park(locks, n, deadline, flags, what, obj);
+}
+
 /* The ordinary wait: in one queue under one lock, with the thread's own waiter.  Returns with the lock released. */
 int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flags, const char *what, const void *obj)
 {
@@ -434,7 +440,7 @@ int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flag
 	int r;
 
 	wq_append(q, n);
-	r = park(&lock, 1, deadline, flags, what, obj);
+	r = do_park(&lock, 1, deadline, flags, what, obj);
 	if (likely(r == W_SIGNALLED))
 		return 0;
 	spin_lock(lock);
@@ -445,7 +451,7 @@ int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flag
 }
 
 /* The last switch of a thread; t->lock is held until finish_switch, joiner (claimed already) runs next if it can. */
-void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
+static inline __attribute__((always_inline, noreturn)) void do_switch_exit(struct weft_thread *t, struct weft_thread *joiner)
 {
 	struct worker *w = this_worker();
 	struct weft_thread *next = joiner;
@@ -461,6 +467,22 @@ void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
 	w->post = POST_EXIT;
 	switch_to(w, t, next ? next : &w->idle, 1);
 	__builtin_unreachable();
+}
+
+void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
+{
+	do_switch_exit(t, joiner);
+}
+
+/*
+ * Where each thread's stack begins; entered by a jump and left by a switch, with all other calls returned: so the
+ * processor's return predictor finds the joiner's calls as they were, and create + join costs no wrong guess.
+ */
+void weft__thread_main(struct weft_thread *t)
+{
+	san_switch_end(NULL);
+	finish_switch();
+	do_switch_exit(t, thread_ending(t, t->fn(t->arg)));
 }
 
 /* ---- idle workers ---- */

@@ -160,13 +160,6 @@ int weft_spawn(weft_t *out, const weft_attr *a, void *(*fn)(void *), void *arg)
 	return 0;
 }
 
-void weft__thread_main(struct weft_thread *t)
-{
-	san_switch_end(NULL);
-	finish_switch();
-	weft_exit(t->fn(t->arg));
-}
-
 void *thread_main_1_1(void *arg)
 {
 	struct weft_thread *t = arg;
@@ -191,23 +184,29 @@ static void end_1_1(struct weft_thread *t, struct weft_thread *joiner)
 	os_task_exit();
 }
 
-void weft_exit(void *result)
+/* All that a thread does before its last switch; t->lock is held on return.  Returns the joiner, claimed, or NULL. */
+struct weft_thread *thread_ending(struct weft_thread *t, void *result)
 {
-	struct weft_thread *t = this_thread(), *joiner = NULL;
 	struct weft_waiter *n;
 
-	if (!t)
-		pthread_exit(result);
-	if (t->flags & TF_MAIN)
-		exit((int)(intptr_t)result);
 	if (unlikely(t->keys != NULL))
 		keys_destroy(t);
 	TRACE('E', t, NULL);
 	spin_lock(&t->lock);
 	t->result = result;
 	n = wq_claim_first(&t->joinq);
-	if (n)
-		joiner = n->t;
+	return n ? n->t : NULL;
+}
+
+void weft_exit(void *result)
+{
+	struct weft_thread *t = this_thread(), *joiner;
+
+	if (!t)
+		pthread_exit(result);
+	if (t->flags & TF_MAIN)
+		exit((int)(intptr_t)result);
+	joiner = thread_ending(t, result);
 	if (rt.model == WEFT_1_1)
 		end_1_1(t, joiner);
 	switch_exit(t, joiner);

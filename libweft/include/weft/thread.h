@@ -45,7 +45,7 @@ struct rusage;
  * a description when all threads wait for each other for ever; NULL prints it and aborts.
  *
  * Returns: 0, EINVAL (model), EALREADY (running), ENOMEM, EAGAIN, ENOTSUP (preemption in a static program: there the
- * library cannot tell the program's code from the C library's, which must not be interrupted).
+ * library cannot tell the program's code from the C library's, which must not be interrupted; nor in sanitizer builds).
  */
 enum weft_model { WEFT_DEFAULT = 0, WEFT_1_1, WEFT_N_1, WEFT_M_N };
 

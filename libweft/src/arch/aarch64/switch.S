@@ -17,8 +17,7 @@ weft__thread_entry:
 	ldr	x0, [sp], #16
 	mov	x29, #0
 	mov	x30, #0
-	bl	weft__thread_main
-	brk	#1
+	b	weft__thread_main
 	.cfi_endproc
 	.size	weft__thread_entry, .-weft__thread_entry
 

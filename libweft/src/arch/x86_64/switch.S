@@ -17,8 +17,8 @@ weft__thread_entry:
 	.cfi_undefined rip
 	popq	%rdi
 	xorl	%ebp, %ebp
-	call	weft__thread_main@PLT
-	ud2
+	pushq	$0
+	jmp	weft__thread_main
 	.cfi_endproc
 	.size	weft__thread_entry, .-weft__thread_entry
 
