@@ -267,7 +267,9 @@ def main():
         run(["make", "-s", "build/root.cpio"])
         host_lines("console", ["tests/console.py", "build/weft.elf", "build/root.cpio"])
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(guest, name, kernel, cpio, cmds, n, mem, machine, limit, append, expect)
+        # what only boots takes the plain root file system: with the tests in it, it would not fit into 32 MiB
+        plain = ROOT / "build" / "root.cpio"
+        futures = [pool.submit(guest, name, kernel, plain if " boot " in name else cpio, cmds, n, mem, machine, limit, append, expect)
                    for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
         for f in futures:
             f.result()
