@@ -111,6 +111,45 @@ def make_root(bindir):
     return cpio
 
 
+STRESSORS = ("cpu fork vfork clone mmap fault pipe futex switch signal sigq timer poll epoll eventfd dentry dir link rename "
+             "sysinval sysbadaddr").split()
+
+
+def make_stress_root(bindir):
+    """... and with Debian's stress-ng and the shared objects it wants."""
+    d = OUT / "stress-root"
+    shutil.rmtree(d, ignore_errors=True)
+    (d / "tests").mkdir(parents=True)
+    for exe in ("storm", "fuzz", "oom"):
+        shutil.copy2(bindir / exe, d / "tests" / exe)
+    prog = shutil.which("stress-ng") or sys.exit("run.py: stress-ng is not installed (tools/deps.sh test)")
+    libs = re.findall(r"(/\S+) \(0x", run(["ldd", prog]).stdout)
+    for f in [prog, *libs]:
+        to = d / f.lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(os.path.realpath(f), to)
+    cpio = OUT / "stress.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+
+def stress(a, bindir):
+    """The long record: storms, fuzzer and memory eaters for minutes, stress-ng 20 s a stressor, in the checking kernel."""
+    kernel = a.kernel or "build/debug/weft.elf"
+    if not a.kernel and not build_kernel(True):
+        return
+    cpio = make_stress_root(bindir)
+    storms = [f"/tests/storm {a.seconds} && echo ok stress/storm || echo not ok stress/storm: failed",
+              f"/tests/oom 30 && echo ok stress/oom || echo not ok stress/oom: failed",
+              "/tests/fuzz 10 20000 77 && echo ok stress/fuzz || echo not ok stress/fuzz: failed"]
+    ng = [f"stress-ng --pathological --{s} 4 -t 20 --verify --temp-path /tmp >/tmp/out 2>&1 && echo ok stress-ng/{s} || "
+          f"{{ echo not ok stress-ng/{s}: status $?; tail -n 5 /tmp/out; }}" for s in STRESSORS]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for f in [pool.submit(guest, "stress storms", kernel, cpio, storms, 4, "256M", "pc", a.seconds * 3 + 900),
+                  pool.submit(guest, "stress stress-ng", kernel, cpio, ng, 4, "1G", "pc", 3000)]:
+            f.result()
+
+
 def guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None):
     """Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come."""
     with tempfile.TemporaryDirectory() as tmp:
@@ -204,11 +243,12 @@ def host_cases(bindir, programs):
 def main():
     global verbose
     ap = argparse.ArgumentParser()
-    ap.add_argument("plan", choices=["check", "test", "guest", "host", "debian"])
+    ap.add_argument("plan", choices=["check", "test", "stress", "guest", "host", "debian"])
     ap.add_argument("-v", action="store_true", help="show the guests' consoles")
     ap.add_argument("--only", help="programs to run, comma separated")
     ap.add_argument("--cpus", default="1,2,4")
     ap.add_argument("--builds", default="release,debug")
+    ap.add_argument("--seconds", type=int, default=600, help="stress: how long the storms last")
     ap.add_argument("--kernel", help="boot this image instead of building one")
     a = ap.parse_args()
     verbose = a.v
@@ -226,6 +266,9 @@ def main():
         return finish(start)
 
     bindir = build_guest_programs()
+    if a.plan == "stress":
+        stress(a, bindir)
+        return finish(start)
     programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
     stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
     scripts = sorted(p.name for p in ROOT.glob("tests/guest/*.sh"))

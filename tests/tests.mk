@@ -8,3 +8,8 @@ check:
 test:
 	@tools/deps.sh build run test lockcheck
 	@tests/run.py test
+# The long record (about 15 minutes): 10 minutes of storms and stress-ng in the checking kernel on 4 CPUs.
+.PHONY: stress
+stress:
+	@tools/deps.sh build run test
+	@tests/run.py stress
