@@ -1,4 +1,8 @@
-// bench_boost.cc: the same rows by Boost.Context (fcontext) and Boost.Fiber.  See bench_weft.c.
+// bench_boost.cc: the same rows by Boost.Context (fcontext) and Boost.Fiber.
+//
+// What:  bench_boost context prints the bare switch; without an argument the rows of Boost.Fiber (N:1).
+// Idea:  fcontext is the fastest switch in Debian, hence the limit for weft_coro_resume.
+// See:   bench_weft.c for what the rows mean.
 #include <boost/context/detail/fcontext.hpp>
 #include <boost/fiber/all.hpp>
 #include <chrono>

@@ -1,4 +1,9 @@
-// bench_go.go: the same rows by Go.  See bench_weft.c.
+// bench_go.go: the same rows by Go.
+//
+// What:  bench_go [tree | memory | echo PORT]; without an argument the small rows.
+// Idea:  the M:N runtime that everybody knows; GOMAXPROCS is its number of workers.
+// See:   bench_weft.c for what the rows mean, run.py for how they are put side by side.
+
 package main
 
 import (
@@ -62,7 +67,7 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "tree" {
 		best := time.Hour
-		for i := 0; i < 5; i++ {
+		for i := 0; i < 40; i++ {
 			t := time.Now()
 			if fib(32) != 2178309 {
 				os.Exit(1)
@@ -89,7 +94,9 @@ func main() {
 		return
 	}
 	const n = 1000000
-	row := func(name string, t time.Time, k int) { fmt.Printf("%s\t%.2f\n", name, float64(time.Since(t).Nanoseconds())/float64(k)) }
+	row := func(name string, t time.Time, k int) {
+		fmt.Printf("%s\t%.2f\n", name, float64(time.Since(t).Nanoseconds())/float64(k))
+	}
 	var wg sync.WaitGroup
 	t := time.Now()
 	for k := 0; k < 2; k++ {

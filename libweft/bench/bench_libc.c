@@ -1,5 +1,9 @@
 /*
- * bench_libc.c: the same rows by glibc: ucontext for the bare switch, pthreads for the rest.  See bench_weft.c.
+ * bench_libc.c: the same rows by glibc: ucontext for the bare switch, pthreads for the rest.
+ *
+ * What:  prints "row<TAB>nanoseconds" for what glibc offers.
+ * Idea:  what 1:1 costs; ucontext saves the signal mask by a system call at each switch.
+ * See:   bench_weft.c for what the rows mean, run.py for how they are put side by side.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,5 +1,9 @@
 /*
- * bench_st.c: the same rows by State Threads, and its echo server.  See bench_weft.c, echo.c.
+ * bench_st.c: the same rows by State Threads, and its echo server.
+ *
+ * What:  bench_st prints "row<TAB>nanoseconds"; bench_st echo PORT serves.
+ * Idea:  N:1 with its own epoll; it has no yield, so st_usleep(0) stands for it.
+ * See:   bench_weft.c for what the rows mean, echo.c for the load.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -132,7 +132,7 @@ static void *tree(void *a)
 {
 	weft_time_t best = WEFT_FOREVER;
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 40; i++) {
 		weft_time_t t = weft_now();
 
 		if ((long)fib((void *)32) != 2178309)
