@@ -153,7 +153,7 @@ void weft_dump(int fd)
 	for (i = 0; rt.model != WEFT_1_1 && i < a_load(&rt.ntotal); i++) {
 		struct worker *w = rt.worker[i];
 
-		out(fd, "  worker %d (task %d): %s, %u ready, %llu switches, %llu stolen\n", i, w->tid,
+		out(fd, "  worker %d (task %d): %s, %u ready, %llu switches, %llu stolen\n", i, a_peek(&w->tid),
 		    a_peek(&w->sleeping) ? "asleep" : "awake", a_peek(&w->rq_len), (unsigned long long)w->switches,
 		    (unsigned long long)w->steals);
 	}

@@ -167,7 +167,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	set_this_worker(w);
-	w->tid = os_gettid();
+	a_set(&w->tid, os_gettid());
 	w->current = &w->idle;
 	set_worker_stack(w);
 	san_adopt(&w->idle);
@@ -206,7 +206,7 @@ struct worker *worker_attach(struct weft_thread *t)
 	if (!w)
 		return NULL;
 	w->current = t;
-	w->tid = os_gettid();
+	a_set(&w->tid, os_gettid());
 	w->index = (t->id / MAX_WORKERS) % MAX_WORKERS;
 	w->idle.id = (unsigned long)w->tid << 20;
 	set_this_worker(w);
@@ -253,7 +253,7 @@ static int worker_0(void)
 	m->cancel_fd = -1;
 	strcpy(m->name, "main");
 	w->current = m;
-	w->tid = os_gettid();
+	a_set(&w->tid, os_gettid());
 	set_worker_stack(w);
 	san_adopt(m);
 	if (worker_enter(w))

@@ -109,7 +109,7 @@ static void replace(struct worker *stuck)
 
 	stuck->mon_replaced = 1;
 	for (i = 1; i < a_load(&rt.ntotal); i++)
-		if (a_load(&rt.worker[i]->sleeping) == SLEEP_RETIRED && rt.worker[i]->tid) {
+		if (a_load(&rt.worker[i]->sleeping) == SLEEP_RETIRED && a_peek(&rt.worker[i]->tid)) {
 			kick(rt.worker[i]);
 			a_add(&rt.replaced, 1);
 			return;
@@ -128,7 +128,7 @@ static int look_at(struct worker *w, weft_time_t now)
 {
 	uint32_t picks = a_peek(&w->picks);
 
-	if (a_load(&w->sleeping) || !w->tid)
+	if (a_load(&w->sleeping) || !a_peek(&w->tid))
 		return 0;
 	if (picks != w->mon_seen) {
 		w->mon_seen = picks;
@@ -142,10 +142,10 @@ static int look_at(struct worker *w, weft_time_t now)
 	if (!wanted(w, now) && !poller_active())
 		return 1;
 	if (rt.preempt_us && wanted(w, now))
-		syscall(SYS_tgkill, getpid(), w->tid, preempt_signal());
+		syscall(SYS_tgkill, getpid(), a_peek(&w->tid), preempt_signal());
 	/* Two full ticks: one may have begun just before its last pick. */
 	if (rt.model == WEFT_M_N && ++w->mon_ticks * (uint64_t)(rt.preempt_us ? rt.preempt_us : TICK_US) >= 2 * TICK_US) {
-		char s = task_state(w->tid);
+		char s = task_state(a_peek(&w->tid));
 
 		if ((s == 'S' || s == 'D') && !w->mon_replaced && !a_load(&w->sleeping)) {
 			w->mon_ticks = 0;
