@@ -71,7 +71,7 @@ def read_cases(name, text, expect=None):
         else:
             count(m[1] == "ok", f"{name} {m[2]}", m[3] or "")
     for program in expect or []:
-        if not re.search(rf"^(ok|not ok|skip) {re.escape(program)}/", text.replace("\r", ""), re.M):
+        if not re.search(rf"^(?:\[[ .0-9]+\] )?(ok|not ok|skip) {re.escape(program)}/", text.replace("\r", ""), re.M):
             count(False, f"{name} {program}", "said nothing")
     return n
 

@@ -74,6 +74,7 @@ void slab_debug_alloc(struct kmem_cache *s, void *obj, size_t size, unsigned lon
 bool slab_debug_free(struct kmem_cache *s, void *obj, unsigned long ip);	/* false: must not go on */
 bool slab_quarantine(struct kmem_cache *s, void *obj);		/* true: it was kept, maybe another one freed instead */
 void slab_quarantine_flush(void);
+unsigned long slab_quarantined(const struct kmem_cache *s);
 #else
 #define SLAB_TAIL_SIZE	sizeof(void *)
 static inline void slab_debug_new_object(struct kmem_cache *s, void *obj) { }
@@ -82,6 +83,7 @@ static inline void slab_debug_alloc(struct kmem_cache *s, void *obj, size_t size
 static inline bool slab_debug_free(struct kmem_cache *s, void *obj, unsigned long ip) { return true; }
 static inline bool slab_quarantine(struct kmem_cache *s, void *obj) { return false; }
 static inline void slab_quarantine_flush(void) { }
+static inline unsigned long slab_quarantined(const struct kmem_cache *s) { return 0; }
 #endif
 
 #endif

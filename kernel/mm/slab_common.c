@@ -303,7 +303,7 @@ static unsigned long cache_inuse(struct kmem_cache *s, unsigned long *objects, u
 	*objects = s->nr_objects;
 	*slabs = s->nr_slabs;
 	spin_unlock_irq(&s->lock);
-	return inuse - min(slab_cached_objects(s), inuse);
+	return inuse - min(slab_cached_objects(s) + slab_quarantined(s), inuse);
 }
 
 unsigned long kmem_cache_inuse(const char *name)

@@ -154,6 +154,18 @@ bool slab_quarantine(struct kmem_cache *s, void *obj)
 	return true;
 }
 
+/* How many of a cache's objects wait in all CPUs' quarantines.  Racy: for statistics. */
+unsigned long slab_quarantined(const struct kmem_cache *s)
+{
+	unsigned long n = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		for (unsigned int i = 0; i < QUARANTINE_SLOTS; i++)
+			n += READ_ONCE(per_cpu(quarantine, cpu).slot[i].s) == s;
+	return n;
+}
+
 /* This CPU's; before a cache goes away, and when memory is short. */
 void slab_quarantine_flush(void)
 {

@@ -139,6 +139,7 @@ static int where(void *unused)
 {
 	int cpu = raw_smp_processor_id();
 
+	WRITE_ONCE(ran, 1);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return cpu == (int)raw_smp_processor_id() ? cpu : -1;
@@ -153,9 +154,10 @@ SELFTEST(kthread, bound, 2)
 
 		if (!EXPECT(!IS_ERR(k)))
 			return;
+		WRITE_ONCE(ran, 0);
 		kthread_bind(k, cpu);
 		wake_up_process(k);
-		schedule_timeout_uninterruptible(2);
+		EXPECT_SOON(READ_ONCE(ran));	/* stopped before its first step it would return -EINTR */
 		EXPECT(k->flags & PF_NO_SETAFFINITY);
 		EXPECT_EQ(kthread_stop(k), cpu);
 	}
