@@ -26,7 +26,7 @@ static DEFINE_RWLOCK(rwlock);
 static DEFINE_SEQLOCK(seqlock);
 
 static int counter, twin;			/* [the lock under test] */
-static int writers, readers, most;		/* [a] who is inside */
+static int writers, readers;			/* [a] who is inside */
 static int violations;				/* [a] */
 static bool go;					/* all are there: begin together */
 
@@ -52,10 +52,9 @@ static void update(bool may_sleep)
 
 static void look(bool may_sleep)
 {
-	int before = READ_ONCE(counter), now = enter(&readers);
+	int before = READ_ONCE(counter);
 
-	if (now > READ_ONCE(most))
-		WRITE_ONCE(most, now);
+	enter(&readers);
 	if (may_sleep && before % 8 == 0)
 		yield();
 	if (READ_ONCE(writers) || READ_ONCE(counter) != before)
@@ -96,14 +95,9 @@ static void rwsem_user(int i) __no_context_analysis	/* downgrades: a writer goes
 
 static void sem_user(int i)
 {
-	int now;
-
 	down(&sem);
-	now = enter(&readers);
-	if (now > 3)
+	if (enter(&readers) > 3)
 		violated();
-	if (now > READ_ONCE(most))
-		WRITE_ONCE(most, now);
 	if (i % 8 == 0)
 		yield();
 	leave(&readers);
@@ -178,7 +172,7 @@ static void contend(void (*use)(int), int updates)
 	struct task_struct *k[THREADS];
 
 	go = false;
-	counter = twin = writers = readers = most = violations = 0;
+	counter = twin = writers = readers = violations = 0;
 	for (int i = 0; i < THREADS; i++)
 		k[i] = kthread_run(user, (void *)use, "selftest_lock%d", i);
 	WRITE_ONCE(go, true);
@@ -201,7 +195,12 @@ SELFTEST(locks, rwsem, 1)
 {
 	contend(rwsem_user, THREADS * ROUNDS / 2);
 	EXPECT(!rwsem_is_locked(&rwsem) && !rwsem_is_contended(&rwsem));
-	EXPECT(most > 1);
+	/* Readers share it.  (That they did above cannot be asked: on a busy host they may have come one by one.) */
+	down_read(&rwsem);
+	EXPECT(down_read_trylock(&rwsem));
+	EXPECT(!down_write_trylock(&rwsem));
+	up_read(&rwsem);
+	up_read(&rwsem);
 }
 
 SELFTEST(locks, semaphore, 1)
@@ -209,7 +208,6 @@ SELFTEST(locks, semaphore, 1)
 	sema_init(&sem, 3);
 	contend(sem_user, THREADS * ROUNDS);
 	EXPECT_EQ(sem.count, 3);
-	EXPECT(most > 1);
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(down_trylock(&sem), 0);
 	EXPECT_EQ(down_trylock(&sem), 1);
