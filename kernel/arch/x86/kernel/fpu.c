@@ -164,8 +164,9 @@ static void copy_state_of_current(struct xregs_state *dst)
 {
 	struct fpu *fpu = &current->thread.fpu;
 
-	/* XSAVE, unlike XSAVEOPT, writes every component; of the header it writes the first word only. */
-	memset(&dst->header, 0, sizeof(dst->header));
+	/* XSAVE, unlike XSAVEOPT, writes every component; of the header it writes the first word only.  FXSAVE has none. */
+	if (use_xsave)
+		memset(&dst->header, 0, sizeof(dst->header));
 	fpregs_lock();
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		memcpy(dst, fpu->state, fpu_user_xstate_size);
