@@ -133,7 +133,7 @@ def make_stress_root(bindir):
     return cpio if r.returncode == 0 else sys.exit(r.stdout)
 
 
-def stress(a, bindir):
+def stress_record(a, bindir):
     """The long record: storms, fuzzer and memory eaters for minutes, stress-ng 20 s a stressor, in the checking kernel."""
     kernel = a.kernel or "build/debug/weft.elf"
     if not a.kernel and not build_kernel(True):
@@ -267,7 +267,7 @@ def main():
 
     bindir = build_guest_programs()
     if a.plan == "stress":
-        stress(a, bindir)
+        stress_record(a, bindir)
         return finish(start)
     programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
     stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
