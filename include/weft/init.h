@@ -57,5 +57,6 @@ void parse_args(char *cmdline);
 extern phys_addr_t phys_initrd_start;
 extern unsigned long phys_initrd_size;
 extern unsigned long initrd_start, initrd_end;		/* the same in the direct map */
+extern bool initrd_in_ram;		/* [I] false: the firmware claims part of it; it is never freed */
 
 #endif

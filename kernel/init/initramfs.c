@@ -553,6 +553,7 @@ void __init populate_rootfs(void)
 	err = unpack_initrd();
 	if (err)
 		pr_err("initramfs: damaged archive (error %d); what came before the damage is there\n", err);
-	free_reserved_area((void *)PAGE_ALIGN(initrd_start), (void *)(initrd_end & PAGE_MASK), "initrd");
+	if (initrd_in_ram)
+		free_reserved_area((void *)PAGE_ALIGN(initrd_start), (void *)(initrd_end & PAGE_MASK), "initrd");
 	initrd_start = initrd_end = 0;
 }

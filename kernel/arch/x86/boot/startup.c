@@ -40,6 +40,7 @@ char saved_command_line[COMMAND_LINE_SIZE];
 phys_addr_t phys_initrd_start;
 unsigned long phys_initrd_size;
 unsigned long initrd_start, initrd_end;
+bool initrd_in_ram = true;
 
 static void __init copy_memory_map(const struct hvm_start_info *si)
 {

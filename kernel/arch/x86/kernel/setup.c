@@ -59,6 +59,24 @@ static phys_addr_t __init find_rsdp(void)
 	return rsdp;
 }
 
+/*
+ * SeaBIOS takes what its disk drivers need from the top of memory, after QEMU has put the archive there: the map then
+ * calls its end reserved.  It must be mapped all the same, and is not given to the page allocator afterwards.
+ */
+static void __init reserve_initrd(void)
+{
+	phys_addr_t start = phys_initrd_start & PAGE_MASK, end = PAGE_ALIGN(phys_initrd_start + phys_initrd_size);
+
+	for (phys_addr_t page = start; page < end; page += PAGE_SIZE)
+		if (!memblock_is_memory(page))
+			initrd_in_ram = false;
+	if (!initrd_in_ram)
+		memblock_add(start, end - start);
+	memblock_reserve(start, end - start);
+	initrd_start = (unsigned long)__va(phys_initrd_start);
+	initrd_end = initrd_start + phys_initrd_size;
+}
+
 /* Hands the memory map to memblock: RAM in, then out again what is in use. */
 static void __init setup_memory_map(void)
 {
@@ -72,11 +90,8 @@ static void __init setup_memory_map(void)
 	/* The first page holds the BIOS's data and makes physical address 0 a sign of error. */
 	memblock_reserve(0, PAGE_SIZE);
 	memblock_reserve(__pa_symbol(_text), (phys_addr_t)(_end - _text));
-	if (phys_initrd_size) {
-		memblock_reserve(phys_initrd_start, phys_initrd_size);
-		initrd_start = (unsigned long)__va(phys_initrd_start);
-		initrd_end = initrd_start + phys_initrd_size;
-	}
+	if (phys_initrd_size)
+		reserve_initrd();
 	reserve_trampoline();
 }
 
