@@ -73,13 +73,14 @@ struct nsproxy;
 
 #define TASK_KILLABLE		(TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
 #define TASK_STOPPED		(TASK_WAKEKILL | __TASK_STOPPED)
-#define TASK_TRACED		(TASK_WAKEKILL | __TASK_TRACED)
+#define TASK_TRACED		__TASK_TRACED	/* SIGKILL wakes it by name, but not while its tracer works on it */
 #define TASK_IDLE		(TASK_UNINTERRUPTIBLE | TASK_NOLOAD)
 #define TASK_NORMAL		(TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)
 
 /* task->exit_state */
 #define EXIT_DEAD		0x0010
 #define EXIT_ZOMBIE		0x0020
+#define EXIT_TRACE		(EXIT_ZOMBIE | EXIT_DEAD)	/* its tracer has reaped it, its parent not yet */
 
 /* task->flags [o] */
 #define PF_IDLE			0x00000002	/* an idle task */
@@ -283,7 +284,8 @@ struct task_struct {
 	struct task_struct	*group_leader;
 	struct list_head	ptraced;
 	struct list_head	ptrace_entry;
-	unsigned int		ptrace;		/* PT_* */
+	unsigned int		ptrace;		/* [siglock+tasklist_lock] PT_* */
+	unsigned long		ptrace_message;	/* [siglock] of the stop: PTRACE_GETEVENTMSG */
 
 	struct completion	*vfork_done;	/* [task_lock] the parent sleeps here until mm_release() */
 	int __user		*set_child_tid;	/* CLONE_CHILD_SETTID */

@@ -32,7 +32,14 @@ struct file;
 #define JOBCTL_STOP_DEQUEUED	(1UL << 16)	/* a stop signal was taken; SIGCONT clears it */
 #define JOBCTL_STOP_PENDING	(1UL << 17)	/* has to stop for the group stop */
 #define JOBCTL_STOP_CONSUME	(1UL << 18)	/* counted in group_stop_count until it stops */
-#define JOBCTL_PENDING_MASK	JOBCTL_STOP_PENDING
+#define JOBCTL_TRAP_STOP	(1UL << 19)	/* has to stop for its tracer */
+#define JOBCTL_TRAP_NOTIFY	(1UL << 20)	/* ... because the group stop began or ended */
+#define JOBCTL_TRAPPING_BIT	21
+#define JOBCTL_TRAPPING		(1UL << JOBCTL_TRAPPING_BIT)	/* from stopped to traced: PTRACE_ATTACH waits for it */
+#define JOBCTL_LISTENING	(1UL << 22)	/* PTRACE_LISTEN: traced, but events of the group wake it */
+#define JOBCTL_PTRACE_FROZEN	(1UL << 23)	/* the tracer works on it: not even SIGKILL wakes it */
+#define JOBCTL_TRAP_MASK	(JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY)
+#define JOBCTL_PENDING_MASK	(JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK)
 
 /* What may stand for the details of a signal instead of a pointer to them. */
 #define SEND_SIG_NOINFO		((struct kernel_siginfo *)0)	/* SI_USER from the running task */
@@ -148,7 +155,8 @@ bool sig_task_ignored(struct task_struct *t, int sig, bool force);
 void signal_wake_up_state(struct task_struct *t, unsigned int state);	/* siglock */
 static inline void signal_wake_up(struct task_struct *t, bool fatal)
 {
-	signal_wake_up_state(t, fatal ? TASK_WAKEKILL : 0);
+	signal_wake_up_state(t, !fatal ? 0 : t->jobctl & JOBCTL_PTRACE_FROZEN ? TASK_WAKEKILL :
+				TASK_WAKEKILL | __TASK_TRACED);
 }
 void signalfd_notify(struct task_struct *tsk, int sig);	/* wakes sighand->signalfd_wqh */
 void signalfd_cleanup(struct sighand_struct *sighand);	/* the handlers go: pollers must let go of the queue head */
@@ -164,6 +172,9 @@ bool do_notify_parent(struct task_struct *tsk, int sig);	/* tasklist_lock for wr
 void do_notify_parent_cldstop(struct task_struct *tsk, bool for_ptracer, int why);
 void __wake_up_parent(struct task_struct *p, struct task_struct *parent);
 void task_clear_jobctl_pending(struct task_struct *task, unsigned long mask);
+bool task_set_jobctl_pending(struct task_struct *task, unsigned long mask);
+void task_clear_jobctl_trapping(struct task_struct *task);
+void set_special_state(unsigned int state);
 void task_join_group_stop(struct task_struct *task);	/* a new thread of a group that stops */
 
 /* ---- masks ---- */

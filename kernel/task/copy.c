@@ -31,6 +31,7 @@
 #include <weft/slab.h>
 #include <weft/syscalls.h>
 #include <weft/timekeeping.h>
+#include <weft/ptrace.h>
 #include <weft/trace.h>
 #include <weft/tty.h>
 #include <weft/uaccess.h>
@@ -248,6 +249,7 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 	p->pi_waiters = RB_ROOT_CACHED;
 	p->pi_blocked_on = NULL;
 	p->ptrace = 0;
+	p->ptrace_message = 0;
 	p->thread_pid = NULL;
 	init_sigpending(&p->pending);
 	p->utime = p->stime = p->gtime = 0;
@@ -356,7 +358,8 @@ static void link_thread(struct task_struct *p)
 }
 
 /* The step that makes p visible.  0, or -EINTR and nothing done: current is being killed.  Ends the signal delay. */
-static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess_signals *delayed, u64 flags, bool idle)
+static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess_signals *delayed, u64 flags, bool idle,
+		     bool trace)
 {
 	int err = 0;
 
@@ -375,6 +378,7 @@ static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess
 		link_process(p, pid, delayed);
 	else
 		link_thread(p);
+	ptrace_init_task(p, trace);
 	attach_pid(p, PIDTYPE_PID);
 	nr_threads++;
 	total_forks++;
@@ -448,7 +452,7 @@ static void unmake_task(struct task_struct *p, u64 flags)
 
 /*
  * A new task, not running yet.  pid: NULL for a new one; &init_struct_pid for an idle task.  ERR_PTR: -EINVAL, -EAGAIN
- * (limits), -ENOMEM, -ERESTARTNOINTR, -EINTR.  May sleep.
+ * (limits), -ENOMEM, -ERESTARTNOINTR, -EINTR.  trace: the event for which current's tracer gets the child too.  May sleep.
  */
 struct task_struct *copy_process(struct pid *pid, int trace, int node, struct kernel_clone_args *args)
 {
@@ -482,7 +486,7 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 	}
 	p->start_time = ktime_get_ns();
 	p->start_boottime = ktime_get_boottime_ns();
-	err = link_task(p, pid, &delayed, args->flags, args->idle);
+	err = link_task(p, pid, &delayed, args->flags, args->idle, trace || (args->flags & CLONE_PTRACE));
 	if (err) {
 		forget_pidfd(pidfd, pidfile);
 		goto out_pid;
@@ -507,14 +511,31 @@ out:
 /* ---- vfork's wait, and the one way to a new task ---- */
 
 /* Until the child has a memory of its own or is gone; a fatal signal to us ends the wait, not the child. */
-static void wait_for_vfork_done(struct task_struct *child, struct completion *vfork)
+static bool wait_for_vfork_done(struct task_struct *child, struct completion *vfork)
 {
-	if (wait_for_completion_killable(vfork)) {
+	bool killed = wait_for_completion_killable(vfork) != 0;
+
+	if (killed) {
 		task_lock(child);
 		child->vfork_done = NULL;
 		task_unlock(child);
 	}
 	put_task_struct(child);
+	return !killed;
+}
+
+/* The event that current's tracer wants to see of this clone, or 0. */
+static int clone_event(const struct kernel_clone_args *args)
+{
+	int event = PTRACE_EVENT_FORK;
+
+	if (args->flags & CLONE_UNTRACED)
+		return 0;
+	if (args->flags & CLONE_VFORK)
+		event = PTRACE_EVENT_VFORK;
+	else if (args->exit_signal != SIGCHLD)
+		event = PTRACE_EVENT_CLONE;
+	return ptrace_event_enabled(current, event) ? event : 0;
 }
 
 pid_t kernel_clone(struct kernel_clone_args *args)
@@ -522,12 +543,14 @@ pid_t kernel_clone(struct kernel_clone_args *args)
 	struct completion vfork;
 	struct task_struct *p;
 	struct pid *pid;
+	int event;
 	pid_t nr;
 
 	/* clone(2) has one argument for both addresses. */
 	if ((args->flags & CLONE_PIDFD) && (args->flags & CLONE_PARENT_SETTID) && args->pidfd == args->parent_tid)
 		return -EINVAL;
-	p = copy_process(NULL, 0, NUMA_NO_NODE, args);
+	event = clone_event(args);
+	p = copy_process(NULL, event, NUMA_NO_NODE, args);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 
@@ -543,8 +566,10 @@ pid_t kernel_clone(struct kernel_clone_args *args)
 		get_task_struct(p);
 	}
 	wake_up_new_task(p);
-	if (args->flags & CLONE_VFORK)
-		wait_for_vfork_done(p, &vfork);
+	if (unlikely(event))
+		ptrace_event(event, (unsigned long)nr);
+	if ((args->flags & CLONE_VFORK) && wait_for_vfork_done(p, &vfork) && !(args->flags & CLONE_UNTRACED))
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (unsigned long)nr);
 	put_pid(pid);
 	return nr;
 }

@@ -8,6 +8,7 @@
  *          attaches or reads with the old rights in between; de_thread(): siglock, tasklist_lock.
  * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c
  */
+#include <weft/ptrace.h>
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
 #include <weft/cred.h>
@@ -242,6 +243,9 @@ static int become_leader(struct task_struct *tsk)
 	leader->exit_signal = -1;
 	WARN_ON(leader->exit_state != EXIT_ZOMBIE);
 	leader->exit_state = EXIT_DEAD;
+	/* Its tracer may wait for this end, of which release_task() says nothing. */
+	if (unlikely(leader->ptrace))
+		__wake_up_parent(leader, leader->parent);
 	write_unlock_irq(&tasklist_lock);
 
 	release_task(leader);
@@ -488,6 +492,7 @@ static int exec_binprm(struct linux_binprm *bprm)
 		exec_file_put(script);
 	}
 	trace_task_exec(current->pid, old_pid);
+	ptrace_event(PTRACE_EVENT_EXEC, (unsigned long)old_pid);
 	return 0;
 }
 

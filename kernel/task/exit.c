@@ -24,6 +24,7 @@
 #include <weft/oom.h>
 #include <weft/pipe_fs_i.h>
 #include <weft/posix-timers.h>
+#include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
@@ -134,6 +135,7 @@ void release_task(struct task_struct *p)
 		rcu_read_unlock();
 
 		write_lock_irq(&tasklist_lock);
+		ptrace_unlink(p);
 		leader = p->group_leader;
 		__exit_signal(p);
 		zap_leader = last_thread_gone(p);
@@ -247,7 +249,8 @@ static void reparent_leader(struct task_struct *father, struct task_struct *p, s
 		return;
 	/* Init need not know of other exit signals. */
 	p->exit_signal = SIGCHLD;
-	if (p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) && do_notify_parent(p, p->exit_signal)) {
+	if (!p->ptrace && p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) &&
+	    do_notify_parent(p, p->exit_signal)) {
 		p->exit_state = EXIT_DEAD;
 		list_add(&p->ptrace_entry, dead);
 	}
@@ -259,13 +262,16 @@ static void forget_original_parent(struct task_struct *father, struct list_head 
 {
 	struct task_struct *init = child_reaper(), *reaper, *p, *t;
 
+	if (unlikely(!list_empty(&father->ptraced)))
+		exit_ptrace(father, dead);
 	if (list_empty(&father->children))
 		return;
 	reaper = find_new_reaper(father, init);
 	list_for_each_entry(p, &father->children, sibling) {
 		for_each_thread(p, t) {
 			rcu_assign_pointer(t->real_parent, reaper);
-			t->parent = reaper;
+			if (likely(!t->ptrace))
+				t->parent = reaper;
 			if (t->pdeath_signal)
 				group_send_sig_info(t->pdeath_signal, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
 		}
@@ -274,6 +280,14 @@ static void forget_original_parent(struct task_struct *father, struct list_head 
 			reparent_leader(father, p, dead);
 	}
 	list_splice_tail_init(&father->children, &reaper->children);
+}
+
+/* Every thread's end is told to its tracer; with the signal that the parent asked for if that is the same process. */
+static bool notify_tracer(struct task_struct *tsk)
+{
+	bool whole = thread_group_leader(tsk) && thread_group_empty(tsk);
+
+	return do_notify_parent(tsk, whole && !ptrace_reparented(tsk) ? tsk->exit_signal : SIGCHLD);
 }
 
 /* The parent learns of it, or nobody cares and the task goes at once. */
@@ -289,7 +303,9 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 		kill_orphaned_pgrp(tsk->group_leader, NULL);
 
 	tsk->exit_state = EXIT_ZOMBIE;
-	if (thread_group_leader(tsk))
+	if (unlikely(tsk->ptrace))
+		autoreap = notify_tracer(tsk);
+	else if (thread_group_leader(tsk))
 		autoreap = thread_group_empty(tsk) && do_notify_parent(tsk, tsk->exit_signal);
 	if (autoreap) {
 		tsk->exit_state = EXIT_DEAD;
@@ -370,6 +386,7 @@ void __noreturn do_exit(long code)
 		do_task_dead();
 	}
 	synchronize_group_exit(tsk, code);
+	ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
 	exit_signals(tsk);
 	group_dead = atomic_dec_and_test(&tsk->signal->live);
 	if (group_dead)

@@ -22,6 +22,7 @@
 #include <weft/cred.h>
 #include <weft/init.h>
 #include <weft/posix-timers.h>
+#include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/signalfd.h>
@@ -54,6 +55,9 @@ bool sig_task_ignored(struct task_struct *t, int sig, bool force)
 static bool sig_ignored(struct task_struct *t, int sig, bool force)
 {
 	if (sigismember(&t->blocked, sig) || sigismember(&t->real_blocked, sig))
+		return false;
+	/* A tracer wants to know of it all the same. */
+	if (t->ptrace && sig != SIGKILL)
 		return false;
 	return sig_task_ignored(t, sig, force);
 }
@@ -268,7 +272,10 @@ static void continue_group(struct task_struct *p)
 	flush_in_group(p, SIG_KERNEL_STOP_MASK);
 	for_each_thread(p, t) {
 		task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);
-		wake_up_state(t, __TASK_STOPPED);
+		if (likely(!(t->ptrace & PT_SEIZED)))
+			wake_up_state(t, __TASK_STOPPED);
+		else
+			ptrace_trap_notify(t);
 	}
 	/* The parent is told by the first thread that gets to get_signal(): it may want to know of a stop half way, too. */
 	if (signal->flags & SIGNAL_STOP_STOPPED)
@@ -303,7 +310,7 @@ static bool wants_signal(int sig, struct task_struct *p)
 		return false;
 	if (sig == SIGKILL)
 		return true;
-	if (task_is_stopped(p))
+	if (task_is_stopped(p) || task_is_traced(p))
 		return false;
 	return task_curr(p) || !task_sigpending(p);
 }

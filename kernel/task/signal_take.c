@@ -19,11 +19,13 @@
 #include <weft/hrtimer.h>
 #include <weft/jiffies.h>
 #include <weft/posix-timers.h>
+#include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
 #include <weft/task_work.h>
 #include <weft/trace.h>
+#include <weft/wait_bit.h>
 #include "internal.h"
 
 /* ---- dequeueing ---- */
@@ -150,14 +152,28 @@ void task_clear_jobctl_pending(struct task_struct *task, unsigned long mask)
 	if (mask & JOBCTL_STOP_PENDING)
 		mask |= JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED;
 	task->jobctl &= ~mask;
+	if (!(task->jobctl & JOBCTL_PENDING_MASK))
+		task_clear_jobctl_trapping(task);
+}
+
+/* It is traced by now, or never will stop: PTRACE_ATTACH need not wait any more. */
+void task_clear_jobctl_trapping(struct task_struct *task)
+{
+	if (unlikely(task->jobctl & JOBCTL_TRAPPING)) {
+		task->jobctl &= ~JOBCTL_TRAPPING;
+		smp_mb();
+		wake_up_bit(&task->jobctl, JOBCTL_TRAPPING_BIT);
+	}
 }
 
 /* False: the task is on its way out and will not stop. */
-static bool task_set_jobctl_pending(struct task_struct *task, unsigned long mask)
+bool task_set_jobctl_pending(struct task_struct *task, unsigned long mask)
 {
 	if (fatal_signal_pending(task) || (task->flags & PF_EXITING))
 		return false;
-	task->jobctl = (task->jobctl & ~JOBCTL_STOP_SIGMASK) | mask;
+	if (mask & JOBCTL_STOP_SIGMASK)
+		task->jobctl &= ~JOBCTL_STOP_SIGMASK;
+	task->jobctl |= mask;
 	return true;
 }
 
@@ -212,8 +228,12 @@ static bool begin_group_stop(int signr)
 		if (!task_set_jobctl_pending(t, gstop))
 			continue;
 		sig->group_stop_count++;
-		if (t != current)
+		if (t == current)
+			continue;
+		if (likely(!(t->ptrace & PT_SEIZED)))
 			signal_wake_up(t, false);
+		else
+			ptrace_trap_notify(t);
 	}
 	return true;
 }
@@ -222,10 +242,10 @@ static bool begin_group_stop(int signr)
  * pi_lock: a wake-up for something else that saw us asleep earlier must not turn this state into TASK_RUNNING; the wait
  * loops that may see a stray wake-up look at their condition again, this one has none.
  */
-static void set_stopped_state(void)
+void set_special_state(unsigned int state)
 {
 	spin_lock(&current->pi_lock);
-	WRITE_ONCE(current->__state, TASK_STOPPED);
+	WRITE_ONCE(current->__state, state);
 	spin_unlock(&current->pi_lock);
 }
 
@@ -237,8 +257,13 @@ static bool do_signal_stop(int signr)
 
 	if (!(current->jobctl & JOBCTL_STOP_PENDING) && !begin_group_stop(signr))
 		return false;
+	/* A tracee stops for its tracer, in do_jobctl_trap(), and takes part in the stop there. */
+	if (unlikely(current->ptrace)) {
+		task_set_jobctl_pending(current, JOBCTL_TRAP_STOP);
+		return false;
+	}
 	complete = task_participate_group_stop(current);
-	set_stopped_state();
+	set_special_state(TASK_STOPPED);
 	spin_unlock_irq(&current->sighand->siglock);
 	if (complete) {
 		read_lock(&tasklist_lock);
@@ -264,6 +289,9 @@ static bool report_pending_cld(struct signal_struct *signal, spinlock_t *siglock
 	spin_unlock_irq(siglock);
 	read_lock(&tasklist_lock);
 	do_notify_parent_cldstop(current, false, why);
+	/* A tracer that is not the parent is told as well: it waits for the whole group in the leader. */
+	if (ptrace_reparented(current->group_leader))
+		do_notify_parent_cldstop(current->group_leader, true, why);
 	read_unlock(&tasklist_lock);
 	return true;
 }
@@ -304,12 +332,19 @@ static enum verdict judge(int signr, struct ksignal *ksig)
 	return do_signal_stop(signr) ? SIGLOCK_DROPPED : TAKE_NEXT;
 }
 
+/* 0: nothing pending; -1: there was one, but the tracer ate it. */
 static int take_signal(struct ksignal *ksig) __must_hold(&current->sighand->siglock)
 {
-	enum pid_type type;
+	enum pid_type type = PIDTYPE_PID;
 	int signr = dequeue_synchronous_signal(&ksig->info);
 
-	return signr ? signr : dequeue_signal(current, &current->blocked, &ksig->info, &type);
+	if (!signr)
+		signr = dequeue_signal(current, &current->blocked, &ksig->info, &type);
+	if (unlikely(current->ptrace) && signr && signr != SIGKILL) {
+		signr = ptrace_signal(signr, &ksig->info, type);
+		return signr ? signr : -1;
+	}
+	return signr;
 }
 
 static void __noreturn die_of(int signr)
@@ -349,9 +384,17 @@ relock:
 		}
 		if ((current->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0))
 			goto relock;
+		if (unlikely(current->jobctl & JOBCTL_TRAP_MASK)) {
+			do_jobctl_trap();
+			spin_unlock_irq(&sighand->siglock);
+			goto relock;
+		}
 		signr = take_signal(ksig);
 		if (!signr)
 			break;
+		verdict = TAKE_NEXT;
+		if (signr < 0)
+			continue;
 		trace_signal_deliver(signr, current->pid,
 				     (unsigned long)sighand->action[signr - 1].sa.sa_handler);
 		verdict = judge(signr, ksig);
@@ -453,7 +496,7 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 	kernel_siginfo_t info;
 	unsigned long flags;
 
-	WARN_ON_ONCE(sig == -1 || tsk->group_leader != tsk || !thread_group_empty(tsk));
+	WARN_ON_ONCE(sig == -1 || (!tsk->ptrace && (tsk->group_leader != tsk || !thread_group_empty(tsk))));
 	do_notify_pidfd(tsk);
 	/* The program that chose the signal may have become another one by execve: that gets the usual. */
 	if (sig != SIGCHLD && tsk->parent_exec_id != READ_ONCE(parent->self_exec_id))
@@ -471,7 +514,7 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 	}
 
 	spin_lock_irqsave(&psig->siglock, flags);
-	if (sig == SIGCHLD) {
+	if (!tsk->ptrace && sig == SIGCHLD) {
 		struct sigaction *sa = &psig->action[SIGCHLD - 1].sa;
 
 		/* POSIX: whoever ignores SIGCHLD, or says so, has no zombies; its wait4 ends when the last child has. */
@@ -486,23 +529,25 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 	return autoreap;
 }
 
-/* why: CLD_STOPPED, CLD_CONTINUED.  tasklist_lock held. */
+/* why: CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED.  The tracer is told of tsk, the parent of its group.  tasklist_lock held. */
 void do_notify_parent_cldstop(struct task_struct *tsk, bool for_ptracer, int why)
 {
-	struct task_struct *leader = tsk->group_leader, *parent = leader->real_parent;
+	struct task_struct *whom = for_ptracer ? tsk : tsk->group_leader;
+	struct task_struct *parent = for_ptracer ? tsk->parent : whom->real_parent;
 	struct sighand_struct *sighand = parent->sighand;
 	kernel_siginfo_t info;
 	unsigned long flags;
 
-	child_info(&info, leader, SIGCHLD);
+	child_info(&info, whom, SIGCHLD);
 	info.si_code = why;
-	info.si_status = why == CLD_CONTINUED ? SIGCONT : leader->signal->group_exit_code & 0x7f;
+	info.si_status = why == CLD_CONTINUED ? SIGCONT :
+			 (why == CLD_TRAPPED ? whom->exit_code : whom->signal->group_exit_code) & 0x7f;
 
 	spin_lock_irqsave(&sighand->siglock, flags);
 	if (sighand->action[SIGCHLD - 1].sa.sa_handler != SIG_IGN &&
 	    !(sighand->action[SIGCHLD - 1].sa.sa_flags & SA_NOCLDSTOP))
 		send_signal_locked(SIGCHLD, &info, parent, PIDTYPE_TGID);
 	/* wait4 wants to know even when the signal is not wanted. */
-	__wake_up_parent(leader, parent);
+	__wake_up_parent(whom, parent);
 	spin_unlock_irqrestore(&sighand->siglock, flags);
 }

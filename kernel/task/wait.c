@@ -10,6 +10,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>
+#include <weft/ptrace.h>
 #include <weft/resource.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -52,11 +53,11 @@ static bool eligible_pid(struct wait_opts *wo, struct task_struct *p)
 	}
 }
 
-static bool eligible_child(struct wait_opts *wo, struct task_struct *p)
+static bool eligible_child(struct wait_opts *wo, bool ptrace, struct task_struct *p)
 {
 	if (!eligible_pid(wo, p))
 		return false;
-	if (wo->wo_flags & __WALL)
+	if (ptrace || (wo->wo_flags & __WALL))
 		return true;
 	/* "Clone" children are those whose end is told by another signal than SIGCHLD. */
 	return (p->exit_signal != SIGCHLD) == !!(wo->wo_flags & __WCLONE);
@@ -102,19 +103,35 @@ static void end_look(struct task_struct *p)
 	__set_current_state(TASK_RUNNING);
 }
 
+/* The tracer has seen the end of p: now its parent may.  True: that does not want to, p is to be released. */
+static bool hand_to_parent(struct task_struct *p)
+{
+	int state = EXIT_ZOMBIE;
+
+	write_lock_irq(&tasklist_lock);
+	ptrace_unlink(p);
+	if (do_notify_parent(p, p->exit_signal))
+		state = EXIT_DEAD;
+	p->exit_state = state;
+	write_unlock_irq(&tasklist_lock);
+	return state == EXIT_DEAD;
+}
+
 static int wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 {
 	pid_t pid = task_pid_nr(p);
 	uid_t uid = task_uid(p);
 	bool reap = !(wo->wo_flags & WNOWAIT);
-	int status;
+	int status, state;
 
 	if (!(wo->wo_flags & WEXITED))
 		return 0;
-	if (reap && cmpxchg(&p->exit_state, EXIT_ZOMBIE, EXIT_DEAD) != EXIT_ZOMBIE)
+	/* We may be its tracer only: then its parent has still to learn of its end. */
+	state = ptrace_reparented(p) && thread_group_leader(p) ? EXIT_TRACE : EXIT_DEAD;
+	if (reap && cmpxchg(&p->exit_state, EXIT_ZOMBIE, state) != EXIT_ZOMBIE)
 		return 0;
 	end_look(p);
-	if (reap)
+	if (reap && state == EXIT_DEAD && thread_group_leader(p))
 		add_to_parent(p);
 	if (wo->wo_rusage)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
@@ -124,26 +141,34 @@ static int wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 		set_info(wo, pid, uid, CLD_EXITED, status >> 8);
 	else
 		set_info(wo, pid, uid, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
-	if (reap)
+	if (reap && (state == EXIT_DEAD || hand_to_parent(p)))
 		release_task(p);
 	put_task_struct(p);
 	return pid;
 }
 
-static int wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
+/* Where the reason of p's stop is, NULL if it is not stopped: its own for the tracer, its group's for the parent. */
+static int *stop_code(struct task_struct *p, bool ptrace)
 {
-	struct signal_struct *sig = p->signal;
-	int exit_code = 0;
+	if (ptrace)
+		return task_is_traced(p) && !(p->jobctl & JOBCTL_LISTENING) ? &p->exit_code : NULL;
+	return READ_ONCE(p->signal->flags) & SIGNAL_STOP_STOPPED ? &p->signal->group_exit_code : NULL;
+}
+
+static int wait_task_stopped(struct wait_opts *wo, bool ptrace, struct task_struct *p)
+{
+	int exit_code = 0, *code;
 	pid_t pid;
 	uid_t uid;
 
-	if (!(wo->wo_flags & WUNTRACED) || !(READ_ONCE(sig->flags) & SIGNAL_STOP_STOPPED))
+	if ((!ptrace && !(wo->wo_flags & WUNTRACED)) || !stop_code(p, ptrace))
 		return 0;
 	spin_lock_irq(&p->sighand->siglock);
-	if (sig->flags & SIGNAL_STOP_STOPPED) {
-		exit_code = sig->group_exit_code;
+	code = stop_code(p, ptrace);
+	if (code) {
+		exit_code = *code;
 		if (!(wo->wo_flags & WNOWAIT))
-			sig->group_exit_code = 0;	/* told once */
+			*code = 0;		/* told once */
 		uid = task_uid(p);
 	}
 	spin_unlock_irq(&p->sighand->siglock);
@@ -156,7 +181,7 @@ static int wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
 	put_task_struct(p);
 	wo->wo_stat = exit_code << 8 | 0x7f;
-	set_info(wo, pid, uid, CLD_STOPPED, exit_code);
+	set_info(wo, pid, uid, ptrace ? CLD_TRAPPED : CLD_STOPPED, exit_code);
 	return pid;
 }
 
@@ -189,18 +214,29 @@ static int wait_task_continued(struct wait_opts *wo, struct task_struct *p)
 
 /* ---- looking through the children ---- */
 
-/* p is a child of a thread of ours.  != 0: reported (or an error), and tasklist_lock is released. */
-static int wait_consider_task(struct wait_opts *wo, struct task_struct *p)
+/*
+ * p is a child or (ptrace) a tracee of a thread of ours.  != 0: reported (or an error), and tasklist_lock is released.
+ * Who is both is seen as a tracee; what another process traces is reported to the parent after the tracer has let it go.
+ */
+static int wait_consider_task(struct wait_opts *wo, bool ptrace, struct task_struct *p)
 {
 	int exit_state = READ_ONCE(p->exit_state), ret;
 
-	if (exit_state == EXIT_DEAD || !eligible_child(wo, p))
+	if (exit_state == EXIT_DEAD || !eligible_child(wo, ptrace, p))
 		return 0;
+	if (unlikely(exit_state == EXIT_TRACE)) {
+		if (!ptrace)
+			wo->notask_error = 0;	/* its tracer is about to hand it over */
+		return 0;
+	}
+	if (unlikely(p->ptrace) && !ptrace_reparented(p))
+		ptrace = true;
 	/* A leader whose threads live on cannot be reaped, but may still stop, go on, and be worth waiting for. */
-	if (exit_state == EXIT_ZOMBIE && thread_group_empty(p))
+	if (exit_state == EXIT_ZOMBIE && (!thread_group_leader(p) || thread_group_empty(p)) && (ptrace || !p->ptrace))
 		return wait_task_zombie(wo, p);
-	wo->notask_error = 0;
-	ret = wait_task_stopped(wo, p);
+	if (exit_state != EXIT_ZOMBIE || !ptrace || (wo->wo_flags & (WCONTINUED | WEXITED)))
+		wo->notask_error = 0;
+	ret = wait_task_stopped(wo, ptrace, p);
 	return ret ? ret : wait_task_continued(wo, p);
 }
 
@@ -209,7 +245,13 @@ static int look_at_children(struct wait_opts *wo, struct task_struct *parent)
 	struct task_struct *p;
 
 	list_for_each_entry(p, &parent->children, sibling) {
-		int ret = wait_consider_task(wo, p);
+		int ret = wait_consider_task(wo, false, p);
+
+		if (ret)
+			return ret;
+	}
+	list_for_each_entry(p, &parent->ptraced, ptrace_entry) {
+		int ret = wait_consider_task(wo, true, p);
 
 		if (ret)
 			return ret;
@@ -217,17 +259,25 @@ static int look_at_children(struct wait_opts *wo, struct task_struct *parent)
 	return 0;
 }
 
+/* Is that thread, as the parent of whom we look at, one whose children we wait for? */
+static bool waits_for_children_of(struct wait_opts *wo, struct task_struct *parent)
+{
+	return parent == current || (!(wo->wo_flags & __WNOTHREAD) && same_thread_group(parent, current));
+}
+
 /* Waiting for one pid: no need to go through all children. */
 static int look_at_pid(struct wait_opts *wo)
 {
-	struct task_struct *p = pid_task(wo->wo_pid, PIDTYPE_PID), *parent;
+	struct task_struct *p = pid_task(wo->wo_pid, PIDTYPE_PID);
+	int ret = 0;
 
-	if (!p || !thread_group_leader(p))
+	if (!p)
 		return 0;
-	parent = rcu_dereference_raw(p->real_parent);
-	if (parent != current && ((wo->wo_flags & __WNOTHREAD) || !same_thread_group(parent, current)))
-		return 0;
-	return wait_consider_task(wo, p);
+	if (thread_group_leader(p) && waits_for_children_of(wo, rcu_dereference_raw(p->real_parent)))
+		ret = wait_consider_task(wo, false, p);
+	if (!ret && unlikely(p->ptrace) && waits_for_children_of(wo, p->parent))
+		ret = wait_consider_task(wo, true, p);
+	return ret;
 }
 
 /* One look.  0: nothing yet, but there may be; tasklist_lock is taken and released. */

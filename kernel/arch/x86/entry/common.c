@@ -9,6 +9,7 @@
 #include <weft/init.h>
 #include <weft/kernel.h>
 #include <weft/proc_fs.h>
+#include <weft/ptrace.h>
 #include <weft/rcu.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
@@ -68,17 +69,22 @@ void exit_to_user_mode(struct pt_regs *regs)
 
 void syscall_exit_to_user_mode(struct pt_regs *regs)
 {
-	if (unlikely(read_thread_flags() & _TIF_SYSCALL_WORK)) {
+	unsigned long flags = read_thread_flags();
+
+	if (unlikely(flags & _TIF_SYSCALL_EXIT_WORK)) {
 		local_irq_enable();
 		trace_sys_exit(current->pid, regs->orig_ax, regs->ax);
+		ptrace_syscall_exit(regs, flags);
 		local_irq_disable();
 	}
 	exit_to_user_mode(regs);
 }
 
-/* Returns the number of the call to make. */
+/* Returns the number of the call to make, -1: none, and ax holds what the program gets. */
 long syscall_trace_enter(struct pt_regs *regs)
 {
+	if (!ptrace_syscall_enter(regs, read_thread_flags()))
+		return -1;
 	trace_sys_enter(current->pid, regs->orig_ax, regs->di, regs->si, regs->dx, regs->r10);
 	return (long)regs->orig_ax;
 }

@@ -95,7 +95,7 @@ ENTRY(entry_SYSCALL_64)
 
 	/* Nothing to do on the way out, and the callee preserved rbx, r12-r15: give back only what C may have changed. */
 	cli
-	testl	$(_TIF_SYSCALL_WORK | _TIF_EXIT_WORK), TOP_FLAGS
+	testl	$(_TIF_SYSCALL_EXIT_WORK | _TIF_EXIT_WORK), TOP_FLAGS
 	jnz	syscall_exit_work
 	movq	PT_RBP(%rsp), %rbp
 	movq	PT_R10(%rsp), %r10

@@ -159,6 +159,28 @@ static void fpregs_deactivate(struct fpu *fpu)
 	set_thread_flag(TIF_NEED_FPU_LOAD);
 }
 
+/* XSAVE leaves out what is in its initial state: zeros, but for two control words. */
+static void sanitize_unwritten(struct xregs_state *s)
+{
+	u64 missing = fpu_user_xfeatures & ~s->header.xfeatures;
+
+	if (missing & 1) {
+		memset(&s->i387, 0, offsetof(struct fxregs_state, mxcsr));
+		s->i387.cwd = 0x37f;
+		memset(s->i387.st_space, 0, sizeof(s->i387.st_space));
+	}
+	if (missing & 2)
+		memset(s->i387.xmm_space, 0, sizeof(s->i387.xmm_space));
+	for (u32 i = 2; i < 63; i++) {
+		u32 size, offset, ecx, edx;
+
+		if (!(missing >> i & 1))
+			continue;
+		cpuid_count(0xd, i, &size, &offset, &ecx, &edx);
+		memset((char *)s + offset, 0, size);
+	}
+}
+
 /* A copy of current's state in memory that nobody uses yet: from the registers when it is there. */
 static void copy_state_of_current(struct xregs_state *dst)
 {
@@ -175,6 +197,42 @@ static void copy_state_of_current(struct xregs_state *dst)
 	else
 		asm volatile("fxsave64 %0" : "+m" (*dst) : : "memory");
 	fpregs_unlock();
+}
+
+/*
+ * For a tracer, of a task that does not run (or current): the whole image, standard format, every component written, with
+ * XCR0 where debuggers look for it.
+ */
+void fpu_get_state(struct task_struct *tsk, struct xregs_state *dst)
+{
+	if (tsk == current)
+		copy_state_of_current(dst);
+	else
+		memcpy(dst, tsk->thread.fpu.state, fpu_user_xstate_size);
+	if (use_xsave)
+		sanitize_unwritten(dst);
+	memset(dst->i387.sw_reserved, 0, sizeof(dst->i387.sw_reserved));
+	if (use_xsave)
+		memcpy(dst->i387.sw_reserved, &fpu_user_xfeatures, sizeof(fpu_user_xfeatures));
+}
+
+/* tsk is stopped for its tracer.  0, or -EINVAL: the processor would refuse it. */
+int fpu_set_state(struct task_struct *tsk, const struct xregs_state *src, size_t size)
+{
+	struct fpu *fpu = &tsk->thread.fpu;
+
+	if (use_xsave && size > sizeof(struct fxregs_state)) {
+		if ((src->header.xfeatures & ~fpu_user_xfeatures) || src->header.xcomp_bv ||
+		    memchr_inv(src->header.reserved, 0, sizeof(src->header.reserved)))
+			return -EINVAL;
+	}
+	if (src->i387.mxcsr & ~mxcsr_feature_mask)
+		return -EINVAL;
+	memcpy(fpu->state, src, size);
+	if (use_xsave && size <= sizeof(struct fxregs_state))
+		fpu->state->header.xfeatures |= XFEATURE_FP_SSE;
+	fpu->last_cpu = -1;	/* no CPU's registers count for it any more */
+	return 0;
 }
 
 int fpu_clone(struct task_struct *dst, bool kthread)

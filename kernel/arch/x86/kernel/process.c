@@ -114,6 +114,32 @@ static bool has_tls(const struct thread_struct *t)
 	return t->tls_array[0].raw | t->tls_array[1].raw | t->tls_array[2].raw;
 }
 
+/* Of a task that a debugger gave break points, or of the next one after it: then all are off. */
+static void load_debug_registers(const struct thread_struct *t)
+{
+	asm volatile("mov %0, %%db7" : : "r" (0UL));
+	if (!t->dr7)
+		return;
+	asm volatile("mov %0, %%db0" : : "r" (t->debugreg[0]));
+	asm volatile("mov %0, %%db1" : : "r" (t->debugreg[1]));
+	asm volatile("mov %0, %%db2" : : "r" (t->debugreg[2]));
+	asm volatile("mov %0, %%db3" : : "r" (t->debugreg[3]));
+	asm volatile("mov %0, %%db7" : : "r" (t->dr7));
+}
+
+/* Break points are not handed down.  tsk: current, or one that does not run. */
+void flush_ptrace_hw_breakpoint(struct task_struct *tsk)
+{
+	struct thread_struct *t = &tsk->thread;
+
+	preempt_disable();
+	if (tsk == current && t->dr7)
+		asm volatile("mov %0, %%db7" : : "r" (0UL));
+	memset(t->debugreg, 0, sizeof(t->debugreg));
+	t->dr7 = t->virtual_dr6 = 0;
+	preempt_enable();
+}
+
 /* On next's stack already; jumped to by __switch_to_asm.  What it returns is switch_to()'s `last`. */
 struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *next)
 {
@@ -128,6 +154,8 @@ struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *ne
 	if (unlikely(has_tls(pt) || has_tls(nt)))
 		load_tls(nt->tls_array, raw_smp_processor_id());
 	load_segments(pt, nt);
+	if (unlikely(pt->dr7 | nt->dr7))
+		load_debug_registers(nt);
 
 	this_cpu_write(current_task, next);
 	this_cpu_write(cpu_tss.sp0, task_top_of_stack(next));
@@ -164,7 +192,7 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	ff->frame.ret_addr = (unsigned long)ret_from_fork_asm;
 	ff->frame.bp = (unsigned long)&ff->regs + 1;
 	p->thread.sp = (unsigned long)&ff->frame;
-	clear_tsk_thread_flag(p, TIF_SINGLESTEP);
+	flush_ptrace_hw_breakpoint(p);
 
 	err = fpu_clone(p, args->kthread);
 	if (err)
@@ -184,6 +212,8 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	p->thread.gsbase = current->thread.gsbase;
 	ff->regs = *current_pt_regs();
 	ff->regs.ax = 0;
+	if (test_thread_flag(TIF_FORCED_TF))
+		ff->regs.flags &= ~X86_EFLAGS_TF;	/* our tracer's step, not the child's */
 	if (args->stack)
 		ff->regs.sp = args->stack;
 	if (args->flags & CLONE_SETTLS)
@@ -202,6 +232,7 @@ void flush_thread(void)
 
 	memset(t->tls_array, 0, sizeof(t->tls_array));
 	t->trap_nr = t->error_code = t->cr2 = 0;
+	flush_ptrace_hw_breakpoint(current);
 	fpu_flush_thread();
 }
 

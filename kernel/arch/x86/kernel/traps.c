@@ -17,6 +17,7 @@
 #include <asm/traps.h>
 
 #define DR6_STEP	(1 << 14)	/* single step */
+#define DR6_TRAPS	0xfUL		/* which of the four break points */
 #define DR6_RESERVED	0xffff0ff0UL
 
 /* SI_KERNEL-style faults pass code SI_KERNEL and no address. */
@@ -104,10 +105,23 @@ void exc_int3(struct pt_regs *regs, unsigned long error_code)
 	do_trap(X86_TRAP_BP, "int3", regs, 0, SIGTRAP, SI_KERNEL, NULL);
 }
 
-/* Single steps (a program set TF itself).  In the kernel the flag is cleared on every entry, so one there is left over. */
+/* An execution break point is a fault: without RF the instruction would hit it again. */
+static void step_over_breakpoint(struct pt_regs *regs, unsigned long dr6, unsigned long dr7)
+{
+	for (int i = 0; i < 4; i++)
+		if ((dr6 & (1UL << i)) && !(dr7 >> (16 + 4 * i) & 3))
+			regs->flags |= X86_EFLAGS_RF;
+}
+
+/*
+ * Single steps, and break and watch points of a tracer (debug registers).  In the kernel TF is cleared on every entry, so
+ * a step there is left over; and a watch point hit by the kernel's copying is not the program's.
+ */
 void exc_debug(struct pt_regs *regs, unsigned long error_code)
 {
+	struct thread_struct *t = &current->thread;
 	unsigned long dr6;
+	int code = TRAP_BRKPT;
 
 	asm volatile("mov %%db6, %0" : "=r" (dr6));
 	asm volatile("mov %0, %%db6" : : "r" (DR6_RESERVED));
@@ -115,7 +129,14 @@ void exc_debug(struct pt_regs *regs, unsigned long error_code)
 		regs->flags &= ~X86_EFLAGS_TF;
 		return;
 	}
-	do_trap(X86_TRAP_DB, "debug", regs, 0, SIGTRAP, dr6 & DR6_STEP ? TRAP_TRACE : TRAP_BRKPT, fault_ip(regs));
+	dr6 &= DR6_STEP | DR6_TRAPS;
+	t->virtual_dr6 = dr6;
+	step_over_breakpoint(regs, dr6, t->dr7);
+	if (dr6 & DR6_STEP)
+		code = TRAP_TRACE;
+	else if (dr6 & DR6_TRAPS)
+		code = TRAP_HWBKPT;
+	do_trap(X86_TRAP_DB, "debug", regs, 0, SIGTRAP, code, fault_ip(regs));
 }
 
 /* x87 (MF) or SSE (XF) arithmetic: si_code from the status word's unmasked exceptions. */

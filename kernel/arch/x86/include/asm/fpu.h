@@ -33,6 +33,8 @@ int fpu_clone(struct task_struct *dst, bool kthread);	/* 0 or -ENOMEM; may sleep
 void fpu_free(struct task_struct *tsk);
 void fpu_flush_thread(void);			/* execve: initial state */
 void fpregs_mark_activate(void);
+void fpu_get_state(struct task_struct *tsk, struct xregs_state *dst);	/* dst: fpu_user_xstate_size bytes */
+int fpu_set_state(struct task_struct *tsk, const struct xregs_state *src, size_t size);
 
 static inline void fpregs_lock(void) { preempt_disable(); }
 static inline void fpregs_unlock(void) { preempt_enable(); }

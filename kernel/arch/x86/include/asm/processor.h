@@ -59,6 +59,9 @@ struct thread_struct {
 	unsigned long		cr2;		/* of the last fault that became a signal: sigcontext shows them */
 	unsigned long		trap_nr;
 	unsigned long		error_code;
+	unsigned long		debugreg[4];	/* hardware break and watch points: addresses ... */
+	unsigned long		dr7;		/* ... and control; 0: none, and nothing is switched */
+	unsigned long		virtual_dr6;	/* what hit, for the debugger */
 	struct fpu		fpu;
 };
 
@@ -103,6 +106,7 @@ BUILD_CR(4)
 
 /* Sets regs up so that the return to user mode starts a fresh program at ip with stack sp. */
 void start_thread(struct pt_regs *regs, unsigned long ip, unsigned long sp);
+void flush_ptrace_hw_breakpoint(struct task_struct *tsk);	/* fork, exec: not inherited */
 /* Where a task that does not run sleeps in the kernel, 0 if unknown: /proc/PID/wchan. */
 unsigned long __get_wchan(struct task_struct *p);
 

@@ -34,6 +34,8 @@
 #define TIF_POLLING_NRFLAG	12	/* the idle loop looks at TIF_NEED_RESCHED itself: no interrupt needed */
 #define TIF_SYSCALL_TRACEPOINT	13	/* the syscall trace events are on */
 #define TIF_NOTSC		14
+#define TIF_FORCED_TF		15	/* the trap flag is the tracer's, not the program's */
+#define TIF_SYSCALL_EMU		16	/* ptrace: report system calls but do not make them */
 
 #define _TIF_SYSCALL_TRACE	(1 << TIF_SYSCALL_TRACE)
 #define _TIF_NOTIFY_RESUME	(1 << TIF_NOTIFY_RESUME)
@@ -45,9 +47,12 @@
 #define _TIF_SECCOMP		(1 << TIF_SECCOMP)
 #define _TIF_POLLING_NRFLAG	(1 << TIF_POLLING_NRFLAG)
 #define _TIF_SYSCALL_TRACEPOINT	(1 << TIF_SYSCALL_TRACEPOINT)
+#define _TIF_SYSCALL_EMU	(1 << TIF_SYSCALL_EMU)
 
 /* What sends a system call through the slow path, on the way in and out. */
-#define _TIF_SYSCALL_WORK	(_TIF_SYSCALL_TRACE | _TIF_SECCOMP | _TIF_SYSCALL_TRACEPOINT)
+#define _TIF_SYSCALL_WORK	(_TIF_SYSCALL_TRACE | _TIF_SECCOMP | _TIF_SYSCALL_TRACEPOINT | _TIF_SYSCALL_EMU)
+/* ... and on the way out only: a step over `syscall` ends there. */
+#define _TIF_SYSCALL_EXIT_WORK	(_TIF_SYSCALL_WORK | _TIF_SINGLESTEP)
 /* What must be done, with interrupts on, before user mode. */
 #define _TIF_USER_WORK		(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
 /* All that keeps the entry code from returning at once. */
