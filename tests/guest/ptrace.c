@@ -152,7 +152,7 @@ TEST(peekuser_is_getregs)
 	CHECK_EQ(errno, 0);
 	CHECK(r.fs_base && r.cs == 0x33 && r.ss == 0x2b);
 	CHECK_ERR(ptrace(PTRACE_PEEKUSER, pid, 3, 0), EIO);
-	CHECK_ERR(ptrace(PTRACE_PEEKUSER, pid, sizeof(struct user), 0), EIO);
+	CHECK_ERR(ptrace(PTRACE_PEEKUSER, pid, 4096, 0), EIO);
 	r.cs = 0x10;
 	CHECK_ERR(ptrace(PTRACE_SETREGS, pid, 0, &r), EIO);
 	finish(pid);
