@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
+#include <weft/blkdev.h>
 #include <weft/fs.h>
 #include <weft/cdev.h>
 #include <weft/pipe_fs_i.h>
@@ -229,7 +230,7 @@ void init_special_inode(struct inode *inode, umode_t mode, dev_t rdev)
 		inode->i_fop = &def_chr_fops;
 		inode->i_rdev = rdev;
 	} else if (S_ISBLK(mode)) {
-		inode->i_fop = &no_open_fops;	/* -ENXIO until there are drivers for blocks */
+		inode->i_fop = &def_blk_fops;
 		inode->i_rdev = rdev;
 	} else if (S_ISFIFO(mode)) {
 		inode->i_fop = &pipefifo_fops;

@@ -26,6 +26,7 @@
 #include <weft/irq.h>
 #include <weft/cpumask.h>
 #include <weft/arch.h>
+#include <weft/blkdev.h>
 #include <weft/fs.h>
 #include <weft/filelock.h>
 #include <weft/tty.h>
@@ -196,21 +197,10 @@ static int devices_show(struct seq_file *m, void *v)
 	seq_puts(m, "Character devices:\n");
 	chrdev_show(m, v);
 	seq_puts(m, "\nBlock devices:\n");
-	return 0;
+	return blkdev_show(m, v);
 }
 
-/* There are no block devices and no swap: what these files say is their heading. */
-static int partitions_show(struct seq_file *m, void *v)
-{
-	seq_puts(m, "major minor  #blocks  name\n\n");
-	return 0;
-}
-
-static int diskstats_show(struct seq_file *m, void *v)
-{
-	return 0;
-}
-
+/* There is no swap: what the file says is its heading. */
 static int swaps_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -227,8 +217,6 @@ void __init proc_info_init(void)
 	proc_create_single("meminfo", 0, NULL, meminfo_show);
 	proc_create_single("interrupts", 0, NULL, interrupts_show);
 	proc_create_single("devices", 0, NULL, devices_show);
-	proc_create_single("partitions", 0, NULL, partitions_show);
-	proc_create_single("diskstats", 0, NULL, diskstats_show);
 	proc_create_single("swaps", 0, NULL, swaps_show);
 	proc_create_single("locks", 0, NULL, list_file_locks);
 }

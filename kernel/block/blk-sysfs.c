@@ -1,0 +1,121 @@
+/*
+ * blk-sysfs.c: what /sys/block shows of a disk and its partitions: what lsblk, blkid and udev read.
+ *
+ * What:    device_create() has made /sys/devices/virtual/block/NAME with "dev" and "uevent"; this adds size, ro, stat, the
+ *          queue's limits, the partitions' folders inside their disk's, and the link /sys/block/NAME.
+ * See:     spec.md §10; Linux's Documentation/ABI/stable/sysfs-block for the names
+ */
+#include <weft/kernel.h>
+#include <weft/blkdev.h>
+#include <weft/mm.h>
+#include <weft/string.h>
+#include <weft/sysfs.h>
+#include "blk.h"
+
+#define BDEV_ATTR(name, fmt, ...) \
+static ssize_t name##_show(void *data, char *buf) \
+{ \
+	const struct block_device *bdev = data; \
+	return sysfs_emit(buf, fmt "\n", __VA_ARGS__); \
+}
+BDEV_ATTR(size, "%llu", (u64)bdev->bd_nr_sectors)
+BDEV_ATTR(ro, "%d", bdev->bd_read_only)
+BDEV_ATTR(start, "%llu", (u64)bdev->bd_start_sect)
+BDEV_ATTR(partition, "%u", bdev->bd_partno)
+BDEV_ATTR(number, "%u:%u", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev))
+BDEV_ATTR(range, "%d", bdev->bd_partno ? 1 : DISK_MAX_PARTS)
+BDEV_ATTR(serial, "%s", bdev->bd_disk->serial)
+BDEV_ATTR(zero, "%d", 0 * bdev->bd_partno)
+
+static ssize_t uevent_show(void *data, char *buf)
+{
+	const struct block_device *bdev = data;
+	int n = sysfs_emit(buf, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=%s\n", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev),
+			   bdev->bd_name, bdev->bd_partno ? "partition" : "disk");
+
+	return bdev->bd_partno ? n + sysfs_emit(buf + n, "PARTN=%u\n", bdev->bd_partno) : n;
+}
+
+static ssize_t stat_show(void *data, char *buf)
+{
+	const struct disk_stats *s = &((const struct block_device *)data)->bd_stats;
+	ssize_t n = 0;
+
+	for (int g = STAT_READ; g <= STAT_WRITE; g++)
+		n += scnprintf(buf + n, PAGE_SIZE - n, "%8llu %8llu %8llu %8llu ", (u64)atomic64_read(&s->ios[g]),
+			       (u64)atomic64_read(&s->merges[g]), (u64)atomic64_read(&s->sectors[g]),
+			       (u64)atomic64_read(&s->nsecs[g]) / 1000000);
+	return n + scnprintf(buf + n, PAGE_SIZE - n, "%8d %8llu\n", atomic_read(&s->in_flight),
+			     (u64)atomic64_read(&s->io_nsecs) / 1000000);
+}
+
+#define LIMIT_ATTR(name, fmt, ...) \
+static ssize_t name##_show(void *data, char *buf) \
+{ \
+	const struct queue_limits *lim = &((const struct request_queue *)data)->limits; \
+	return sysfs_emit(buf, fmt "\n", __VA_ARGS__); \
+}
+LIMIT_ATTR(logical_block_size, "%u", lim->logical_block_size)
+LIMIT_ATTR(physical_block_size, "%u", lim->physical_block_size)
+LIMIT_ATTR(max_sectors_kb, "%u", lim->max_sectors / 2)
+LIMIT_ATTR(max_segments, "%u", lim->max_segments)
+LIMIT_ATTR(max_segment_size, "%u", lim->max_segment_size)
+LIMIT_ATTR(discard_max_bytes, "%llu", (u64)lim->max_discard_sectors << SECTOR_SHIFT)
+LIMIT_ATTR(discard_granularity, "%u", lim->max_discard_sectors ? lim->logical_block_size : 0)
+LIMIT_ATTR(write_cache, "%s", lim->write_cache ? "write back" : "write through")
+LIMIT_ATTR(rotational, "%d", 0 * (int)lim->write_cache)
+
+static const struct sysfs_attr disk_attrs[] = {
+	{ .name = "size", .show = size_show }, { .name = "ro", .show = ro_show }, { .name = "stat", .show = stat_show },
+	{ .name = "range", .show = range_show }, { .name = "removable", .show = zero_show },
+	{ .name = "serial", .show = serial_show }, { .name = "alignment_offset", .show = zero_show }, { }
+};
+
+static const struct sysfs_attr part_attrs[] = {
+	{ .name = "dev", .show = number_show }, { .name = "uevent", .show = uevent_show },
+	{ .name = "size", .show = size_show }, { .name = "ro", .show = ro_show }, { .name = "stat", .show = stat_show },
+	{ .name = "start", .show = start_show }, { .name = "partition", .show = partition_show },
+	{ .name = "alignment_offset", .show = zero_show }, { }
+};
+
+static const struct sysfs_attr queue_attrs[] = {
+	{ .name = "logical_block_size", .show = logical_block_size_show },
+	{ .name = "hw_sector_size", .show = logical_block_size_show },
+	{ .name = "physical_block_size", .show = physical_block_size_show },
+	{ .name = "minimum_io_size", .show = physical_block_size_show },
+	{ .name = "max_sectors_kb", .show = max_sectors_kb_show }, { .name = "max_segments", .show = max_segments_show },
+	{ .name = "max_segment_size", .show = max_segment_size_show },
+	{ .name = "discard_max_bytes", .show = discard_max_bytes_show },
+	{ .name = "discard_granularity", .show = discard_granularity_show },
+	{ .name = "write_cache", .show = write_cache_show }, { .name = "rotational", .show = rotational_show }, { }
+};
+
+int disk_add_sysfs(struct gendisk *disk)
+{
+	char path[64], target[80];
+	struct dentry *dir, *queue, *links;
+	int err;
+
+	snprintf(path, sizeof(path), "devices/virtual/block/%s", disk->disk_name);
+	dir = sysfs_mkdir(NULL, path);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	disk->sysfs_dir = dir;
+	err = sysfs_create_files(dir, disk_attrs, disk->part0);
+	queue = err ? ERR_PTR(err) : sysfs_mkdir(dir, "queue");
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	err = sysfs_create_files(queue, queue_attrs, disk->queue);
+	links = err ? ERR_PTR(err) : sysfs_mkdir(NULL, "block");
+	if (IS_ERR(links))
+		return PTR_ERR(links);
+	snprintf(target, sizeof(target), "../devices/virtual/block/%s", disk->disk_name);
+	return sysfs_create_link(links, disk->disk_name, target);
+}
+
+int part_add_sysfs(struct block_device *part)
+{
+	struct dentry *dir = part->bd_disk->sysfs_dir ? sysfs_mkdir(part->bd_disk->sysfs_dir, part->bd_name) : ERR_PTR(-ENOENT);
+
+	return IS_ERR(dir) ? (int)PTR_ERR(dir) : sysfs_create_files(dir, part_attrs, part);
+}
