@@ -14,6 +14,7 @@
 #define WEFT_BLKDEV_H
 
 #include <weft/types.h>
+#include <weft/backing-dev.h>
 #include <weft/bio.h>
 #include <weft/fs.h>
 #include <weft/list.h>
@@ -128,6 +129,7 @@ struct gendisk {
 	bool			read_only;	/* [I] */
 	char			serial[24];	/* [I] */
 	struct dentry		*sysfs_dir;	/* [I] */
+	struct backing_dev_info	bdi;		/* its dirty inodes and their flusher */
 };
 
 /* Registers a major number; 0 asks for one.  The number or -errno. */
@@ -153,6 +155,7 @@ static inline unsigned int bdev_logical_block_size(const struct block_device *bd
 static inline sector_t bdev_nr_sectors(const struct block_device *bdev) { return bdev->bd_nr_sectors; }
 static inline bool bdev_read_only(const struct block_device *bdev) { return bdev->bd_read_only; }
 struct block_device *I_BDEV(const struct inode *inode);
+bool sb_is_blkdev_sb(const struct super_block *sb);	/* the one that holds the inodes of devices */
 
 /* What was written before lasts.  May sleep.  0 or -errno. */
 int blkdev_issue_flush(struct block_device *bdev);

@@ -32,6 +32,11 @@ struct block_device *I_BDEV(const struct inode *inode)
 	return inode->i_private;
 }
 
+bool sb_is_blkdev_sb(const struct super_block *sb)
+{
+	return sb == bdev_sb;
+}
+
 static struct block_device *file_bdev(const struct file *file)
 {
 	return I_BDEV(file->f_mapping->host);

@@ -106,13 +106,19 @@ static void announce(struct block_device *bdev)
 
 int add_disk(struct gendisk *disk)
 {
-	struct block_device *whole = bdev_add(disk, 0, 0, disk->capacity, "");
+	struct block_device *whole;
+	int err;
 
+	bdi_init(&disk->bdi);
+	whole = bdev_add(disk, 0, 0, disk->capacity, "");
 	if (IS_ERR(whole))
 		return PTR_ERR(whole);
 	disk->part0 = whole;
 	pr_info("%s: %llu sectors of 512 bytes (%llu MiB)%s\n", disk->disk_name, (u64)disk->capacity, (u64)disk->capacity >> 11,
 		disk->read_only ? ", read-only" : "");
+	err = bdi_register(&disk->bdi, whole->bd_dev);
+	if (err)
+		pr_warn("%s: no flusher (error %d): only sync writes back\n", disk->disk_name, err);
 	announce(whole);
 	disk_scan_partitions(disk);
 	for (int i = 1; i < DISK_MAX_PARTS; i++)

@@ -12,6 +12,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
+#include <weft/backing-dev.h>
 #include <weft/fs.h>
 #include <weft/slab.h>
 #include <weft/hash.h>
@@ -489,6 +490,7 @@ static void evict(struct inode *inode)
 	const struct super_operations *op = inode->i_sb->s_op;
 
 	inode_sb_list_del(inode);
+	inode_io_list_del(inode);
 	if (op->evict_inode) {
 		op->evict_inode(inode);
 	} else {
@@ -517,6 +519,7 @@ static void iput_final(struct inode *inode) __releases(&inode->i_lock)
 	if (!drop && inode->i_state & I_DIRTY_ALL) {
 		inode->i_state |= I_WILL_FREE;
 		spin_unlock(&inode->i_lock);
+		filemap_write_and_wait(inode->i_mapping);
 		sync_inode_metadata(inode, 1);
 		spin_lock(&inode->i_lock);
 		inode->i_state &= ~I_WILL_FREE;

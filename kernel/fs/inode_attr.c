@@ -8,6 +8,7 @@
  * See:     inode(7); mount(2) "MS_RELATIME"
  */
 #include <weft/kernel.h>
+#include <weft/backing-dev.h>
 #include <weft/fs.h>
 #include <weft/mm.h>
 #include <weft/cred.h>
@@ -164,9 +165,9 @@ void __mark_inode_dirty(struct inode *inode, int flags)
 	if ((READ_ONCE(inode->i_state) & flags) == (unsigned long)flags)
 		return;
 	spin_lock(&inode->i_lock);
-	if (!(inode->i_state & I_DIRTY_ALL))
-		inode->dirtied_when = jiffies;
 	inode->i_state |= flags;
+	if (!(inode->i_state & (I_FREEING | I_WILL_FREE)))
+		inode_io_list_add(inode);
 	spin_unlock(&inode->i_lock);
 }
 

@@ -23,7 +23,7 @@ int sync_inode_metadata(struct inode *inode, int wait)
 	unsigned long dirty;
 
 	spin_lock(&inode->i_lock);
-	dirty = inode->i_state & I_DIRTY_ALL;
+	dirty = inode->i_state & (I_DIRTY_ALL & ~I_DIRTY_PAGES);	/* pages: who writes them clears that before */
 	inode->i_state &= ~dirty;
 	spin_unlock(&inode->i_lock);
 	smp_mb();		/* pairs with __mark_inode_dirty() */
@@ -32,9 +32,14 @@ int sync_inode_metadata(struct inode *inode, int wait)
 
 static int sync_one(struct inode *inode, int wait)
 {
-	int err = wait ? filemap_write_and_wait(inode->i_mapping) : filemap_fdatawrite(inode->i_mapping);
-	int err2 = sync_inode_metadata(inode, wait);
+	int err, err2;
 
+	spin_lock(&inode->i_lock);
+	inode->i_state &= ~(unsigned long)I_DIRTY_PAGES;
+	spin_unlock(&inode->i_lock);
+	smp_mb();		/* the clear before the look for pages: pairs with __mark_inode_dirty() */
+	err = wait ? filemap_write_and_wait(inode->i_mapping) : filemap_fdatawrite(inode->i_mapping);
+	err2 = sync_inode_metadata(inode, wait);
 	return err ? err : err2;
 }
 

@@ -9,6 +9,7 @@
  *          ptl of an entry that maps it: either keeps the page in the file.
  * See:     spec.md §6 "page cache"; writeback.h
  */
+#include <weft/backing-dev.h>
 #include <weft/file.h>
 #include <weft/fs.h>
 #include <weft/pagemap.h>
@@ -19,6 +20,7 @@
 #include "internal.h"
 
 #define BATCH		16
+#define BACKGROUND_FRACTION 10			/* of more than a tenth the flusher takes care at once */
 #define DIRTY_FRACTION	5			/* a fifth of memory may be dirty before writers must write back */
 
 /* ---- setting and clearing ---- */
@@ -316,6 +318,8 @@ void balance_dirty_pages_ratelimited(struct address_space *mapping)
 
 	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
 		return;
+	if (global_node_page_state(NR_FILE_DIRTY) > totalram_pages() / BACKGROUND_FRACTION && mapping->host)
+		wakeup_flusher(mapping->host);
 	if (global_node_page_state(NR_FILE_DIRTY) > totalram_pages() / DIRTY_FRACTION)
 		do_writepages(mapping, &wbc);
 }
