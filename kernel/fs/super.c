@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
+#include <weft/blkdev.h>
 #include <weft/fs.h>
 #include <weft/slab.h>
 #include <weft/idr.h>
@@ -301,6 +302,56 @@ static struct dentry *fill_new(struct super_block *s, int flags, void *data, fil
 	}
 	s->s_flags |= SB_ACTIVE;
 	return dget(s->s_root);
+}
+
+/* ---- on a block device: one instance for each, however often it is mounted ---- */
+
+static int test_bdev_super(struct super_block *s, void *bdev)
+{
+	return s->s_bdev == bdev;
+}
+
+static int set_bdev_super(struct super_block *s, void *data)
+{
+	struct block_device *bdev = data;
+
+	s->s_bdev = bdev;
+	s->s_dev = bdev->bd_dev;
+	return 0;
+}
+
+struct dentry *mount_bdev(struct file_system_type *type, int flags, const char *dev_name, void *data, fill_super_t *fill)
+{
+	fmode_t mode = FMODE_READ | FMODE_EXCL | (flags & SB_RDONLY ? 0 : FMODE_WRITE);
+	struct block_device *bdev = blkdev_get_by_path(dev_name, mode, type);
+	struct super_block *s;
+
+	if (IS_ERR(bdev))
+		return ERR_CAST(bdev);
+	s = sget(type, test_bdev_super, set_bdev_super, flags, bdev);
+	if (IS_ERR(s)) {
+		blkdev_put(bdev, mode);
+		return ERR_CAST(s);
+	}
+	lockdep_assert_held_write(&s->s_umount);
+	if (!s->s_root) {		/* kill_block_super() gives the device back */
+		strscpy(s->s_id, bdev->bd_name, sizeof(s->s_id));
+		return fill_new(s, flags, data, fill);
+	}
+	blkdev_put(bdev, mode);		/* the first mount holds it */
+	if ((flags ^ s->s_flags) & SB_RDONLY) {
+		deactivate_locked_super(s);
+		return ERR_PTR(-EBUSY);
+	}
+	return dget(s->s_root);
+}
+
+void kill_block_super(struct super_block *sb)
+{
+	struct block_device *bdev = sb->s_bdev;
+
+	generic_shutdown_super(sb);
+	blkdev_put(bdev, FMODE_READ | FMODE_WRITE | FMODE_EXCL);
 }
 
 /* A new instance each time. */

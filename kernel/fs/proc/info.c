@@ -168,8 +168,8 @@ static int meminfo_show(struct seq_file *m, void *v)
 	show_kb(m, "Mlocked:", 0);
 	show_kb(m, "SwapTotal:", 0);
 	show_kb(m, "SwapFree:", 0);
-	show_kb(m, "Dirty:", 0);
-	show_kb(m, "Writeback:", 0);
+	show_kb(m, "Dirty:", global_node_page_state(NR_FILE_DIRTY));
+	show_kb(m, "Writeback:", global_node_page_state(NR_WRITEBACK));
 	show_kb(m, "AnonPages:", i.anon);
 	show_kb(m, "Mapped:", i.mapped);
 	show_kb(m, "Shmem:", i.shmem);
