@@ -29,6 +29,6 @@ int bdi_register(struct backing_dev_info *bdi, dev_t dev);
 struct backing_dev_info *inode_to_bdi(struct inode *inode);	/* NULL: it lies on no disk */
 void inode_io_list_add(struct inode *inode);		/* i_lock held: it has become dirty */
 void inode_io_list_del(struct inode *inode);		/* it goes */
-void wakeup_flusher(struct inode *inode);		/* write back in the background.  Any context that may take a spinlock */
+void wakeup_flusher(struct inode *inode);		/* write back, in the background */
 
 #endif

@@ -96,8 +96,8 @@ static bool guid_is_zero(const u8 *guid)
 
 static void format_guid(char *buf, size_t size, const u8 *g)
 {
-	snprintf(buf, size, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", get_unaligned_le32(g), get_unaligned_le16(g + 4),
-		 get_unaligned_le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
+	snprintf(buf, size, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", get_unaligned_le32(g),
+		 get_unaligned_le16(g + 4), get_unaligned_le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
 }
 
 static u32 gpt_crc(const void *p, size_t len)
