@@ -8,7 +8,7 @@
  *          device, for programs that open /dev/vda and for file systems' own blocks alike.
  * Locking: hctx->lock (interrupts off) guards a context and the driver's channel behind it; one after the other, never two.
  *          bdev_mutex: the list of devices and who holds them.  Disks are made at start-up and stay.
- * See:     spec.md §10 "block layer"; doc/next/block.md
+ * See:     spec.md §10 "block layer"; doc/block.md
  */
 #ifndef WEFT_BLKDEV_H
 #define WEFT_BLKDEV_H
