@@ -121,6 +121,9 @@ struct sched_entity {
 	u64			vruntime;	/* ns of nice-0 time received */
 	s64			vlag;		/* what it was owed when it was dequeued */
 	u64			slice;		/* ns per request */
+	u64			exec_at_sleep;	/* sum_exec_runtime when it last went to sleep */
+	struct list_head	request_node;	/* in cfs_rq->requests */
+	u64			requested;	/* rq clock, when it made its request */
 	u64			nr_migrations;
 	bool			on_rq;
 };

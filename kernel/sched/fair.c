@@ -7,10 +7,14 @@
  *          Eligible is who is owed something (vruntime <= V).  Of the eligible the one runs whose deadline, the end of the
  *          slice that it asks for (vruntime + slice / weight), comes first.  So nobody gets more than its share for long,
  *          and a task with little to do is served at once.
- * Waiting: what was owed when a task went to sleep it gets back (vlag).  In addition a task that slept may be set back by
- *          up to half a slice, never by more than it slept: tasks that wait often (I/O bound) go first when they wake, as
- *          [003] asks of a priority that depends on how often one waits.  A task that only waits for the processor
- *          gains lag all the time: that is the priority that rises by having waited too long.
+ * Waiting: a task that wakes is owed what it was owed when it went to sleep (vlag), and its share of the time that it slept,
+ *          up to a slice: by sleeping it gains no more than it left to others.  It asks for about as much as it used the
+ *          last times between two sleeps, not for a whole slice, so that its deadline comes early: tasks that wait often
+ *          (I/O bound) go first when they wake, as [003] asks of a priority that depends on how often one waits.
+ * Age:     a task that only waits for the processor gains lag all the time, but among heavy ones its share of a minute may
+ *          be less than a slice.  So requests also stand in a list by the time they were made.  The first of it is served
+ *          whatever its lag once it is AGE_NS old: the priority that rises by having waited too long.  This may take one
+ *          part in AGE_REST of the processor, so that the shares of the others stay what they are.
  * Tree:    tasks_timeline is ordered by deadline; each node knows the smallest vruntime below it (augmented), so the first
  *          eligible one is found in O(log n).  The running entity is not in the tree (its vruntime changes).
  *          V is kept as a sum of (vruntime - min_vruntime) * weight over the tree, so it costs O(1).
@@ -19,7 +23,9 @@
  */
 #include "sched.h"
 
-#define SLEEPER_CREDIT_NS	(SCHED_SLICE_NS / 2)
+#define SLICE_MIN_NS	100000ULL		/* the least that a waking task asks for */
+#define AGE_NS		(5 * NSEC_PER_SEC)	/* so long a request may wait for its turn by lag */
+#define AGE_REST	64
 
 static inline s64 entity_key(const struct cfs_rq *cfs, const struct sched_entity *se)
 {
@@ -207,15 +213,92 @@ static struct sched_entity *pick_eevdf(struct cfs_rq *cfs)
 	return best ? best : se_of(rb_first_cached(&cfs->tasks_timeline));
 }
 
+/* ---- Requests by age ---- */
+
+/*
+ * The oldest request, if it is too old.  Who was chosen so stays chosen until its request is served or it sleeps; the next
+ * one has to wait until aged_rest.
+ */
+static struct sched_entity *pick_aged(struct rq *rq)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *se = list_first_entry_or_null(&cfs->requests, struct sched_entity, request_node);
+
+	if (likely(!se || (s64)(rq_clock(rq) - se->requested) < (s64)AGE_NS))
+		return NULL;
+	if (se != cfs->aged) {
+		if ((s64)(rq_clock(rq) - cfs->aged_rest) < 0)
+			return NULL;
+		cfs->aged = se;
+		cfs->aged_rest = rq_clock(rq);
+	}
+	return se;
+}
+
+static struct sched_entity *pick_next_entity(struct rq *rq)
+{
+	struct sched_entity *se = pick_aged(rq);
+
+	return se ? se : pick_eevdf(&rq->cfs);
+}
+
+/* The aged one was served.  It shall not owe more than anybody can who is served in turn: one request. */
+static void aged_is_served(struct cfs_rq *cfs, struct sched_entity *se)
+{
+	u64 most = avg_vruntime(cfs) + calc_delta_fair(SCHED_SLICE_NS, se);
+
+	if ((s64)(se->vruntime - most) > 0)
+		se->vruntime = most;
+	cfs->aged = NULL;
+}
+
+/*
+ * se, which is put on the queue, has made its request now; or before, on another queue: then it comes first if it is older
+ * than all here.  Otherwise it may stand behind younger ones, until one day it is.
+ */
+static void enqueue_request(struct rq *rq, struct sched_entity *se, int flags)
+{
+	struct list_head *list = &rq->cfs.requests;
+
+	if (!(flags & (ENQUEUE_RESTORE | ENQUEUE_MOVE)))
+		se->requested = rq_clock(rq);
+	else if (!list_empty(list) &&
+		 (s64)(se->requested - list_first_entry(list, struct sched_entity, request_node)->requested) < 0)
+		list = list->next;			/* before the first */
+	list_add_tail(&se->request_node, list);
+}
+
+static void dequeue_request(struct cfs_rq *cfs, struct sched_entity *se)
+{
+	list_del(&se->request_node);
+	if (unlikely(cfs->aged == se))
+		cfs->aged = NULL;
+}
+
+static void restart_age(struct rq *rq, struct sched_entity *se)
+{
+	se->requested = rq_clock(rq);
+	list_move_tail(&se->request_node, &rq->cfs.requests);
+}
+
+/* The running entity's. */
+static void new_request(struct rq *rq, struct sched_entity *se, u64 slice)
+{
+	se->slice = slice;
+	se->deadline = se->vruntime + calc_delta_fair(slice, se);
+	restart_age(rq, se);
+}
+
 /* ---- Charging ---- */
 
-/* The slice is used up: ask for the next one, and let others go first. */
+/* The request is served: make the next one, and let others go first. */
 static void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
 {
-	if ((s64)(se->vruntime - se->deadline) < 0)
+	if ((s64)(se->vruntime - se->deadline) < 0 || !se->on_rq)
 		return;
-	se->slice = SCHED_SLICE_NS;
-	se->deadline = se->vruntime + calc_delta_fair(se->slice, se);
+	if (unlikely(cfs->aged == se))
+		aged_is_served(cfs, se);
+	new_request(rq, se, SCHED_SLICE_NS);
 	if (cfs->nr_running > 1)
 		resched_curr(rq);
 }
@@ -234,6 +317,8 @@ static void update_curr(struct rq *rq)
 	curr->exec_start = rq_clock(rq);
 	curr->sum_exec_runtime += delta;
 	curr->vruntime += calc_delta_fair(delta, curr);
+	if (unlikely(cfs->aged == curr))
+		cfs->aged_rest += delta * AGE_REST;
 	update_deadline(rq, cfs, curr);
 	update_min_vruntime(cfs);
 }
@@ -249,31 +334,40 @@ static void update_entity_lag(struct cfs_rq *cfs, struct sched_entity *se)
 	se->vlag = clamp(lag, -limit, limit);
 }
 
+/* se goes to sleep: what it used since it woke, with half the weight of the times before, is what it will ask for. */
+static void update_slice(struct sched_entity *se)
+{
+	u64 used = se->sum_exec_runtime - se->exec_at_sleep;
+
+	se->slice = clamp(se->slice / 2 + used, SLICE_MIN_NS, SCHED_SLICE_NS);
+	se->exec_at_sleep = se->sum_exec_runtime;
+}
+
+/* What se is owed when it wakes after `slept` ns, beside others of weight `load`. */
+static s64 lag_after_sleep(const struct sched_entity *se, u64 slept, s64 load)
+{
+	s64 limit = calc_delta_fair(SCHED_SLICE_NS, se);
+	s64 share = min_t(u64, slept, 1ULL << 40) * NICE_0_LOAD / (u64)(load + (s64)se->load.weight);
+
+	return max(se->vlag, min(se->vlag + share, limit));
+}
+
 /*
  * Gives se its vruntime and deadline in this queue.  Adding an entity with lag moves V against it by lag * w / (W + w), so
- * that to be owed `vlag` after it is in, it must come in with vlag * (W + w) / W.
+ * that to be owed `lag` after it is in, it must come in with lag * (W + w) / W.
  */
 static void place_entity(struct rq *rq, struct sched_entity *se, int flags)
 {
 	struct cfs_rq *cfs = &rq->cfs;
 	u64 vruntime = avg_vruntime(cfs), vslice;
-	s64 lag = 0;
+	s64 lag = 0, load;
 
-	if (cfs->nr_running && !(flags & ENQUEUE_INITIAL)) {
+	avg_with_curr(cfs, &load);
+	if (load && !(flags & ENQUEUE_INITIAL)) {
 		lag = se->vlag;
-		if (flags & ENQUEUE_WAKEUP) {
-			u64 slept = rq_clock(rq) - task_of(se)->last_ran;
-			s64 credit = calc_delta_fair(min_t(u64, slept, SLEEPER_CREDIT_NS), se);
-
-			lag = max(lag, credit);
-		}
-		if (lag) {
-			s64 load;
-
-			avg_with_curr(cfs, &load);
-			if (load)
-				lag = lag * (load + (s64)se->load.weight) / load;
-		}
+		if (flags & ENQUEUE_WAKEUP)
+			lag = lag_after_sleep(se, rq_clock(rq) - task_of(se)->last_ran, load);
+		lag = lag * (load + (s64)se->load.weight) / load;
 	}
 	se->vruntime = vruntime - lag;
 	vslice = calc_delta_fair(se->slice, se);
@@ -290,6 +384,7 @@ static void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 	place_entity(rq, se, flags);
 	se->on_rq = true;
 	tree_insert(cfs, se);
+	enqueue_request(rq, se, flags);
 	cfs->load.weight += se->load.weight;
 	cfs->nr_running++;
 	add_nr_running(rq, 1);
@@ -304,13 +399,16 @@ static void dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 	update_entity_lag(cfs, se);
 	if (se != cfs->curr)
 		tree_erase(cfs, se);
+	dequeue_request(cfs, se);
 	se->on_rq = false;
 	cfs->load.weight -= se->load.weight;
 	cfs->nr_running--;
 	sub_nr_running(rq, 1);
 	update_min_vruntime(cfs);
-	if (flags & DEQUEUE_SLEEP)
+	if (flags & DEQUEUE_SLEEP) {
+		update_slice(se);
 		p->last_ran = rq_clock(rq);
+	}
 }
 
 /* se becomes the running entity. */
@@ -339,7 +437,7 @@ static void put_prev_task_fair(struct rq *rq, struct task_struct *prev)
 
 static struct task_struct *pick_next_task_fair(struct rq *rq)
 {
-	struct sched_entity *se = pick_eevdf(&rq->cfs);
+	struct sched_entity *se = pick_next_entity(rq);
 
 	if (!se)
 		return NULL;
@@ -358,7 +456,7 @@ struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev)
 		return pick_next_task_fair(rq);
 	}
 	update_curr(rq);
-	se = pick_eevdf(&rq->cfs);
+	se = pick_next_entity(rq);
 	if (se == &prev->se)
 		return prev;
 	put_prev_task_fair(rq, prev);
@@ -406,7 +504,7 @@ static void yield_task_fair(struct rq *rq)
 	v = avg_vruntime(cfs);
 	if ((s64)(se->vruntime - v) <= 0)
 		se->vruntime = v + 1;
-	se->deadline = se->vruntime + calc_delta_fair(se->slice, se);
+	new_request(rq, se, se->slice);
 }
 
 static int select_task_rq_fair(struct task_struct *p, int prev_cpu, int wake_flags)
@@ -419,6 +517,7 @@ static int select_task_rq_fair(struct task_struct *p, int prev_cpu, int wake_fla
 static void switched_to_fair(struct rq *rq, struct task_struct *p)
 {
 	if (task_on_rq_queued(p)) {
+		restart_age(rq, &p->se);	/* it is older than its being in this class */
 		if (task_current(rq, p))
 			resched_curr(rq);
 		else
@@ -444,6 +543,7 @@ static unsigned int get_rr_interval_fair(struct rq *rq, struct task_struct *p)
 void init_cfs_rq(struct cfs_rq *cfs)
 {
 	cfs->tasks_timeline = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&cfs->requests);
 	cfs->min_vruntime = (u64)-(1LL << 20);	/* wraps soon: shows who compares without the signed difference */
 }
 

@@ -61,6 +61,9 @@ struct cfs_rq {
 	u64			min_vruntime;	/* never goes back */
 	struct rb_root_cached	tasks_timeline;	/* by deadline; the running entity is not in it */
 	struct sched_entity	*curr;
+	struct list_head	requests;	/* all entities, the running one too, by the time of their requests */
+	struct sched_entity	*aged;		/* the first of them, while it is served because of its age */
+	u64			aged_rest;	/* rq clock: until then nobody else is */
 };
 
 struct rt_rq {
