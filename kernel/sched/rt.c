@@ -101,6 +101,9 @@ static void enqueue_task_rt(struct rq *rq, struct task_struct *p, int flags)
 {
 	struct list_head *queue = &rq->rt.queue[p->prio];
 
+	/* A period in which nothing was used begins anew, or what is used now might be split between two. */
+	if (!rq->rt.rt_time)
+		rq->rt.period_start = rq_clock(rq);
 	if (flags & ENQUEUE_HEAD)
 		list_add(&p->rt.run_list, queue);
 	else

@@ -1,11 +1,12 @@
-# Unit tests: kernel/lib compiled for the host with address and undefined-behaviour sanitizers; `make unit`.
+# Unit tests: kernel/lib and the fair scheduling class (kernel/sched/fair.c), compiled for the host with address and
+# undefined-behaviour sanitizers; `make unit`.
 #
 # The same sources and headers as in the kernel; tests/unit/include comes first and replaces what needs the processor in
 # kernel mode.  Symbols that the C library also has get the prefix weft_ in the objects (rename.syms), so both are there.
 U        := $(O)/unit
 UNIT_LIB := string kstrtox bitmap rbtree xarray idr sort hash crc32 llist chacha inflate vsprintf vsprintf_pointer sscanf iov_iter
 UNIT_OBJ := $(UNIT_LIB:%=$U/lib/%.o) $(patsubst tests/unit/test_%.c,$U/test_%.o,$(wildcard tests/unit/test_*.c)) \
-            $U/shim.o $U/vectors.o
+            $U/sched/fair.o $U/shim.o $U/vectors.o
 UNIT_CFLAGS := -std=gnu11 -O1 -g -ffreestanding -fno-strict-aliasing -fwrapv -fno-omit-frame-pointer -D__KERNEL__ \
                -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined \
                -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Itests/unit/include -Itests/unit -Iinclude \
@@ -19,6 +20,10 @@ $U/lib/%.o: kernel/lib/%.c tests/unit/rename.syms $(GENERATED)
 	@mkdir -p $(@D)
 	@$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 	@objcopy --redefine-syms=tests/unit/rename.syms $@
+
+$U/sched/%.o: kernel/sched/%.c $(GENERATED)
+	@mkdir -p $(@D)
+	@$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $U/%.o: tests/unit/%.c tests/unit/rename.syms $(GENERATED)
 	@mkdir -p $(@D)
@@ -35,4 +40,4 @@ $U/vectors.o: $U/vectors.S
 $U/unit: $(UNIT_OBJ) tests/unit/host.c
 	@$(CC) -O1 -g -Wall -fsanitize=address,undefined -o $@ $^
 
--include $(wildcard $U/*.d $U/lib/*.d)
+-include $(wildcard $U/*.d $U/lib/*.d $U/sched/*.d)
