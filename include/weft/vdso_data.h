@@ -18,31 +18,29 @@ enum vdso_clock_mode {
 	VDSO_CLOCKMODE_TSC,
 };
 
-/* A clock's value at cycle_last: seconds, and nanoseconds shifted left by `shift`. */
-struct vdso_timestamp {
+/*
+ * A clock's value at cycle_last: seconds, and nanoseconds shifted left by `shift`; since then cycles * mult >> shift ns went
+ * by.  All that a reader needs of a clock lies in half a cache line.
+ */
+struct vdso_clock {
 	u64	sec;
 	u64	nsec;
-};
-
-/* ns = cycles * mult >> shift */
-struct vdso_rate {
-	u32	mult;
+	u32	mult;		/* 0: no such clock, a coarse one (nsec are plain nanoseconds), or the TSC is not what counts */
 	u32	shift;
+	u64	unused;
 };
 
-/* CLOCK_REALTIME 0, MONOTONIC 1, MONOTONIC_RAW 4, REALTIME_COARSE 5, MONOTONIC_COARSE 6, BOOTTIME 7, TAI 11.
- * Coarse clocks' nsec are plain nanoseconds. */
-#define VDSO_BASES	12
+/* CLOCK_REALTIME 0, MONOTONIC 1, MONOTONIC_RAW 4, REALTIME_COARSE 5, MONOTONIC_COARSE 6, BOOTTIME 7, TAI 11. */
+#define VDSO_CLOCKS	12
 
 struct vdso_data {
 	u32	seq;			/* odd: being written */
-	s32	clock_mode;		/* enum vdso_clock_mode */
-	u64	cycle_last;
-	struct vdso_rate rate[2];	/* [1]: MONOTONIC_RAW's, [0]: all others' */
-	struct vdso_timestamp basetime[VDSO_BASES];
 	s32	tz_minuteswest;
 	s32	tz_dsttime;
-	u32	hrtimer_res;		/* ns, for clock_getres */
+	u32	unused;
+	u64	cycle_last;
+	u64	unused2;
+	struct vdso_clock clocks[VDSO_CLOCKS];
 };
 
 #ifndef __VDSO__

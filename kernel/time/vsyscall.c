@@ -12,37 +12,37 @@
 #include "internal.h"
 
 /* ns and a fraction of it as seconds and shifted nanoseconds. */
-static void set_fine(struct vdso_timestamp *ts, u64 ns, u64 frac, u32 shift)
+static void set_fine(struct vdso_clock *c, u64 ns, u64 frac, u32 mult, u32 shift)
 {
-	ts->sec = ns / NSEC_PER_SEC;
-	ts->nsec = ((ns % NSEC_PER_SEC) << shift) + frac;
+	c->sec = ns / NSEC_PER_SEC;
+	c->nsec = ((ns % NSEC_PER_SEC) << shift) + frac;
+	c->mult = mult;
+	c->shift = shift;
 }
 
-static void set_coarse(struct vdso_timestamp *ts, u64 ns)
+static void set_coarse(struct vdso_clock *c, u64 ns)
 {
-	ts->sec = ns / NSEC_PER_SEC;
-	ts->nsec = ns % NSEC_PER_SEC;
+	c->sec = ns / NSEC_PER_SEC;
+	c->nsec = ns % NSEC_PER_SEC;
 }
 
 void update_vsyscall(const struct timekeeper *tk)
 {
 	struct vdso_data *vd = vdso_data;
+	bool tsc = tk->clock->vdso_clock_mode == VDSO_CLOCKMODE_TSC;
+	u32 mult = tsc ? tk->mult : 0, raw_mult = tsc ? tk->clock->mult : 0;
 
 	if (!vd)
 		return;			/* start-up has not got there */
 	vdso_write_begin(vd);
-	vd->clock_mode = tk->clock->vdso_clock_mode;
 	vd->cycle_last = tk->cycle_last;
-	vd->rate[0] = (struct vdso_rate) { .mult = tk->mult, .shift = tk->shift };
-	vd->rate[1] = (struct vdso_rate) { .mult = tk->clock->mult, .shift = tk->clock->shift };
-	vd->hrtimer_res = 1;
-	set_fine(&vd->basetime[CLOCK_MONOTONIC], tk->mono_ns, tk->frac, tk->shift);
-	set_fine(&vd->basetime[CLOCK_REALTIME], tk->mono_ns + tk->offs[TK_OFFS_REAL], tk->frac, tk->shift);
-	set_fine(&vd->basetime[CLOCK_BOOTTIME], tk->mono_ns + tk->offs[TK_OFFS_BOOT], tk->frac, tk->shift);
-	set_fine(&vd->basetime[CLOCK_TAI], tk->mono_ns + tk->offs[TK_OFFS_TAI], tk->frac, tk->shift);
-	set_fine(&vd->basetime[CLOCK_MONOTONIC_RAW], tk->raw_ns, tk->raw_frac, tk->clock->shift);
-	set_coarse(&vd->basetime[CLOCK_REALTIME_COARSE], tk->mono_ns + tk->offs[TK_OFFS_REAL]);
-	set_coarse(&vd->basetime[CLOCK_MONOTONIC_COARSE], tk->mono_ns);
+	set_fine(&vd->clocks[CLOCK_MONOTONIC], tk->mono_ns, tk->frac, mult, tk->shift);
+	set_fine(&vd->clocks[CLOCK_REALTIME], tk->mono_ns + tk->offs[TK_OFFS_REAL], tk->frac, mult, tk->shift);
+	set_fine(&vd->clocks[CLOCK_BOOTTIME], tk->mono_ns + tk->offs[TK_OFFS_BOOT], tk->frac, mult, tk->shift);
+	set_fine(&vd->clocks[CLOCK_TAI], tk->mono_ns + tk->offs[TK_OFFS_TAI], tk->frac, mult, tk->shift);
+	set_fine(&vd->clocks[CLOCK_MONOTONIC_RAW], tk->raw_ns, tk->raw_frac, raw_mult, tk->clock->shift);
+	set_coarse(&vd->clocks[CLOCK_REALTIME_COARSE], tk->mono_ns + tk->offs[TK_OFFS_REAL]);
+	set_coarse(&vd->clocks[CLOCK_MONOTONIC_COARSE], tk->mono_ns);
 	vdso_write_end(vd);
 }
 

@@ -4,6 +4,8 @@
  * Idea:    the kernel keeps one page of numbers (struct vdso_data) up to date; a reader takes them between two looks at
  *          a sequence count, adds what the TSC advanced since, and starts anew when the kernel wrote meanwhile.  Whatever
  *          cannot be answered so is asked of the kernel.
+ *          Programs call this more often than anything else.  So the way that is nearly always taken is straight: one try,
+ *          one branch for each thing that may be otherwise (no such clock and no TSC are one), and all else out of line.
  * See:     include/weft/vdso_data.h; vdso.lds; kernel/time/vsyscall.c
  */
 #include <weft/types.h>
@@ -13,9 +15,8 @@
 #include <generated/nr_syscalls.h>
 
 #define NSEC_PER_SEC	1000000000ULL
-#define HIGH_RES	(1u << 0 | 1u << 1 | 1u << 4 | 1u << 7 | 1u << 11)
-#define COARSE		(1u << 5 | 1u << 6)
-#define RAW_CLOCK	4
+#define REALTIME_COARSE	5
+#define MONOTONIC_COARSE 6
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIAS(name)	__attribute__((visibility("default"), weak, alias(#name)))
 
@@ -36,50 +37,53 @@ static long syscall2(long nr, long a, long b)
 	return ret;
 }
 
-/* Waits until the kernel does not write; the number to compare with at the end. */
-static __always_inline u32 read_begin(const struct vdso_data *vd)
+static __always_inline u32 read_seq(const struct vdso_data *vd)
 {
-	u32 seq;
+	u32 seq = *(const volatile u32 *)&vd->seq;
 
-	while (unlikely((seq = *(const volatile u32 *)&vd->seq) & 1))
-		asm volatile("pause");
 	asm volatile("" : : : "memory");
 	return seq;
 }
 
-static bool read_retry(const struct vdso_data *vd, u32 seq)
+static __always_inline bool read_retry(const struct vdso_data *vd, u32 seq)
 {
 	asm volatile("" : : : "memory");
 	return *(const volatile u32 *)&vd->seq != seq;
 }
 
-static u64 read_tsc(void)
+/* The fence: the processor must not read the counter before it has read seq. */
+static __always_inline u64 read_tsc(void)
 {
-	u32 low, high;
+	u64 low, high;			/* the upper halves of both registers become 0 */
 
 	asm volatile("lfence; rdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return low | (u64)high << 32;
+	return low | high << 32;
 }
 
-/* False when the kernel's clock is no TSC. */
-static __always_inline bool high_res_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
-{
-	const struct vdso_timestamp *base = &vd->basetime[clock];
-	const struct vdso_rate *rate = &vd->rate[clock == RAW_CLOCK];
-	u64 delta, ns;
-	u32 seq;
+enum outcome {
+	TIME_READ, TRY_AGAIN, ASK_KERNEL
+};
 
-	do {
-		seq = read_begin(vd);
-		if (unlikely(vd->clock_mode != VDSO_CLOCKMODE_TSC))
-			return false;
-		delta = read_tsc() - vd->cycle_last;
-		/* Another CPU's TSC, which wrote cycle_last, may be a few cycles ahead. */
-		if (unlikely((s64)delta < 0))
-			delta = 0;
-		ns = (base->nsec + delta * rate->mult) >> rate->shift;
-		*sec = base->sec;
-	} while (unlikely(read_retry(vd, seq)));
+/* One try.  ASK_KERNEL: the TSC does not tell this clock's time. */
+static __always_inline enum outcome try_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
+{
+	const struct vdso_clock *c = &vd->clocks[clock];
+	u32 seq = read_seq(vd), mult = c->mult;
+	s64 delta;
+	u64 ns;
+
+	if (unlikely(!mult))
+		return ASK_KERNEL;
+	if (unlikely(seq & 1))
+		return TRY_AGAIN;
+	delta = (s64)(read_tsc() - vd->cycle_last);
+	/* Another CPU's TSC, which wrote cycle_last, may be a few cycles ahead. */
+	if (unlikely(delta < 0))
+		delta = 0;
+	ns = (c->nsec + (u64)delta * mult) >> c->shift;
+	*sec = c->sec;
+	if (unlikely(read_retry(vd, seq)))
+		return TRY_AGAIN;
 	/* Rarely more than once: the kernel comes by every few milliseconds. */
 	while (unlikely(ns >= NSEC_PER_SEC)) {
 		ns -= NSEC_PER_SEC;
@@ -87,30 +91,46 @@ static __always_inline bool high_res_time(const struct vdso_data *vd, unsigned i
 		++*sec;
 	}
 	*nsec = ns;
-	return true;
+	return TIME_READ;
 }
 
-static void coarse_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
+static enum outcome coarse_time(const struct vdso_data *vd, unsigned int clock, u64 *sec, u64 *nsec)
 {
 	u32 seq;
 
 	do {
-		seq = read_begin(vd);
-		*sec = vd->basetime[clock].sec;
-		*nsec = vd->basetime[clock].nsec;
+		seq = read_seq(vd) & ~1U;
+		*sec = vd->clocks[clock].sec;
+		*nsec = vd->clocks[clock].nsec;
 	} while (read_retry(vd, seq));
+	return TIME_READ;
+}
+
+/* All that is not the straight way. */
+static noinline int other_gettime(clockid_t clock, struct __kernel_timespec *ts)
+{
+	enum outcome outcome = ASK_KERNEL;
+	u64 sec, nsec;
+
+	if (clock == REALTIME_COARSE || clock == MONOTONIC_COARSE)
+		outcome = coarse_time(&vvar_page, (unsigned int)clock, &sec, &nsec);
+	else if ((unsigned int)clock < VDSO_CLOCKS)
+		while ((outcome = try_time(&vvar_page, (unsigned int)clock, &sec, &nsec)) == TRY_AGAIN)
+			asm volatile("pause");
+	if (outcome == ASK_KERNEL)
+		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
+	ts->tv_sec = (long)sec;
+	ts->tv_nsec = (long)nsec;
+	return 0;
 }
 
 EXPORT int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
 {
-	u32 bit = (unsigned int)clock < VDSO_BASES ? 1u << clock : 0;
 	u64 sec, nsec;
 
-	if (unlikely(!(bit & HIGH_RES) || !high_res_time(&vvar_page, (unsigned int)clock, &sec, &nsec))) {
-		if (!(bit & COARSE))
-			return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
-		coarse_time(&vvar_page, (unsigned int)clock, &sec, &nsec);
-	}
+	if (unlikely((unsigned int)clock >= VDSO_CLOCKS ||
+		     try_time(&vvar_page, (unsigned int)clock, &sec, &nsec) != TIME_READ))
+		return other_gettime(clock, ts);
 	ts->tv_sec = (long)sec;
 	ts->tv_nsec = (long)nsec;
 	return 0;
@@ -125,13 +145,13 @@ int clock_getres(clockid_t clock, struct __kernel_timespec *res) ALIAS(__vdso_cl
 
 EXPORT int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
 {
-	u64 sec, nsec;
+	struct __kernel_timespec now;
 
 	if (tv) {
-		if (!high_res_time(&vvar_page, 0, &sec, &nsec))
+		if (__vdso_clock_gettime(0, &now))
 			return (int)syscall2(__NR_gettimeofday, (long)tv, (long)tz);
-		tv->tv_sec = (long)sec;
-		tv->tv_usec = (long)(nsec / 1000);
+		tv->tv_sec = now.tv_sec;
+		tv->tv_usec = now.tv_nsec / 1000;
 	}
 	if (tz) {
 		tz->tz_minuteswest = vvar_page.tz_minuteswest;
@@ -143,7 +163,7 @@ int gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz) ALIAS(__v
 
 EXPORT long __vdso_time(long *t)
 {
-	long now = (long)*(const volatile u64 *)&vvar_page.basetime[0].sec;
+	long now = (long)*(const volatile u64 *)&vvar_page.clocks[0].sec;
 
 	if (t)
 		*t = now;
