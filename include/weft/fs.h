@@ -826,6 +826,7 @@ static inline int finish_open_simple(struct file *file, int error)
 }
 int vfs_open(const struct path *path, struct file *file);
 int filp_close(struct file *file, fl_owner_t id);
+int do_unlinkat(int dfd, struct filename *name);	/* consumes name */
 int do_truncate(struct dentry *dentry, loff_t length, unsigned int time_attrs, struct file *file);
 int vfs_truncate(const struct path *path, loff_t length);
 int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len);

@@ -79,6 +79,7 @@ struct pt_regs;
 
 /* ---- get_user_pages() ---- */
 #define FOLL_WRITE	0x01	/* the pages will be written: copy on write first */
+#define FOLL_DUMP	0x08	/* -EFAULT rather than a page of zeros for memory that nobody has touched */
 #define FOLL_FORCE	0x10	/* as a debugger: against the area's rights, but never through a shared mapping */
 #define FOLL_NOFAULT	0x40
 
@@ -89,10 +90,14 @@ extern unsigned long stack_guard_gap;		/* bytes kept free below a VM_GROWSDOWN a
 
 /* ---- mm->flags: bits 0-1 say how far a dump may go, see prctl(PR_SET_DUMPABLE) ---- */
 #define MMF_DUMPABLE_MASK	0x3ul
+#define MMF_DUMP_FILTER_SHIFT	2	/* then what goes into a core file: /proc/PID/coredump_filter, core(5) */
 #define MMF_DUMP_ANON_PRIVATE	2
 #define MMF_DUMP_ANON_SHARED	3
-#define MMF_DUMP_FILTER_MASK	(0x1fful << 2)
-#define MMF_DUMP_FILTER_DEFAULT	(0x33ul << 2)
+#define MMF_DUMP_MAPPED_PRIVATE	4
+#define MMF_DUMP_MAPPED_SHARED	5
+#define MMF_DUMP_ELF_HEADERS	6
+#define MMF_DUMP_FILTER_MASK	(0x1fful << MMF_DUMP_FILTER_SHIFT)
+#define MMF_DUMP_FILTER_DEFAULT	(0x33ul << MMF_DUMP_FILTER_SHIFT)
 #define MMF_OOM_SKIP		21	/* the OOM killer has nothing more to expect here */
 #define MMF_INIT_MASK		(MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK)
 

@@ -181,6 +181,7 @@ struct signal_struct {
 	int			notify_count;
 	struct task_struct	*group_exec_task;
 	int			group_stop_count;
+	struct core_state	*core_state;	/* a dump is under way: task/coredump.c */
 	unsigned int		flags;		/* SIGNAL_* in signal.h */
 
 	bool			is_child_subreaper;	/* [tasklist_lock] */

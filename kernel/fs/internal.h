@@ -159,7 +159,6 @@ struct dentry *lookup_one_qstr(const struct qstr *name, struct dentry *base, uns
 /* Walks to the parent of the last component: *parent with references, *last in name's string, *type LAST_*. */
 int filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr *last, int *type);
 struct dentry *filename_create(int dfd, struct filename *name, struct path *path, unsigned int flags);
-int do_unlinkat(int dfd, struct filename *name);
 int do_rmdir(int dfd, struct filename *name);
 int do_mkdirat(int dfd, struct filename *name, umode_t mode);
 int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev);

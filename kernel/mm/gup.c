@@ -28,6 +28,12 @@ static bool can_follow_write(pte_t pte, struct page *page, const struct vm_area_
 	return page && PageAnon(page) && pte_dirty(pte) && page_count(page) == 1;
 }
 
+/* For a place without a page: a fault is needed, unless it would only give zeros to who can do without. */
+static struct page *untouched(const struct vm_area_struct *vma, unsigned int flags)
+{
+	return (flags & FOLL_DUMP) && vma_is_anonymous(vma) ? ERR_PTR(-EFAULT) : NULL;
+}
+
 /* The page at addr with a reference, NULL when a fault is needed first, ERR_PTR(-EFAULT) when there is none to have. */
 static struct page *follow_page(struct vm_area_struct *vma, unsigned long addr, unsigned int flags)
 {
@@ -37,8 +43,10 @@ static struct page *follow_page(struct vm_area_struct *vma, unsigned long addr, 
 	pte_t *pte;
 
 	if (!pmd)
-		return NULL;
+		return untouched(vma, flags);
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+	if (pte_none(*pte))
+		page = untouched(vma, flags);
 	if (!pte_present(*pte))
 		goto out;			/* PROT_NONE counts as present: FOLL_FORCE may look */
 	page = vm_normal_page(vma, addr, *pte);

@@ -17,6 +17,7 @@
  * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER
  */
 #include <weft/kernel.h>
+#include <weft/coredump.h>
 #include <weft/cred.h>
 #include <weft/fdtable.h>
 #include <weft/fs_struct.h>
@@ -356,6 +357,7 @@ static void synchronize_group_exit(struct task_struct *tsk, long code)
 		sig->group_exit_code = (int)code;
 		sig->group_stop_count = 0;
 	}
+	coredump_task_exit(tsk);
 	spin_unlock_irq(&tsk->sighand->siglock);
 }
 

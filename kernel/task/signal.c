@@ -292,8 +292,9 @@ static void continue_group(struct task_struct *p)
 /* False: the signal need not be queued. */
 static bool prepare_signal(int sig, struct task_struct *p, bool force)
 {
+	/* Only a dump of the condemned group can still be cut short. */
 	if (p->signal->flags & SIGNAL_GROUP_EXIT)
-		return false;
+		return p->signal->core_state && sig == SIGKILL;
 	if (sig_kernel_stop(sig))
 		flush_in_group(p, sigmask(SIGCONT));
 	else if (sig == SIGCONT)
@@ -337,7 +338,8 @@ static struct task_struct *choose_thread(int sig, struct task_struct *p, enum pi
 /* The signal will kill the group whoever takes it: start at once. */
 static bool kills_group(int sig, struct task_struct *p, struct task_struct *t)
 {
-	return sig_fatal(p, sig) && !(p->signal->flags & SIGNAL_GROUP_EXIT) && !sigismember(&t->real_blocked, sig) &&
+	return sig_fatal(p, sig) && (p->signal->core_state || !(p->signal->flags & SIGNAL_GROUP_EXIT)) &&
+	       !sigismember(&t->real_blocked, sig) &&
 	       (sig == SIGKILL || !p->ptrace) && !sig_kernel_coredump(sig);
 }
 

@@ -15,6 +15,7 @@
  * See:     signal.c (sending); signal(7); waitpid(2)
  */
 #include <weft/kernel.h>
+#include <weft/coredump.h>
 #include <weft/cred.h>
 #include <weft/hrtimer.h>
 #include <weft/jiffies.h>
@@ -347,12 +348,14 @@ static int take_signal(struct ksignal *ksig) __must_hold(&current->sighand->sigl
 	return signr;
 }
 
-static void __noreturn die_of(int signr)
+static void __noreturn die_of(int signr, const kernel_siginfo_t *info)
 {
 	current->flags |= PF_SIGNALED;
 	if (sig_kernel_coredump(signr) && signr != SIGQUIT && signr != SIGABRT)
 		printk(KERN_DEBUG "%s[%d]: signal %d at %lx\n", current->comm, current->pid, signr,
 		       instruction_pointer(current_pt_regs()));
+	if (sig_kernel_coredump(signr) && info && do_coredump(info))
+		signr |= 0x80;
 	do_group_exit(signr);
 }
 
@@ -380,7 +383,7 @@ relock:
 			sigdelset(&current->pending.signal, SIGKILL);
 			recalc_sigpending();
 			spin_unlock_irq(&sighand->siglock);
-			die_of(SIGKILL);
+			die_of(SIGKILL, NULL);
 		}
 		if ((current->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0))
 			goto relock;
@@ -404,7 +407,7 @@ relock:
 	spin_unlock_irq(&sighand->siglock);
 
 	if (signr && verdict == KILL)
-		die_of(signr);
+		die_of(signr, &ksig->info);
 	ksig->sig = signr;
 	return signr > 0;
 }

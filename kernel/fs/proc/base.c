@@ -408,6 +408,7 @@ static const struct file_operations proc_task_operations;
 	ONE("oom_score", 0444, proc_oom_score), \
 	REG("oom_adj", 0644, proc_oom_adj_operations), \
 	REG("oom_score_adj", 0644, proc_oom_score_adj_operations), \
+	REG("coredump_filter", 0644, proc_coredump_filter_operations), \
 	REG("loginuid", 0644, proc_loginuid_operations), \
 	ONE("sessionid", 0444, proc_pid_sessionid), \
 	ONE("io", 0400, proc_pid_io)

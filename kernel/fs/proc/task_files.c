@@ -484,6 +484,62 @@ const struct file_operations proc_oom_adj_operations = {
 	.read_iter = oom_adj_read, .write_iter = oom_adj_write, .llseek = default_llseek,
 };
 
+/* ---- what goes into a core file: bits of mm->flags ---- */
+
+static ssize_t coredump_filter_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct task_struct *task = get_proc_task(file_inode(iocb->ki_filp));
+	struct mm_struct *mm;
+	char buf[12];
+	int len = 0;
+
+	if (!task)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	if (mm) {
+		len = snprintf(buf, sizeof(buf), "%08lx\n",
+			       (READ_ONCE(mm->flags) & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT);
+		mmput(mm);
+	}
+	put_task_struct(task);
+	return give_text(iocb, to, buf, (size_t)len);
+}
+
+static ssize_t coredump_filter_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	char buf[16];
+	ssize_t len = get_word(from, buf, sizeof(buf));
+	unsigned int filter;
+	int err;
+
+	if (len < 0)
+		return len;
+	err = kstrtouint(strim(buf), 0, &filter);
+	if (err)
+		return err;
+	task = get_proc_task(file_inode(iocb->ki_filp));
+	if (!task)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return len;
+	for (int bit = MMF_DUMP_FILTER_SHIFT; MMF_DUMP_FILTER_MASK >> bit; bit++) {
+		if (filter & (1u << (bit - MMF_DUMP_FILTER_SHIFT)))
+			set_bit(bit, &mm->flags);
+		else
+			clear_bit(bit, &mm->flags);
+	}
+	mmput(mm);
+	return len;
+}
+
+const struct file_operations proc_coredump_filter_operations = {
+	.read_iter = coredump_filter_read, .write_iter = coredump_filter_write, .llseek = default_llseek,
+};
+
 /* ---- who logged in: set once by the login program (pam_loginuid), handed down by fork ---- */
 
 static ssize_t loginuid_read(struct kiocb *iocb, struct iov_iter *to)

@@ -8,6 +8,7 @@
  * Locking: none: the tracee is frozen (kernel/task/ptrace.c).
  * See:     ptrace(2); include/uapi/ptrace.h; Intel SDM vol. 3, 17 "Debug registers"
  */
+#include <weft/coredump.h>
 #include <weft/kernel.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
@@ -16,6 +17,7 @@
 #include <weft/uaccess.h>
 #include <uapi/elf.h>
 #include <asm/fpu.h>
+#include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/segment.h>
 
@@ -54,7 +56,7 @@ void ptrace_disable(struct task_struct *child)
 
 /* ---- general registers ---- */
 
-static void get_regs(struct task_struct *child, struct user_regs_struct *u)
+void get_user_regs(struct task_struct *child, struct user_regs_struct *u)
 {
 	const struct thread_struct *t = &child->thread;
 	const struct pt_regs *regs = task_pt_regs(child);
@@ -65,6 +67,10 @@ static void get_regs(struct task_struct *child, struct user_regs_struct *u)
 		u->flags &= ~X86_EFLAGS_TF;
 	u->fs_base = t->fsbase;
 	u->gs_base = t->gsbase;
+	if (child == current) {
+		rdmsrl(MSR_FS_BASE, u->fs_base);
+		rdmsrl(MSR_KERNEL_GS_BASE, u->gs_base);
+	}
 	u->ds = t->ds;
 	u->es = t->es;
 	u->fs = t->fsindex;
@@ -175,7 +181,7 @@ static long peek_user(struct task_struct *child, unsigned long addr, unsigned lo
 	if (bad_user_offset(addr))
 		return -EIO;
 	if (addr < sizeof(u)) {
-		get_regs(child, &u);
+		get_user_regs(child, &u);
 		value = ((unsigned long *)&u)[addr / 8];
 	} else if (addr >= USER_DEBUGREG_OFFSET && addr < USER_DEBUGREG_OFFSET + 64) {
 		value = get_debugreg(&child->thread, (unsigned int)(addr - USER_DEBUGREG_OFFSET) / 8);
@@ -193,7 +199,7 @@ static long poke_user(struct task_struct *child, unsigned long addr, unsigned lo
 		return set_debugreg(&child->thread, (unsigned int)(addr - USER_DEBUGREG_OFFSET) / 8, value);
 	if (addr >= sizeof(u))
 		return -EIO;
-	get_regs(child, &u);
+	get_user_regs(child, &u);
 	((unsigned long *)&u)[addr / 8] = value;
 	return set_regs(child, &u);
 }
@@ -205,7 +211,7 @@ static long gp_regset(struct task_struct *child, bool set, void __user *buf, siz
 	struct user_regs_struct u;
 
 	*len = min(*len, sizeof(u));
-	get_regs(child, &u);
+	get_user_regs(child, &u);
 	if (!set)
 		return copy_to_user(buf, &u, *len) ? -EFAULT : 0;
 	if (copy_from_user(&u, buf, *len))
