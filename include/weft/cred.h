@@ -35,6 +35,7 @@ struct user_struct {
 	atomic_long_t		pipe_bufs;
 	atomic_long_t		locked_vm;
 	atomic_long_t		unix_inflight;
+	atomic_long_t		mq_bytes;	/* RLIMIT_MSGQUEUE */
 	atomic_long_t		inotify_instances, inotify_watches;
 };
 extern struct user_struct root_user;

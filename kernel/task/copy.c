@@ -16,6 +16,7 @@
  * Locking: the visible step: tasklist_lock (write) -> siglock of current.
  * See:     spec.md §3; clone(2); fork.c (memory), arch copy_thread() (registers)
  */
+#include <weft/ipc.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/fdtable.h>
@@ -182,9 +183,12 @@ static int copy_parts(struct task_struct *p, const struct kernel_clone_args *arg
 	const u64 flags = args->flags;
 	int err;
 
-	err = copy_files(flags, p);
+	err = copy_semundo(flags, p);
 	if (err)
 		return err;
+	err = copy_files(flags, p);
+	if (err)
+		goto out_semundo;
 	err = copy_fs(flags, p);
 	if (err)
 		goto out_files;
@@ -213,6 +217,8 @@ out_fs:
 	exit_fs(p);
 out_files:
 	exit_files(p);
+out_semundo:
+	exit_sem(p);
 	return err;
 }
 
@@ -224,6 +230,7 @@ static void drop_parts(struct task_struct *p, u64 flags)
 	__cleanup_sighand(p->sighand);
 	exit_fs(p);
 	exit_files(p);
+	exit_sem(p);
 }
 
 /* ---- the task ---- */
@@ -749,6 +756,8 @@ long sys_unshare(unsigned long flags)
 			free_fs_struct(fs);
 		return err;
 	}
+	if (flags & CLONE_SYSVSEM)
+		exit_sem(current);
 	install_unshared(&fs, &files);
 	if (fs)
 		free_fs_struct(fs);

@@ -16,6 +16,7 @@
  *      exit_state: EXIT_ZOMBIE -> EXIT_DEAD by cmpxchg: only one of several waiters wins
  * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER
  */
+#include <weft/ipc.h>
 #include <weft/kernel.h>
 #include <weft/coredump.h>
 #include <weft/cred.h>
@@ -397,6 +398,7 @@ void __noreturn do_exit(long code)
 	trace_task_exit(tsk->pid, tsk->tgid, code);
 
 	exit_mm();
+	exit_sem(tsk);
 	exit_files(tsk);
 	exit_fs(tsk);
 	if (group_dead)
