@@ -65,6 +65,7 @@ static void add_waiter(struct list_head *waiters, struct mq_waiter *w)
 
 /* Queue locked, unlocked during the sleep.  0: the other side has done it; -ETIMEDOUT, -ERESTARTSYS. */
 static int wait_turn(struct mqueue *q, struct list_head *waiters, struct mq_waiter *w, ktime_t *expires)
+	__must_hold(&q->lock)
 {
 	bool timed_out = false;
 
@@ -234,7 +235,7 @@ static struct mq_message *copy_message(const char __user *text, size_t size, uns
 }
 
 /* 0: the message is on its way.  Queue locked. */
-static int send(struct mqueue *q, struct mq_message *msg, bool nonblock, ktime_t *expires)
+static int send(struct mqueue *q, struct mq_message *msg, bool nonblock, ktime_t *expires) __must_hold(&q->lock)
 {
 	struct mq_waiter w = { .message = msg }, *receiver;
 
@@ -307,7 +308,7 @@ static void let_sender_in(struct mqueue *q)
 	}
 }
 
-static struct mq_message *receive(struct mqueue *q, bool nonblock, ktime_t *expires)
+static struct mq_message *receive(struct mqueue *q, bool nonblock, ktime_t *expires) __must_hold(&q->lock)
 {
 	struct mq_waiter w = { 0 };
 	struct mq_message *msg;

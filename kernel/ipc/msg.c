@@ -89,9 +89,9 @@ static int wait_turn(struct msg_queue *q, struct list_head *waiters, struct msg_
 	list_add_tail(&w->list, waiters);
 	while (w->waiting && !signal_pending(current)) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		spin_unlock(&q->perm.lock);
+		ipc_unlock(&q->perm);
 		schedule();
-		spin_lock(&q->perm.lock);
+		ipc_lock(&q->perm);
 	}
 	if (!w->waiting)
 		return 0;
@@ -127,7 +127,7 @@ long sys_msgget(key_t key, int msgflg)
 }
 
 /* rwsem held for writing; unlocks the queue. */
-static void destroy(struct msg_queue *q) __releases(&q->perm.lock)
+static void destroy(struct msg_queue *q)
 {
 	struct message *msg, *n;
 	LIST_HEAD(messages);
@@ -397,7 +397,7 @@ static int msg_change(int msqid, int cmd, const struct msqid_ds *in)
 	if (!err && cmd == IPC_SET)
 		err = set_attributes(to_queue(perm), in);
 	if (err || cmd == IPC_SET)
-		spin_unlock(&perm->lock);
+		ipc_unlock(perm);
 	else
 		destroy(to_queue(perm));
 	ipc_put(perm);

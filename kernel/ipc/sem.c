@@ -62,7 +62,7 @@ long sys_semget(key_t key, int nsems, int semflg)
 /* ---- semctl: the set ---- */
 
 /* rwsem held for writing; unlocks the set. */
-static void destroy(struct sem_set *set) __releases(&set->perm.lock)
+static void destroy(struct sem_set *set)
 {
 	LIST_HEAD(undos);
 
@@ -91,7 +91,7 @@ static int sem_change(int semid, int cmd, const struct semid64_ds *in)
 			to_set(perm)->ctime = ktime_get_real_seconds();
 	}
 	if (err || cmd == IPC_SET)
-		spin_unlock(&perm->lock);
+		ipc_unlock(perm);
 	else
 		destroy(to_set(perm));
 	ipc_put(perm);
@@ -201,19 +201,19 @@ static int sem_getall(struct sem_set *set, unsigned short __user *array)
 	unsigned short *values;
 	int err;
 
-	spin_unlock(&set->perm.lock);
+	ipc_unlock(&set->perm);
 	values = kvmalloc_array(set->nsems, sizeof(*values), GFP_KERNEL);
-	spin_lock(&set->perm.lock);
+	ipc_lock(&set->perm);
 	if (!values)
 		return -ENOMEM;
 	err = set->perm.deleted ? -EIDRM : 0;
 	for (int i = 0; i < set->nsems; i++)
 		values[i] = set->sems[i].value;
-	spin_unlock(&set->perm.lock);
+	ipc_unlock(&set->perm);
 	if (!err && copy_to_user(array, values, set->nsems * sizeof(*values)))
 		err = -EFAULT;
 	kvfree(values);
-	spin_lock(&set->perm.lock);
+	ipc_lock(&set->perm);
 	return err;
 }
 
@@ -230,10 +230,10 @@ static int sem_setall(struct sem_set *set, const unsigned short __user *array)
 	unsigned short *values;
 	int err;
 
-	spin_unlock(&set->perm.lock);
+	ipc_unlock(&set->perm);
 	values = vmemdup_user(array, set->nsems * sizeof(*values));
 	err = IS_ERR(values) ? PTR_ERR(values) : check_values(values, set->nsems);
-	spin_lock(&set->perm.lock);
+	ipc_lock(&set->perm);
 	if (!err && set->perm.deleted)
 		err = -EIDRM;
 	if (!err) {
@@ -243,10 +243,10 @@ static int sem_setall(struct sem_set *set, const unsigned short __user *array)
 		set->ctime = ktime_get_real_seconds();
 		sem_try_waiters(set);
 	}
-	spin_unlock(&set->perm.lock);
+	ipc_unlock(&set->perm);
 	if (!IS_ERR(values))
 		kvfree(values);
-	spin_lock(&set->perm.lock);
+	ipc_lock(&set->perm);
 	return err;
 }
 

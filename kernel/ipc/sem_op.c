@@ -189,9 +189,9 @@ static struct sem_undo *get_undo(struct sem_undo_list *ul, struct sem_set *set)
 
 	if (undo)
 		return undo;
-	spin_unlock(&set->perm.lock);
+	ipc_unlock(&set->perm);
 	new = new_undo(ul, set);
-	spin_lock(&set->perm.lock);
+	ipc_lock(&set->perm);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	undo = find_undo(ul, set);		/* another thread may have been quicker */
@@ -301,7 +301,7 @@ void exit_sem(struct task_struct *tsk)
 	while ((set = next_set(ul)) != NULL) {
 		struct sem_undo *undo;
 
-		spin_lock(&set->perm.lock);
+		ipc_lock(&set->perm);
 		undo = find_undo(ul, set);
 		if (undo) {
 			unlink_undo(undo);
@@ -326,9 +326,9 @@ static int wait_completed(struct sem_set *set, struct sem_waiter *w, ktime_t *ex
 	list_add_tail(&w->list, &set->waiters);
 	while (w->status == SEM_WAITING && !timed_out && !signal_pending(current)) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		spin_unlock(&set->perm.lock);
+		ipc_unlock(&set->perm);
 		timed_out = schedule_hrtimeout_range(expires, current->timer_slack_ns, HRTIMER_MODE_ABS) == 0;
-		spin_lock(&set->perm.lock);
+		ipc_lock(&set->perm);
 	}
 	if (w->status != SEM_WAITING)
 		return w->status;

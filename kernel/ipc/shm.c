@@ -67,7 +67,7 @@ static unsigned long segment_pages(const struct shm_segment *seg)
 /* ---- the end of a segment ---- */
 
 /* rwsem held for writing; unlocks the segment and drops the reference of being known. */
-static void destroy(struct shm_segment *seg) __releases(&seg->perm.lock)
+static void destroy(struct shm_segment *seg)
 {
 	struct file *file = seg->file;
 
@@ -81,7 +81,7 @@ static void destroy(struct shm_segment *seg) __releases(&seg->perm.lock)
 static void detach(struct shm_segment *seg, bool is_area)
 {
 	down_write(&shm_ids.rwsem);
-	spin_lock(&seg->perm.lock);
+	ipc_lock(&seg->perm);
 	if (is_area) {
 		seg->dtime = ktime_get_real_seconds();
 		seg->lpid = task_tgid_nr(current);
@@ -89,7 +89,7 @@ static void detach(struct shm_segment *seg, bool is_area)
 	if (--seg->nattch == 0 && (seg->perm.mode & SHM_DEST))
 		destroy(seg);
 	else
-		spin_unlock(&seg->perm.lock);
+		ipc_unlock(&seg->perm);
 	up_write(&shm_ids.rwsem);
 }
 
@@ -105,11 +105,11 @@ static void shm_open(struct vm_area_struct *vma)
 {
 	struct shm_segment *seg = area_segment(vma);
 
-	spin_lock(&seg->perm.lock);
+	ipc_lock(&seg->perm);
 	seg->nattch++;
 	seg->atime = ktime_get_real_seconds();
 	seg->lpid = task_tgid_nr(current);
-	spin_unlock(&seg->perm.lock);
+	ipc_unlock(&seg->perm);
 }
 
 static void shm_close(struct vm_area_struct *vma)
@@ -122,12 +122,12 @@ static int shm_mmap(struct file *file, struct vm_area_struct *vma)
 	struct shm_segment *seg = file->private_data;
 	int err = 0;
 
-	spin_lock(&seg->perm.lock);
+	ipc_lock(&seg->perm);
 	if (seg->perm.deleted)			/* remap_file_pages() has just taken the last area away */
 		err = -EINVAL;
 	else
 		seg->nattch++;
-	spin_unlock(&seg->perm.lock);
+	ipc_unlock(&seg->perm);
 	if (err)
 		return err;
 	err = shmem_file_operations.mmap(file, vma);
@@ -229,7 +229,7 @@ static struct shm_segment *begin_attach(int shmid, int rights)
 		return ERR_PTR(err);
 	}
 	to_segment(perm)->nattch++;
-	spin_unlock(&perm->lock);
+	ipc_unlock(perm);
 	return to_segment(perm);
 }
 
@@ -432,12 +432,12 @@ static int shm_change(int shmid, int cmd, const struct shmid_ds *in)
 			seg->ctime = ktime_get_real_seconds();
 	}
 	if (err || cmd == IPC_SET) {
-		spin_unlock(&perm->lock);
+		ipc_unlock(perm);
 	} else if (seg->nattch) {
 		perm->mode |= SHM_DEST;
 		perm->key = IPC_PRIVATE;	/* nobody finds it by key any more */
 		hash_del(&perm->by_key);
-		spin_unlock(&perm->lock);
+		ipc_unlock(perm);
 	} else {
 		destroy(seg);
 	}

@@ -129,7 +129,7 @@ int ipcget(struct ipc_ids *ids, const struct ipc_ops *ops, const struct ipc_para
 
 /* ---- look-up ---- */
 
-static struct kern_ipc_perm *lock_index(struct ipc_ids *ids, int index, int id)
+static struct kern_ipc_perm *lock_index(struct ipc_ids *ids, int index, int id) __no_context_analysis	/* see util.h */
 {
 	struct kern_ipc_perm *perm;
 
@@ -229,7 +229,7 @@ static void *proc_find(struct seq_file *m, loff_t *pos)
 		perm = ipc_lock_get_index(proc->ids, index);
 		if (!IS_ERR(perm)) {
 			*pos = index + 1;
-			spin_unlock(&perm->lock);
+			ipc_unlock(perm);
 			return perm;
 		}
 	}

@@ -65,7 +65,10 @@ struct ipc_ops {
 
 /* The common part of shmget(), semget() and msgget(): the number or -errno. */
 int ipcget(struct ipc_ids *ids, const struct ipc_ops *ops, const struct ipc_params *params);
-/* Fills perm in for the running task and makes the object, of which all else is ready, known; rwsem held.  limit: of objects.  The number, -ENOSPC, -ENOMEM. */
+/*
+ * Fills perm in for the running task and makes the object, of which all else is ready, known; rwsem held for writing.
+ * limit: how many there may be.  The number, -ENOSPC or -ENOMEM.
+ */
 int ipc_add(struct ipc_ids *ids, struct kern_ipc_perm *perm, const struct ipc_params *params, int limit);
 /* rwsem held for writing, object locked: from here on nobody finds it.  The caller then unlocks and puts. */
 void ipc_remove(struct ipc_ids *ids, struct kern_ipc_perm *perm);
@@ -75,9 +78,22 @@ struct kern_ipc_perm *ipc_lock_get(struct ipc_ids *ids, int id);
 /* The same by index, for *_STAT and *_INFO. */
 struct kern_ipc_perm *ipc_lock_get_index(struct ipc_ids *ids, int index);
 void ipc_put(struct kern_ipc_perm *perm);
-static inline void ipc_unlock_put(struct kern_ipc_perm *perm)
+
+/*
+ * The object's lock.  Not seen by the static analysis: it is held only if a look-up returned no error, and has two names,
+ * perm->lock and queue->perm.lock.
+ */
+static inline void ipc_lock(struct kern_ipc_perm *perm) __no_context_analysis
+{
+	spin_lock(&perm->lock);
+}
+static inline void ipc_unlock(struct kern_ipc_perm *perm) __no_context_analysis
 {
 	spin_unlock(&perm->lock);
+}
+static inline void ipc_unlock_put(struct kern_ipc_perm *perm)
+{
+	ipc_unlock(perm);
 	ipc_put(perm);
 }
 
