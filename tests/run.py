@@ -10,6 +10,9 @@ Idea:   the guest writes its results to the console; anything that looks like a 
 import argparse, concurrent.futures, os, pathlib, re, shutil, signal, subprocess, sys, tempfile, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "disk"))
+import disks as disk_plans
+
 OUT = ROOT / "build" / "tests"
 REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption|======= ")
 passed = failed = skipped = 0
@@ -173,9 +176,13 @@ def guest(name, *args, **kw):
         count(*case)
 
 
-def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None):
+def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None, disks=None):
     """Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come."""
     with tempfile.TemporaryDirectory() as tmp:
+        more = []
+        if disks:
+            disks.copy_to(tmp)
+            more, commands = disks.qemu_args(), disks.commands()
         o = pathlib.Path(tmp) / "o"
         o.mkdir()
         (o / "init").write_text(
@@ -188,7 +195,7 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
         accel = "tcg,thread=multi" if cpus > 1 else "tcg"
         args = ["qemu-system-x86_64", "-M", machine, "-accel", accel, "-cpu", "max", "-m", mem, "-smp", str(cpus), "-nodefaults",
                 "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(ROOT / kernel), "-initrd", str(initrd),
-                "-append", f"console=ttyS0 loglevel=5 panic=-1 {append}"]
+                "-append", f"console=ttyS0 loglevel=5 panic=-1 {append}", *more]
         start = time.time()
         p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
         timer = threading.Timer(limit, lambda: p.send_signal(signal.SIGKILL))
@@ -206,6 +213,8 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
         logs.mkdir(parents=True, exist_ok=True)
         (logs / (re.sub(r"\W+", "-", name) + ".txt")).write_text(text)
         n = read_cases(name, text, expect)
+        for ok, case, what in disks.check(text) if disks else ():
+            count(ok, f"{name} {case}", what)
         report = REPORTS.search(text)
         why = ""
         if report:
@@ -218,6 +227,21 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
         count(not why, f"{name} guest", why)
         say(f"  {name}: {n} cases in {time.time() - start:.0f} s" + ("" if not why else "  FAILED"))
         return bool(report)
+
+
+def disk_jobs(kernel, build, pool, only):
+    """Guests with disks: every controller, the same cases."""
+    def cpio_of(folder):
+        cpio = OUT / "disk.cpio"
+        r = run(["tools/mkroot.sh", str(cpio), str(folder)])
+        return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+    cpio = disk_plans.make_root(OUT / "disk-root", cpio_of)
+    images = disk_plans.Images(OUT / "disk-images")
+    limit = 300 * (3 if build == "debug" else 1)
+    return [pool.submit(guest, f"{build} disk {machine} {controller}", kernel, cpio, [], n, "256M", machine, limit, "", ["disk"],
+                        disk_plans.Disks(images, controller))
+            for machine, controller, n in disk_plans.PLANS if only in (None, "disk", controller)]
 
 
 def host_lines(name, cmd, limit=900):
@@ -315,7 +339,7 @@ def main():
     cpio = make_root(bindir)
     builds = ["release"] if a.plan == "check" else a.builds.split(",")
     cpus = [2] if a.plan == "check" else [int(c) for c in a.cpus.split(",")]
-    jobs = []
+    jobs, disk_builds = [], []
     for build in builds:
         kernel = a.kernel or ("build/debug/weft.elf" if build == "debug" else "build/weft.elf")
         if not a.kernel:
@@ -326,7 +350,10 @@ def main():
         commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
         seconds = 3 if a.plan == "check" else 8
         storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress]
-        for n in cpus if a.only != "selftest" else []:
+        with_disks = a.plan == "test" and not a.only or a.only in ("disk", *disk_plans.CONTROLLERS)
+        if with_disks:
+            disk_builds.append((kernel, build))
+        for n in cpus if a.only != "selftest" and (programs or stress or scripts) else []:
             jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow, "", None))
         if a.plan == "test" and not a.only or a.only == "selftest":
             hello = ["echo ok boot/hello"]
@@ -345,6 +372,8 @@ def main():
         plain = ROOT / "build" / "root.cpio"
         futures = [pool.submit(guest, name, kernel, plain if " boot " in name else cpio, cmds, n, mem, machine, limit, append, expect)
                    for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
+        for kernel, build in disk_builds:
+            futures += disk_jobs(kernel, build, pool, a.only)
         for f in futures:
             f.result()
     finish(start)

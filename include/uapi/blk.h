@@ -4,7 +4,9 @@
 #ifndef UAPI_BLK_H
 #define UAPI_BLK_H
 
+#define BLKROSET	0x125d
 #define BLKROGET	0x125e
+#define BLKRRPART	0x125f
 #define BLKGETSIZE	0x1260		/* unsigned long: sectors */
 #define BLKFLSBUF	0x1261
 #define BLKRASET	0x1262
@@ -19,5 +21,6 @@
 #define BLKALIGNOFF	0x127a
 #define BLKPBSZGET	0x127b
 #define BLKROTATIONAL	0x127e
+#define BLKZEROOUT	0x127f		/* the same */
 
 #endif

@@ -7,7 +7,9 @@
  *          Each disk, and each of its partitions, is a block_device: it has an inode, whose pages are the cache of the
  *          device, for programs that open /dev/vda and for file systems' own blocks alike.
  * Locking: hctx->lock (interrupts off) guards a context and the driver's channel behind it; one after the other, never two.
- *          bdev_mutex: the list of devices and who holds them.  Disks are made at start-up and stay.
+ *          bdev_mutex: the list of devices and who holds them.  Disks are made at start-up and stay; a partition may go, and
+ *          come back as another, while nobody has it open: its block_device stays, with a length of 0.
+ *          scan_mutex -> bdev_mutex: reading a partition table.
  * See:     spec.md §10 "block layer"; doc/block.md
  */
 #ifndef WEFT_BLKDEV_H
@@ -25,6 +27,7 @@ struct request_queue;
 struct blk_mq_hw_ctx;
 struct gendisk;
 struct seq_file;
+struct device;
 
 /* ---- requests ---- */
 
@@ -104,7 +107,7 @@ struct disk_stats {				/* [a] */
 };
 
 struct block_device {
-	sector_t		bd_start_sect, bd_nr_sectors;	/* [I] */
+	sector_t		bd_start_sect, bd_nr_sectors;	/* [bdev_mutex, stable while open] length 0: it has gone */
 	struct gendisk		*bd_disk;	/* [I] */
 	struct inode		*bd_inode;	/* [I] its pages; i_size its length */
 	dev_t			bd_dev;		/* [I] */
@@ -114,7 +117,8 @@ struct block_device {
 	void			*bd_holder;	/* [bdev_mutex] who has it for himself: a mounted file system */
 	int			bd_holders;	/* [bdev_mutex] how often */
 	char			bd_name[DISK_NAME_LEN];	/* [I] "vda1" */
-	char			bd_uuid[40];	/* [I] of the partition, or "" */
+	char			bd_uuid[40];	/* [bdev_mutex] of the partition, or "" */
+	struct device		*bd_device;	/* [scan_mutex] its node and its folder in /sys */
 	struct disk_stats	bd_stats;
 	struct list_head	bd_list;	/* [bdev_mutex] all, in order of creation */
 };
@@ -128,7 +132,6 @@ struct gendisk {
 	sector_t		capacity;	/* [I] sectors of 512 bytes */
 	bool			read_only;	/* [I] */
 	char			serial[24];	/* [I] */
-	struct dentry		*sysfs_dir;	/* [I] */
 	struct backing_dev_info	bdi;		/* its dirty inodes and their flusher */
 };
 
@@ -137,6 +140,8 @@ int register_blkdev(unsigned int major, const char *name);
 int blkdev_show(struct seq_file *m, void *v);	/* the block part of /proc/devices */
 /* The disk, with name, numbers, queue and capacity set, becomes usable: reads its partition table.  May sleep.  0, -errno. */
 int add_disk(struct gendisk *disk);
+/* Reads the partition table again.  May sleep.  0, or -EBUSY: a partition is in use. */
+int disk_rescan(struct gendisk *disk);
 /* A device of the disk: partition partno or, 0, all of it.  May sleep.  ERR_PTR. */
 struct block_device *bdev_add(struct gendisk *disk, unsigned int partno, sector_t start, sector_t len, const char *uuid);
 
@@ -160,6 +165,7 @@ bool sb_is_blkdev_sb(const struct super_block *sb);	/* the one that holds the in
 /* What was written before lasts.  May sleep.  0 or -errno. */
 int blkdev_issue_flush(struct block_device *bdev);
 int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t nr_sects);
+int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr_sects);	/* writes zeros */
 int sync_blockdev(struct block_device *bdev);	/* writes back the device's own pages and waits */
 
 extern const struct file_operations def_blk_fops;

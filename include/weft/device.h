@@ -2,7 +2,7 @@
  * device.h: the list of devices that user space may see.
  *
  * What:    a driver calls device_create() for each device node; the list feeds /dev (devtmpfs) and /sys (class/, dev/).
- * Idea:    devices are made at start-up or never, so entries are only added, never freed, and readers need no count.
+ * Idea:    a device that was made is never freed; one that has gone (a partition) is only hidden, so readers need no count.
  * Locking: device_mutex for adding; readers walk under it too (device_for_each).
  * See:     kernel/drivers/base/core.c; kernel/fs/devtmpfs; kernel/fs/sysfs
  */
@@ -13,8 +13,11 @@
 #include <weft/list.h>
 #include <weft/kdev_t.h>
 
+struct device;
+
 struct class {
-	const char	*name;		/* "tty", "mem", "misc", "graphics", "input" */
+	const char	*name;		/* "tty", "mem", "misc", "graphics", "input", "block" */
+	int		(*uevent)(const struct device *dev, char *buf, size_t size);	/* more lines for `uevent`, or NULL */
 };
 
 struct device {
@@ -23,6 +26,7 @@ struct device {
 	dev_t			devt;	/* [I] */
 	umode_t			mode;	/* [I] S_IFCHR or S_IFBLK and the rights */
 	const char		*name;	/* [I] of the node, may hold a slash: "input/event0" */
+	const char		*folder;	/* [I] below /sys: where its own folder lies */
 	void			*sysfs_priv;	/* sysfs's own */
 };
 
@@ -33,6 +37,10 @@ extern const struct class tty_class, mem_class, misc_class, graphics_class, rtc_
  * copied.  Returns it or ERR_PTR(-ENOMEM).  May sleep; from device_initcall on, or earlier: devtmpfs catches up.
  */
 struct device *device_create(const struct class *class, dev_t devt, const char *name, umode_t mode);
+/* The same below another folder of /sys than devices/virtual/CLASS. */
+struct device *device_create_in(const char *folder, const struct class *class, dev_t devt, const char *name, umode_t mode);
+void device_del(struct device *dev);	/* takes its node and its folder away */
+void device_add(struct device *dev);	/* brings them back */
 /* Calls fn for each device, in order, until it returns non-zero, which is returned.  May sleep. */
 int device_for_each(int (*fn)(struct device *dev, void *data), void *data);
 
@@ -41,6 +49,7 @@ int device_for_each(int (*fn)(struct device *dev, void *data), void *data);
  * device_for_each()) the node /dev/NAME.  0 also when devtmpfs has not started.
  */
 int devtmpfs_create_node(const char *name, umode_t mode, dev_t devt);
+void devtmpfs_delete_node(const char *name);	/* of the root folder */
 /* Mounts it on /dev when the root file system has such a folder.  0 or -errno. */
 int devtmpfs_mount(void);
 

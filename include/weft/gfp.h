@@ -11,6 +11,8 @@
 #ifndef WEFT_GFP_H
 #define WEFT_GFP_H
 
+#include <asm/page.h>
+#include <weft/log2.h>
 #include <weft/types.h>
 #include <weft/mmzone.h>
 
@@ -64,6 +66,11 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order);
 unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **array);
 
 /* The same as an address in the direct map, or 0. */
+/* The order of the smallest block of pages that holds size bytes. */
+static inline unsigned int get_order(size_t size)
+{
+	return size <= PAGE_SIZE ? 0 : (unsigned int)ilog2(size - 1) + 1 - PAGE_SHIFT;
+}
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 #define __get_free_page(gfp)	__get_free_pages(gfp, 0)
 unsigned long get_zeroed_page(gfp_t gfp);

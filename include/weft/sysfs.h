@@ -1,8 +1,8 @@
 /*
  * sysfs.h: how a subsystem shows one value a file below /sys.
  *
- * Idea:    folders and files are made once and stay; a file is a pair of functions over a datum.  A value is text of at
- *          most a page.
+ * Idea:    folders and files are made once and nearly all stay; a file is a pair of functions over a datum.  A value is text
+ *          of at most a page.  Who has a removed file open may still call its functions: the datum must outlive that.
  * See:     kernel/fs/sysfs/sysfs.c
  */
 #ifndef WEFT_SYSFS_H
@@ -28,6 +28,8 @@ int sysfs_create_file(struct dentry *dir, const struct sysfs_attr *attr, void *d
 /* A table that ends with an attribute without a name. */
 int sysfs_create_files(struct dentry *dir, const struct sysfs_attr *attrs, void *data);
 int sysfs_create_link(struct dentry *dir, const char *name, const char *target);
+/* Takes an entry away, with all that lies below it.  Nothing happens when there is none. */
+void sysfs_remove(struct dentry *dir, const char *name);
 int sysfs_emit(char *buf, const char *fmt, ...) __printf(2, 3);
 
 #endif

@@ -50,6 +50,7 @@ struct virtio_driver;
 struct virtio_device {
 	struct list_head	node;		/* [virtio_mutex] */
 	u32			id;		/* [I] VIRTIO_ID_* */
+	bool			legacy;		/* [I] from before 1.0: 32 feature bits, which it does not confirm */
 	const char		*name;		/* [I] where it is: "0000:00:04.0" */
 	const struct virtio_config_ops *config;	/* [I] */
 	u64			features;	/* [I] agreed on */
@@ -102,6 +103,7 @@ bool virtqueue_enable_cb(struct virtqueue *vq);
 /* ---- for transports ---- */
 unsigned int virtqueue_index(const struct virtqueue *vq);
 struct virtio_device *virtqueue_device(const struct virtqueue *vq);
+#define VIRTIO_RING_ALIGN	64	/* of the used ring, behind the other two */
 struct virtqueue_addr {
 	phys_addr_t	desc, avail, used;
 };

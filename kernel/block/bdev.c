@@ -164,19 +164,55 @@ static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	return err ? err : blkdev_issue_flush(file_bdev(file));
 }
 
-static int blkdev_discard(struct file *file, u64 __user *arg)
+/* A range of bytes from user space, in whole blocks, whose pages in the cache have gone. */
+static int get_range(struct file *file, u64 __user *arg, u64 range[2])
 {
 	struct block_device *bdev = file_bdev(file);
-	u64 range[2], size = (u64)i_size_read(bdev->bd_inode), mask = bdev_logical_block_size(bdev) - 1;
+	u64 size = (u64)i_size_read(bdev->bd_inode), mask = bdev_logical_block_size(bdev) - 1;
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (copy_from_user(range, arg, sizeof(range)))
+	if (copy_from_user(range, arg, 2 * sizeof(u64)))
 		return -EFAULT;
 	if ((range[0] | range[1]) & mask || range[1] > size || range[0] > size - range[1])
 		return -EINVAL;
 	truncate_inode_pages_range(file->f_mapping, (loff_t)range[0], (loff_t)(range[0] + range[1]) - 1);
-	return blkdev_issue_discard(bdev, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
+	return 0;
+}
+
+static int blkdev_discard(struct file *file, u64 __user *arg)
+{
+	u64 range[2];
+	int err = get_range(file, arg, range);
+
+	return err ? err : blkdev_issue_discard(file_bdev(file), range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
+}
+
+static int blkdev_zeroout(struct file *file, u64 __user *arg)
+{
+	u64 range[2];
+	int err = get_range(file, arg, range);
+
+	return err ? err : blkdev_issue_zeroout(file_bdev(file), range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
+}
+
+static int set_read_only(struct block_device *bdev, const int __user *arg)
+{
+	int ro;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	if (get_user(ro, arg))
+		return -EFAULT;
+	bdev->bd_read_only = ro || bdev->bd_disk->read_only;
+	return 0;
+}
+
+static int reread_partitions(struct block_device *bdev)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	return bdev->bd_partno ? -EINVAL : disk_rescan(bdev->bd_disk);
 }
 
 static int flush_buffers(struct block_device *bdev)
@@ -221,6 +257,17 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return put_user((unsigned short)0, (unsigned short __user *)p);
 	case BLKDISCARD:
 		return blkdev_discard(file, p);
+	case BLKZEROOUT:
+		return blkdev_zeroout(file, p);
+	case BLKROSET:
+		return set_read_only(bdev, p);
+	case BLKRRPART:
+		return reread_partitions(bdev);
+	case BLKRASET:
+		if (!capable(CAP_SYS_ADMIN))
+			return -EACCES;
+		file->f_ra.ra_pages = min(arg, 65536ul) >> (PAGE_SHIFT - SECTOR_SHIFT);
+		return 0;
 	}
 	return -ENOTTY;
 }

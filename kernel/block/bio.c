@@ -146,3 +146,28 @@ int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t nr
 	}
 	return 0;
 }
+
+/* One bio holds the zero page as often as it can. */
+int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr_sects)
+{
+	int err = 0;
+
+	while (nr_sects && !err) {
+		struct bio *bio = bio_alloc(bdev, BIO_MAX_VECS, REQ_OP_WRITE, GFP_KERNEL);
+		unsigned int len, sum = 0;
+
+		if (!bio)
+			return -ENOMEM;
+		bio->bi_sector = sector;
+		do {
+			len = (unsigned int)min_t(sector_t, nr_sects - (sum >> SECTOR_SHIFT), PAGE_SIZE / SECTOR_SIZE) << SECTOR_SHIFT;
+			len = len ? bio_add_page(bio, ZERO_PAGE(0), len, 0) : 0;
+			sum += len;
+		} while (len);
+		err = submit_bio_wait(bio);
+		bio_put(bio);
+		sector += sum >> SECTOR_SHIFT;
+		nr_sects -= sum >> SECTOR_SHIFT;
+	}
+	return err;
+}

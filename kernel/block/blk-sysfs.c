@@ -1,12 +1,14 @@
 /*
  * blk-sysfs.c: what /sys/block shows of a disk and its partitions: what lsblk, blkid and udev read.
  *
- * What:    device_create() has made /sys/devices/virtual/block/NAME with "dev" and "uevent"; this adds size, ro, stat, the
- *          queue's limits, the partitions' folders inside their disk's, and the link /sys/block/NAME.
+ * What:    device_create() has made /sys/devices/virtual/block/NAME, or NAME/PARTITION, with "dev" and "uevent"; this adds
+ *          size, ro, stat, the queue's limits and the link /sys/block/NAME.
  * See:     spec.md §10; Linux's Documentation/ABI/stable/sysfs-block for the names
  */
 #include <weft/kernel.h>
 #include <weft/blkdev.h>
+#include <weft/device.h>
+#include <weft/err.h>
 #include <weft/mm.h>
 #include <weft/string.h>
 #include <weft/sysfs.h>
@@ -22,19 +24,9 @@ BDEV_ATTR(size, "%llu", (u64)bdev->bd_nr_sectors)
 BDEV_ATTR(ro, "%d", bdev->bd_read_only)
 BDEV_ATTR(start, "%llu", (u64)bdev->bd_start_sect)
 BDEV_ATTR(partition, "%u", bdev->bd_partno)
-BDEV_ATTR(number, "%u:%u", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev))
 BDEV_ATTR(range, "%d", bdev->bd_partno ? 1 : DISK_MAX_PARTS)
 BDEV_ATTR(serial, "%s", bdev->bd_disk->serial)
 BDEV_ATTR(zero, "%d", 0 * bdev->bd_partno)
-
-static ssize_t uevent_show(void *data, char *buf)
-{
-	const struct block_device *bdev = data;
-	int n = sysfs_emit(buf, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=%s\n", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev),
-			   bdev->bd_name, bdev->bd_partno ? "partition" : "disk");
-
-	return bdev->bd_partno ? n + sysfs_emit(buf + n, "PARTN=%u\n", bdev->bd_partno) : n;
-}
 
 static ssize_t stat_show(void *data, char *buf)
 {
@@ -72,7 +64,6 @@ static const struct sysfs_attr disk_attrs[] = {
 };
 
 static const struct sysfs_attr part_attrs[] = {
-	{ .name = "dev", .show = number_show }, { .name = "uevent", .show = uevent_show },
 	{ .name = "size", .show = size_show }, { .name = "ro", .show = ro_show }, { .name = "stat", .show = stat_show },
 	{ .name = "start", .show = start_show }, { .name = "partition", .show = partition_show },
 	{ .name = "alignment_offset", .show = zero_show }, { }
@@ -90,18 +81,12 @@ static const struct sysfs_attr queue_attrs[] = {
 	{ .name = "write_cache", .show = write_cache_show }, { .name = "rotational", .show = rotational_show }, { }
 };
 
-int disk_add_sysfs(struct gendisk *disk)
+static int add_disk_files(struct dentry *dir, struct gendisk *disk)
 {
-	char path[64], target[80];
-	struct dentry *dir, *queue, *links;
-	int err;
+	struct dentry *queue, *links;
+	char target[80];
+	int err = sysfs_create_files(dir, disk_attrs, disk->part0);
 
-	snprintf(path, sizeof(path), "devices/virtual/block/%s", disk->disk_name);
-	dir = sysfs_mkdir(NULL, path);
-	if (IS_ERR(dir))
-		return PTR_ERR(dir);
-	disk->sysfs_dir = dir;
-	err = sysfs_create_files(dir, disk_attrs, disk->part0);
 	queue = err ? ERR_PTR(err) : sysfs_mkdir(dir, "queue");
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);
@@ -113,9 +98,11 @@ int disk_add_sysfs(struct gendisk *disk)
 	return sysfs_create_link(links, disk->disk_name, target);
 }
 
-int part_add_sysfs(struct block_device *part)
+int bdev_add_sysfs(struct block_device *bdev)
 {
-	struct dentry *dir = part->bd_disk->sysfs_dir ? sysfs_mkdir(part->bd_disk->sysfs_dir, part->bd_name) : ERR_PTR(-ENOENT);
+	struct dentry *dir = bdev->bd_device->sysfs_priv;
 
-	return IS_ERR(dir) ? (int)PTR_ERR(dir) : sysfs_create_files(dir, part_attrs, part);
+	if (!dir)
+		return -ENOENT;
+	return bdev->bd_partno ? sysfs_create_files(dir, part_attrs, bdev) : add_disk_files(dir, bdev->bd_disk);
 }

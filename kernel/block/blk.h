@@ -12,9 +12,8 @@ void blk_mq_submit_bio(struct bio *bio);
 /* partitions.c: reads the table of a new disk and adds what it finds. */
 void disk_scan_partitions(struct gendisk *disk);
 
-/* blk-sysfs.c: /sys/block/NAME, and the folder of a partition in it. */
-int disk_add_sysfs(struct gendisk *disk);
-int part_add_sysfs(struct block_device *part);
+/* blk-sysfs.c: fills the folder of a device, and links a disk's from /sys/block. */
+int bdev_add_sysfs(struct block_device *bdev);
 
 /* genhd.c */
 extern struct mutex bdev_mutex;

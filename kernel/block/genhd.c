@@ -3,7 +3,7 @@
  *
  * Idea:    a disk has DISK_MAX_PARTS minor numbers from first_minor on; its partition n has first_minor + n.  Partition
  *          names put a "p" between when the disk's name ends in a digit: vda1, nvme0n1p1.
- * Locking: bdev_mutex: the list, openers and holders.
+ * Locking: bdev_mutex: the list, openers and holders.  scan_mutex, taken before it: what changes the set of partitions.
  * See:     spec.md §10 "block layer"; proc(5)
  */
 #include <weft/kernel.h>
@@ -11,7 +11,9 @@
 #include <weft/ctype.h>
 #include <weft/device.h>
 #include <weft/init.h>
+#include <weft/mm.h>
 #include <weft/mutex.h>
+#include <weft/pagemap.h>
 #include <weft/proc_fs.h>
 #include <weft/seq_file.h>
 #include <weft/slab.h>
@@ -25,7 +27,9 @@
 DEFINE_MUTEX(bdev_mutex);
 static LIST_HEAD(all_bdevs);			/* [bdev_mutex] */
 static const char *major_names[NR_MAJORS];	/* [bdev_mutex] */
-static const struct class block_class = { "block" };
+static DEFINE_MUTEX(scan_mutex);		/* one partition table at a time */
+static int block_uevent(const struct device *dev, char *buf, size_t size);
+static const struct class block_class = { .name = "block", .uevent = block_uevent };
 
 /* ---- numbers ---- */
 
@@ -59,24 +63,18 @@ int blkdev_show(struct seq_file *m, void *v)
 
 /* ---- devices ---- */
 
-struct block_device *bdev_add(struct gendisk *disk, unsigned int partno, sector_t start, sector_t len, const char *uuid)
+static struct block_device *alloc_bdev(struct gendisk *disk, unsigned int partno)
 {
-	struct block_device *bdev;
+	struct block_device *bdev = kzalloc(sizeof(*bdev), GFP_KERNEL);
 	size_t name_len = strlen(disk->disk_name);
 	int err;
 
-	if (partno >= DISK_MAX_PARTS)
-		return ERR_PTR(-ENOSPC);
-	bdev = kzalloc(sizeof(*bdev), GFP_KERNEL);
 	if (!bdev)
 		return ERR_PTR(-ENOMEM);
 	bdev->bd_disk = disk;
 	bdev->bd_partno = partno;
-	bdev->bd_start_sect = start;
-	bdev->bd_nr_sectors = len;
 	bdev->bd_read_only = disk->read_only;
 	bdev->bd_dev = MKDEV(disk->major, disk->first_minor + partno);
-	strscpy(bdev->bd_uuid, uuid, sizeof(bdev->bd_uuid));
 	if (partno)
 		snprintf(bdev->bd_name, sizeof(bdev->bd_name), "%s%s%u", disk->disk_name,
 			 isdigit(disk->disk_name[name_len - 1]) ? "p" : "", partno);
@@ -94,14 +92,74 @@ struct block_device *bdev_add(struct gendisk *disk, unsigned int partno, sector_
 	return bdev;
 }
 
-/* The node in /dev and the folder in /sys/block.  A device without them still works for who can name it. */
+struct block_device *bdev_add(struct gendisk *disk, unsigned int partno, sector_t start, sector_t len, const char *uuid)
+{
+	struct block_device *bdev;
+
+	if (partno >= DISK_MAX_PARTS)
+		return ERR_PTR(-ENOSPC);
+	bdev = disk->part_tbl[partno];
+	if (bdev && bdev->bd_nr_sectors)
+		return ERR_PTR(-EBUSY);
+	if (!bdev)
+		bdev = alloc_bdev(disk, partno);
+	if (IS_ERR(bdev))
+		return bdev;
+	mutex_lock(&bdev_mutex);
+	strscpy(bdev->bd_uuid, uuid, sizeof(bdev->bd_uuid));
+	bdev->bd_start_sect = start;
+	bdev->bd_nr_sectors = len;
+	i_size_write(bdev->bd_inode, (loff_t)len << SECTOR_SHIFT);
+	mutex_unlock(&bdev_mutex);
+	return bdev;
+}
+
+/* ---- what user space sees of them ---- */
+
+static struct block_device *find_bdev(dev_t dev);
+
+static int block_uevent(const struct device *dev, char *buf, size_t size)
+{
+	const struct block_device *bdev;
+	int n = 0;
+
+	mutex_lock(&bdev_mutex);
+	bdev = find_bdev(dev->devt);
+	if (bdev && bdev->bd_partno)
+		n = scnprintf(buf, size, "DEVTYPE=partition\nPARTN=%u\n", bdev->bd_partno);
+	else if (bdev)
+		n = scnprintf(buf, size, "DEVTYPE=disk\n");
+	mutex_unlock(&bdev_mutex);
+	return n;
+}
+
+/* The node in /dev and the folder in /sys.  A device without them still works for who can name it. */
 static void announce(struct block_device *bdev)
 {
-	struct device *dev = device_create(&block_class, bdev->bd_dev, bdev->bd_name, S_IFBLK | 0660);
-	int err = bdev->bd_partno ? part_add_sysfs(bdev) : disk_add_sysfs(bdev->bd_disk);
+	char folder[64] = "devices/virtual/block";
+	int err;
 
-	if (IS_ERR(dev) || err)
-		pr_warn("%s: not shown (error %d)\n", bdev->bd_name, IS_ERR(dev) ? (int)PTR_ERR(dev) : err);
+	lockdep_assert_held(&scan_mutex);
+	if (bdev->bd_device) {
+		device_add(bdev->bd_device);
+	} else {
+		if (bdev->bd_partno)
+			snprintf(folder, sizeof(folder), "devices/virtual/block/%s", bdev->bd_disk->disk_name);
+		bdev->bd_device = device_create_in(folder, &block_class, bdev->bd_dev, bdev->bd_name, S_IFBLK | 0660);
+	}
+	err = IS_ERR(bdev->bd_device) ? (int)PTR_ERR(bdev->bd_device) : bdev_add_sysfs(bdev);
+	if (err)
+		pr_warn("%s: not shown (error %d)\n", bdev->bd_name, err);
+	if (IS_ERR(bdev->bd_device))
+		bdev->bd_device = NULL;
+}
+
+static void scan_and_announce(struct gendisk *disk)
+{
+	disk_scan_partitions(disk);
+	for (int i = 1; i < DISK_MAX_PARTS; i++)
+		if (disk->part_tbl[i] && disk->part_tbl[i]->bd_nr_sectors)
+			announce(disk->part_tbl[i]);
 }
 
 int add_disk(struct gendisk *disk)
@@ -119,12 +177,52 @@ int add_disk(struct gendisk *disk)
 	err = bdi_register(&disk->bdi, whole->bd_dev);
 	if (err)
 		pr_warn("%s: no flusher (error %d): only sync writes back\n", disk->disk_name, err);
+	mutex_lock(&scan_mutex);
 	announce(whole);
-	disk_scan_partitions(disk);
-	for (int i = 1; i < DISK_MAX_PARTS; i++)
-		if (disk->part_tbl[i])
-			announce(disk->part_tbl[i]);
+	scan_and_announce(disk);
+	mutex_unlock(&scan_mutex);
 	return 0;
+}
+
+/* Nobody can open a partition of the disk any more, unless one is open. */
+static int close_partitions(struct gendisk *disk, struct block_device *gone[])
+{
+	int err = 0;
+
+	mutex_lock(&bdev_mutex);
+	for (int i = 1; i < DISK_MAX_PARTS && !err; i++)
+		if (disk->part_tbl[i] && disk->part_tbl[i]->bd_openers)
+			err = -EBUSY;
+	for (int i = 1; i < DISK_MAX_PARTS && !err; i++) {
+		gone[i] = disk->part_tbl[i];
+		if (!gone[i] || !gone[i]->bd_nr_sectors)
+			gone[i] = NULL;
+		else
+			gone[i]->bd_nr_sectors = 0;
+	}
+	mutex_unlock(&bdev_mutex);
+	return err;
+}
+
+int disk_rescan(struct gendisk *disk)
+{
+	struct block_device *gone[DISK_MAX_PARTS] = { };
+	int err;
+
+	mutex_lock(&scan_mutex);
+	err = close_partitions(disk, gone);
+	if (!err) {
+		for (int i = 1; i < DISK_MAX_PARTS; i++) {
+			if (!gone[i])
+				continue;
+			truncate_inode_pages(gone[i]->bd_inode->i_mapping, 0);
+			if (gone[i]->bd_device)
+				device_del(gone[i]->bd_device);
+		}
+		scan_and_announce(disk);
+	}
+	mutex_unlock(&scan_mutex);
+	return err;
 }
 
 int bdev_for_each(int (*fn)(struct block_device *bdev, void *data), void *data)
@@ -134,6 +232,8 @@ int bdev_for_each(int (*fn)(struct block_device *bdev, void *data), void *data)
 
 	mutex_lock(&bdev_mutex);
 	list_for_each_entry(bdev, &all_bdevs, bd_list) {
+		if (!bdev->bd_nr_sectors && bdev->bd_partno)
+			continue;
 		ret = fn(bdev, data);
 		if (ret)
 			break;
@@ -148,7 +248,7 @@ static struct block_device *find_bdev(dev_t dev)
 
 	lockdep_assert_held(&bdev_mutex);
 	list_for_each_entry(bdev, &all_bdevs, bd_list)
-		if (bdev->bd_dev == dev)
+		if (bdev->bd_dev == dev && (bdev->bd_nr_sectors || !bdev->bd_partno))
 			return bdev;
 	return NULL;
 }
@@ -160,7 +260,7 @@ dev_t blk_lookup_devt(const char *name)
 
 	mutex_lock(&bdev_mutex);
 	list_for_each_entry(bdev, &all_bdevs, bd_list)
-		if (!strcmp(bdev->bd_name, name))
+		if (!strcmp(bdev->bd_name, name) && bdev->bd_nr_sectors)
 			dev = bdev->bd_dev;
 	mutex_unlock(&bdev_mutex);
 	return dev;

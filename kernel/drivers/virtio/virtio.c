@@ -24,15 +24,17 @@ void virtio_device_ready(struct virtio_device *vdev)
 	add_status(vdev, VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-/* Only modern devices: their layout is the same on each transport and their fields are little-endian. */
+/* A legacy device's fields have the processor's byte order, which here is the same as the modern ones'. */
 static int negotiate(struct virtio_device *vdev, const struct virtio_driver *drv)
 {
 	u64 offered = vdev->config->get_features(vdev);
 
-	if (!(offered >> VIRTIO_F_VERSION_1 & 1))
+	if (!vdev->legacy && !(offered >> VIRTIO_F_VERSION_1 & 1))
 		return -ENODEV;
 	vdev->features = offered & (drv->features | 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_RING_EVENT_IDX);
 	vdev->config->set_features(vdev, vdev->features);
+	if (vdev->legacy)
+		return 0;
 	add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
 	return vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK ? 0 : -ENODEV;
 }

@@ -186,11 +186,11 @@ void virtio_interrupt(struct virtio_device *vdev)
 
 /* ---- birth ---- */
 
-/* Table, avail ring and used ring in one piece: the used ring on a boundary of 4. */
+/* Table, avail ring and used ring in one piece, as legacy devices want it. */
 static size_t ring_bytes(unsigned int num, size_t *avail, size_t *used)
 {
 	*avail = num * sizeof(struct vring_desc);
-	*used = ALIGN(*avail + sizeof(struct vring_avail) + (num + 1) * sizeof(__le16), 64);
+	*used = ALIGN(*avail + sizeof(struct vring_avail) + (num + 1) * sizeof(__le16), VIRTIO_RING_ALIGN);
 	return *used + sizeof(struct vring_used) + num * sizeof(struct vring_used_elem) + sizeof(__le16);
 }
 
@@ -202,7 +202,8 @@ static struct virtqueue *alloc_vq(unsigned int num)
 
 	if (!vq)
 		return NULL;
-	ring = kzalloc(size, GFP_KERNEL);	/* in one piece of physical memory */
+	/* Whole pages: a legacy device is told the number of the first. */
+	ring = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, get_order(size));
 	if (!ring) {
 		kfree(vq);
 		return NULL;
@@ -219,8 +220,10 @@ static struct virtqueue *alloc_vq(unsigned int num)
 
 void virtqueue_free(struct virtqueue *vq)
 {
+	size_t avail, used;
+
 	list_del(&vq->node);
-	kfree(vq->desc);
+	free_pages((unsigned long)vq->desc, get_order(ring_bytes(vq->num, &avail, &used)));
 	kfree(vq);
 }
 

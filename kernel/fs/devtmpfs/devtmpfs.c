@@ -75,6 +75,23 @@ int devtmpfs_create_node(const char *name, umode_t mode, dev_t devt)
 	return 0;
 }
 
+void devtmpfs_delete_node(const char *name)
+{
+	struct dentry *root, *dentry;
+
+	if (!dev_mnt)
+		return;
+	root = dev_mnt->mnt_root;
+	inode_lock_nested(d_inode(root), I_MUTEX_PARENT);
+	dentry = lookup_one_len(name, root, strlen(name));
+	if (!IS_ERR(dentry)) {
+		if (d_really_is_positive(dentry))
+			vfs_unlink(d_inode(root), dentry);
+		dput(dentry);
+	}
+	inode_unlock(d_inode(root));
+}
+
 static int create_known(struct device *dev, void *unused)
 {
 	return devtmpfs_create_node(dev->name, dev->mode, dev->devt);

@@ -1,8 +1,8 @@
 /*
  * sysfs.c: /sys: one value a file.
  *
- * Idea:    the tree is the dentry cache itself: each folder and file is a dentry that is pinned when it is made and never
- *          goes away (nothing here is unplugged).  A file's inode points to its sysfs_node: the two functions and the datum.
+ * Idea:    the tree is the dentry cache itself: each folder and file is a dentry that is pinned when it is made, until it is
+ *          removed (only partitions are).  A file's inode points to its sysfs_node: the two functions and the datum.
  *          The file system is mounted once by the kernel; mount(2) shows the same tree again.
  * Locking: making entries is serialised by the folder's i_rwsem; an entry is complete before its dentry is hashed.
  * See:     include/weft/sysfs.h; who fills it: cpu.c, the drivers
@@ -89,7 +89,17 @@ static ssize_t sysfs_write(struct kiocb *iocb, struct iov_iter *from)
 static const struct file_operations sysfs_file_operations = {
 	.read_iter = sysfs_read, .write_iter = sysfs_write, .llseek = default_llseek,
 };
-static const struct super_operations sysfs_ops = { .statfs = simple_statfs, .drop_inode = generic_delete_inode };
+static void sysfs_free_inode(struct inode *inode)
+{
+	kfree(inode->i_private);
+	if (S_ISLNK(inode->i_mode))
+		kfree(inode->i_link);
+	free_inode_nonrcu(inode);
+}
+
+static const struct super_operations sysfs_ops = {
+	.statfs = simple_statfs, .drop_inode = generic_delete_inode, .free_inode = sysfs_free_inode,
+};
 static const struct inode_operations sysfs_file_inode_operations = { .setattr = simple_setattr };
 
 static struct inode *sysfs_inode(struct super_block *sb, umode_t mode)
@@ -186,22 +196,18 @@ int sysfs_create_file(struct dentry *dir, const struct sysfs_attr *attr, void *d
 	dir = dir_or_root(dir);
 	*node = (struct sysfs_node){ .attr = attr, .data = data };
 	inode = sysfs_inode(dir->d_sb, S_IFREG | (attr->mode ? attr->mode : 0444));
-	if (inode) {
-		inode->i_op = &sysfs_file_inode_operations;
-		inode->i_fop = &sysfs_file_operations;
-		inode->i_private = node;
-		inode->i_size = PAGE_SIZE;
+	if (!inode) {
+		kfree(node);
+		return -ENOMEM;
 	}
+	inode->i_op = &sysfs_file_inode_operations;
+	inode->i_fop = &sysfs_file_operations;
+	inode->i_private = node;
+	inode->i_size = PAGE_SIZE;
 	dentry = add_entry(dir, attr->name, strlen(attr->name), inode);
-	if (IS_ERR(dentry)) {
-		kfree(node);
-		return PTR_ERR(dentry);
-	}
-	if (d_inode(dentry)->i_private != node) {
-		kfree(node);
-		return -EEXIST;
-	}
-	return 0;
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);		/* the node went with the inode */
+	return d_inode(dentry) == inode ? 0 : -EEXIST;
 }
 
 int sysfs_create_files(struct dentry *dir, const struct sysfs_attr *attrs, void *data)
@@ -218,24 +224,44 @@ int sysfs_create_files(struct dentry *dir, const struct sysfs_attr *attrs, void 
 int sysfs_create_link(struct dentry *dir, const char *name, const char *target)
 {
 	char *copy = kstrdup(target, GFP_KERNEL);
-	struct dentry *dentry;
 	struct inode *inode;
 
 	if (!copy)
 		return -ENOMEM;
 	dir = dir_or_root(dir);
 	inode = sysfs_inode(dir->d_sb, S_IFLNK | 0777);
-	if (inode) {
-		inode->i_op = &simple_symlink_inode_operations;
-		inode->i_link = copy;
-		inode->i_size = strlen(copy);
-	}
-	dentry = add_entry(dir, name, strlen(name), inode);
-	if (IS_ERR(dentry)) {
+	if (!inode) {
 		kfree(copy);
-		return PTR_ERR(dentry);
+		return -ENOMEM;
 	}
-	return 0;
+	inode->i_op = &simple_symlink_inode_operations;
+	inode->i_link = copy;
+	inode->i_size = strlen(copy);
+	return PTR_ERR_OR_ZERO(add_entry(dir, name, strlen(name), inode));
+}
+
+void sysfs_remove(struct dentry *dir, const char *name)
+{
+	struct dentry *dentry;
+	struct inode *parent;
+
+	dir = dir_or_root(dir);
+	parent = d_inode(dir);
+	inode_lock(parent);
+	dentry = lookup_one_len(name, dir, strlen(name));
+	if (IS_ERR(dentry)) {
+		inode_unlock(parent);
+		return;
+	}
+	if (d_really_is_positive(dentry)) {
+		if (d_is_dir(dentry))
+			drop_nlink(parent);
+		d_genocide(dentry);		/* the pins below */
+		d_invalidate(dentry);
+		dput(dentry);			/* its own */
+	}
+	inode_unlock(parent);
+	dput(dentry);
 }
 
 static int __init sysfs_init(void)

@@ -1,9 +1,9 @@
 /*
  * acpi.c: the firmware's static tables: processors, interrupt controllers, power-off, reset, timer.
  *
- * Idea:    no AML interpreter.  MADT lists CPUs and I/O APICs; FADT gives the registers for power-off and reset; the one
- *          thing that only AML tells, the sleep type of S5, is found by looking for the bytes of its package (\_S5_) in
- *          the DSDT.  All is read once, through the early direct map, which covers the first 4 GiB.
+ * Idea:    no AML interpreter.  MADT lists CPUs and I/O APICs; FADT gives the registers for power-off and reset; the two
+ *          things that only AML tells, the sleep type of S5 and where microvm's virtio devices are, are found by looking
+ *          for their bytes in the DSDT.  All is read once, through the early direct map, which covers the first 4 GiB.
  * Locking: [I] everything is written by acpi_boot_init() on the boot CPU.
  * See:     spec.md §1 "SMP"; ACPI 6.4 §5.2.9 (FADT), §5.2.12 (MADT), §4.8.3.7 (hardware-reduced sleep registers)
  */
@@ -71,6 +71,8 @@ struct isa_irq_route isa_irq_routes[16] __ro_after_init;
 phys_addr_t acpi_mcfg_base __ro_after_init;
 u16 acpi_pm_timer_port __ro_after_init;
 phys_addr_t acpi_hpet_base __ro_after_init;
+struct acpi_mmio_device acpi_virtio_mmio[ACPI_MAX_MMIO] __ro_after_init;
+unsigned int acpi_nr_virtio_mmio __ro_after_init;
 
 static const struct acpi_table_header *tables[ACPI_MAX_TABLES] __initdata;
 static unsigned int nr_tables __initdata;
@@ -220,6 +222,33 @@ static void __init find_s5(const struct acpi_table_header *dsdt)
 	}
 }
 
+/*
+ * Device (VR..) { Name (_HID, "LNRO0005") ... Name (_CRS, a 32-bit memory range, an interrupt) }: the two descriptors of
+ * the resources follow the name soon: 86 09 00 flags base size, 89 06 00 flags 01 irq.
+ */
+static void __init find_virtio_mmio(const struct acpi_table_header *dsdt)
+{
+	enum { NEAR = 96, LONGEST = 12 };
+	const u8 *p = (const u8 *)(dsdt + 1), *end = (const u8 *)dsdt + dsdt->length - LONGEST;
+
+	for (; p < end && acpi_nr_virtio_mmio < ACPI_MAX_MMIO; p++) {
+		struct acpi_mmio_device dev = { };
+
+		if (memcmp(p, "LNRO0005", 8))
+			continue;
+		for (const u8 *q = p + 8; q < p + NEAR && q <= end; q++) {
+			if (!memcmp(q, "\x86\x09\x00", 3)) {
+				dev.base = get32(q + 4);
+				dev.size = get32(q + 8);
+			} else if (!memcmp(q, "\x89\x06\x00", 3) && q[4] == 1) {
+				dev.irq = get32(q + 5);
+			}
+		}
+		if (dev.base && dev.size && dev.irq)
+			acpi_virtio_mmio[acpi_nr_virtio_mmio++] = dev;
+	}
+}
+
 static void __init parse_fadt(void)
 {
 	const struct acpi_fadt *fadt = (const void *)acpi_find_table("FACP");
@@ -233,8 +262,10 @@ static void __init parse_fadt(void)
 		dsdt = early_table(fadt->x_dsdt, sizeof(*dsdt));
 	if (!dsdt)
 		dsdt = early_table(fadt->dsdt, sizeof(*dsdt));
-	if (dsdt && !memcmp(dsdt->signature, "DSDT", 4))
+	if (dsdt && !memcmp(dsdt->signature, "DSDT", 4)) {
 		find_s5(dsdt);
+		find_virtio_mmio(dsdt);
+	}
 	if (fadt->flags & FADT_RESET_SUPPORTED) {
 		power.have_reset = true;
 		power.reset = fadt->reset_reg;

@@ -32,6 +32,15 @@ extern phys_addr_t acpi_mcfg_base;	/* PCI Express configuration space, 0 if none
 extern u16 acpi_pm_timer_port;		/* 0 if none [I] */
 extern phys_addr_t acpi_hpet_base;	/* 0 if none [I] */
 
+/* Virtio devices in memory, which only the DSDT names (QEMU's microvm). */
+struct acpi_mmio_device {
+	phys_addr_t	base;
+	u32		size, irq;
+};
+#define ACPI_MAX_MMIO	32
+extern struct acpi_mmio_device acpi_virtio_mmio[ACPI_MAX_MMIO];	/* [I] */
+extern unsigned int acpi_nr_virtio_mmio;			/* [I] */
+
 void acpi_boot_init(phys_addr_t rsdp);	/* reads all tables; needs the direct map */
 /* A table by its signature, mapped by the direct map, or NULL. */
 const struct acpi_table_header *acpi_find_table(const char *signature);

@@ -1,0 +1,79 @@
+"""disks.py: guests with disks, for run.py: which images, behind which controller, and what must be on them afterwards.
+
+Idea:   every guest has its own copies of mkimg.py's images, and the same script (block.sh) whatever the controller: only
+        the names of the disks differ.  A case of the host's: the raw image holds what the guest says that it wrote.
+"""
+import hashlib, os, pathlib, re, shutil, subprocess, sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import mkimg
+
+IMAGES = ["raw", "mbr", "gpt", "gpt2"]
+# machine, controller, processors: the guests of `make test`, each in the release and the debug build
+PLANS = [("pc", "virtio", 2), ("q35", "virtio", 4), ("microvm", "virtio-mmio", 2), ("microvm", "virtio-mmio2", 1)]
+
+# What a controller's disks are called, and the QEMU device of disk number N with the drive d{N}.
+CONTROLLERS = {
+    "virtio": ("vd{letter}", "virtio-blk-pci,drive=d{n}"),
+    "virtio-mmio": ("vd{letter}", "virtio-blk-device,drive=d{n}"),      # legacy registers, QEMU's default
+    "virtio-mmio2": ("vd{letter}", "virtio-blk-device,drive=d{n}"),
+}
+MORE_ARGS = {"virtio-mmio2": ["-global", "virtio-mmio.force-legacy=false"]}
+
+
+class Disks:
+    """Four disks of one guest, in the folder `tmp`."""
+
+    def __init__(self, images, controller):
+        self.images, self.controller = images, controller
+
+    def copy_to(self, tmp):
+        self.paths = [shutil.copy(self.images.folder / f"{name}.img", tmp) for name in IMAGES]
+
+    def qemu_args(self):
+        device = CONTROLLERS[self.controller][1]
+        args = MORE_ARGS.get(self.controller, [])[:]
+        for n, path in enumerate(self.paths):
+            args += ["-drive", f"if=none,id=d{n},format=raw,file={path}", "-device", device.format(n=n)]
+        return args
+
+    def commands(self):
+        names = [CONTROLLERS[self.controller][0].format(letter="abcd"[n], n=n) for n in range(len(IMAGES))]
+        return [f"export {k}_sum={v}" for k, v in self.images.sums.items()] + ["sh /tests/block.sh " + " ".join(names)]
+
+    def check(self, text):
+        """Yields (ok, name, why) of what the host sees."""
+        said = re.search(r"^written (\w+)", text, re.M)
+        found = hashlib.md5(pathlib.Path(self.paths[0]).read_bytes()).hexdigest()
+        yield bool(said) and said[1] == found, "disk/written", f"the guest wrote {said and said[1]}, the host reads {found}"
+
+
+class Images:
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.sums = mkimg.make(folder)
+
+
+def tools_of_debian(root):
+    """Debian's fdisk, lsblk and blkid, with the shared objects that they want, beside busybox's."""
+    for name in ("fdisk", "lsblk", "blkid"):
+        prog = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") or sys.exit(f"disks.py: no {name} (tools/deps.sh test)")
+        to = root / prog.lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(prog, f"{to}.real")
+        libs = subprocess.run(["ldd", prog], text=True, stdout=subprocess.PIPE).stdout
+        for lib in re.findall(r"(/\S+) \(0x", libs):
+            to = root / lib.lstrip("/")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(os.path.realpath(lib), to)
+
+
+def make_root(folder, make_cpio):
+    """The root file system of these guests."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "tests").mkdir(parents=True)
+    shutil.copy2(HERE / "block.sh", folder / "tests")
+    tools_of_debian(folder)
+    return make_cpio(folder)
