@@ -160,7 +160,7 @@ int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr
 			return -ENOMEM;
 		bio->bi_sector = sector;
 		do {
-			len = (unsigned int)min_t(sector_t, nr_sects - (sum >> SECTOR_SHIFT), PAGE_SIZE / SECTOR_SIZE) << SECTOR_SHIFT;
+			len = (unsigned int)min_t(u64, (nr_sects << SECTOR_SHIFT) - sum, PAGE_SIZE);
 			len = len ? bio_add_page(bio, ZERO_PAGE(0), len, 0) : 0;
 			sum += len;
 		} while (len);
