@@ -106,6 +106,15 @@ static enum outcome coarse_time(const struct vdso_data *vd, unsigned int clock, 
 	return TIME_READ;
 }
 
+/* The two longs that the caller's structure is, the first of them first: a bad pointer faults where it points to. */
+static __always_inline void store_pair(void *to, u64 first, u64 second)
+{
+	volatile u64 *p = to;
+
+	p[0] = first;
+	p[1] = second;
+}
+
 /* All that is not the straight way. */
 static noinline int other_gettime(clockid_t clock, struct __kernel_timespec *ts)
 {
@@ -119,8 +128,7 @@ static noinline int other_gettime(clockid_t clock, struct __kernel_timespec *ts)
 			asm volatile("pause");
 	if (outcome == ASK_KERNEL)
 		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
-	ts->tv_sec = (long)sec;
-	ts->tv_nsec = (long)nsec;
+	store_pair(ts, sec, nsec);
 	return 0;
 }
 
@@ -131,8 +139,7 @@ EXPORT int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
 	if (unlikely((unsigned int)clock >= VDSO_CLOCKS ||
 		     try_time(&vvar_page, (unsigned int)clock, &sec, &nsec) != TIME_READ))
 		return other_gettime(clock, ts);
-	ts->tv_sec = (long)sec;
-	ts->tv_nsec = (long)nsec;
+	store_pair(ts, sec, nsec);
 	return 0;
 }
 int clock_gettime(clockid_t clock, struct __kernel_timespec *ts) ALIAS(__vdso_clock_gettime);
@@ -150,8 +157,7 @@ EXPORT int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone 
 	if (tv) {
 		if (__vdso_clock_gettime(0, &now))
 			return (int)syscall2(__NR_gettimeofday, (long)tv, (long)tz);
-		tv->tv_sec = now.tv_sec;
-		tv->tv_usec = now.tv_nsec / 1000;
+		store_pair(tv, (u64)now.tv_sec, (u64)now.tv_nsec / 1000);
 	}
 	if (tz) {
 		tz->tz_minuteswest = vvar_page.tz_minuteswest;
