@@ -21,6 +21,7 @@
 #include <weft/init.h>
 #include <weft/bug.h>
 #include <asm/page.h>
+#include <asm/sections.h>
 
 #define GRANULE_SHIFT	3
 #define GRANULE		(1UL << GRANULE_SHIFT)
@@ -39,7 +40,7 @@ static __always_inline __no_sanitize u8 *shadow_of(unsigned long addr)
 
 	if (addr - PAGE_OFFSET < shadow_end)
 		phys = addr - PAGE_OFFSET;
-	else if (addr >= __START_KERNEL_map && addr - __START_KERNEL_map < shadow_end)
+	else if (addr >= __START_KERNEL_map && addr < (unsigned long)_end)	/* behind it: the local APIC */
 		phys = addr - __START_KERNEL_map;
 	else
 		return NULL;
