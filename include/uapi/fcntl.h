@@ -65,6 +65,15 @@
 #define F_GET_RW_HINT	(F_LINUX_SPECIFIC_BASE + 11)
 #define F_SET_RW_HINT	(F_LINUX_SPECIFIC_BASE + 12)
 
+/* F_NOTIFY: what is to be told of a directory. */
+#define DN_ACCESS	0x00000001
+#define DN_MODIFY	0x00000002
+#define DN_CREATE	0x00000004
+#define DN_DELETE	0x00000008
+#define DN_RENAME	0x00000010
+#define DN_ATTRIB	0x00000020
+#define DN_MULTISHOT	0x80000000UL	/* more than once */
+
 #define F_SEAL_SEAL		0x0001
 #define F_SEAL_SHRINK		0x0002
 #define F_SEAL_GROW		0x0004

@@ -371,6 +371,7 @@ struct inode {
 	u32			i_generation;
 	u32			i_fsnotify_mask;	/* [i_lock, read racily] all events that watchers want */
 	struct hlist_head	i_fsnotify_marks;	/* [i_lock] inotify watches */
+	struct hlist_head	i_dnotify;		/* [i_lock] who asked with fcntl(F_NOTIFY) */
 	void			*i_private;
 };
 

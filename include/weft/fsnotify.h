@@ -11,6 +11,8 @@
 #include <weft/fs.h>
 #include <uapi/inotify.h>
 
+#define FS_RENAME	0x10000000	/* beside the IN_ bits: a name went from here, as dnotify counts it */
+
 extern atomic_t fsnotify_nr_marks;	/* watches in the whole system: 0 makes every hook a single load */
 void __fsnotify(struct inode *inode, u32 mask, const struct qstr *name, u32 cookie);
 void __fsnotify_parent(struct dentry *dentry, u32 mask);	/* to the inode and to its parent, by name */

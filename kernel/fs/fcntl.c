@@ -238,7 +238,7 @@ static void for_each_owner(struct fown_struct *fown,
 	read_unlock(&tasklist_lock);
 }
 
-static void send_sigio(struct fown_struct *fown, int fd, int band)
+void send_sigio(struct fown_struct *fown, int fd, int band)
 {
 	unsigned long flags;
 
@@ -417,6 +417,8 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg, struct file *f
 			return -EINVAL;
 		filp->f_owner.signum = arg;
 		return 0;
+	case F_NOTIFY:
+		return fcntl_dirnotify(fd, filp, arg);
 	case F_SETPIPE_SZ: case F_GETPIPE_SZ:
 		return pipe_fcntl(filp, cmd, arg);
 	case F_ADD_SEALS: case F_GET_SEALS:

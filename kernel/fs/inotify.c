@@ -1,7 +1,8 @@
 /*
  * inotify.c: inotify(7): being told what happens to files and in directories.
  *
- * What:    the system calls, the file that events are read from, and what fsnotify.h's hooks lead to.
+ * What:    the system calls, the file that events are read from, and what fsnotify.h's hooks lead to (dnotify.c is its older
+ *          brother and shares them).
  * Idea:    a watch joins an inode and a group (an open inotify file).  The inode keeps its watches in i_fsnotify_marks and
  *          the union of their masks in i_fsnotify_mask, so that an event nobody wants costs one look.  A watch keeps the
  *          inode in memory; it goes when the user removes it, when the inode loses its last name, at unmount, or with the
@@ -29,6 +30,7 @@
 #include <weft/syscalls.h>
 #include <uapi/ioctls.h>
 #include <weft/err.h>
+#include "internal.h"
 
 #define IN_USER_FLAGS	(IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT | IN_ONLYDIR)
 
@@ -137,10 +139,10 @@ static void queue_event(struct inotify_group *group, int wd, u32 mask, u32 cooki
 }
 
 /* [i_lock] */
-static void recalc_mask(struct inode *inode)
+void fsnotify_recalc_mask(struct inode *inode)
 {
 	struct watch *w;
-	u32 mask = 0;
+	u32 mask = dnotify_mask(inode);
 
 	hlist_for_each_entry(w, &inode->i_fsnotify_marks, node)
 		mask |= w->mask;
@@ -154,7 +156,7 @@ static bool detach(struct watch *w)
 		return false;
 	w->attached = false;
 	hlist_del(&w->node);
-	recalc_mask(w->inode);
+	fsnotify_recalc_mask(w->inode);
 	return true;
 }
 
@@ -185,6 +187,7 @@ void __fsnotify(struct inode *inode, u32 mask, const struct qstr *name, u32 cook
 	struct hlist_node *next;
 	struct watch *w, *spent;
 
+	dnotify_event(inode, mask);
 	do {
 		spent = NULL;
 		spin_lock(&inode->i_lock);
@@ -288,6 +291,8 @@ void fsnotify_move(struct inode *old_dir, struct inode *new_dir, const struct qs
 	cookie = fsnotify_get_cookie();
 	if (old_dir->i_fsnotify_mask & IN_MOVED_FROM)
 		__fsnotify(old_dir, IN_MOVED_FROM | isdir, old_name, cookie);
+	if (old_dir->i_fsnotify_mask & FS_RENAME)
+		__fsnotify(old_dir, FS_RENAME, old_name, 0);
 	if (new_dir->i_fsnotify_mask & IN_MOVED_TO)
 		__fsnotify(new_dir, IN_MOVED_TO | isdir, &moved->d_name, cookie);
 	if (target)
@@ -527,7 +532,7 @@ static int update_watch(struct inotify_group *group, struct inode *inode, u32 ma
 		ret = -EEXIST;
 	} else if (w) {
 		w->mask = (mask & IN_MASK_ADD ? w->mask : 0) | (mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK));
-		recalc_mask(inode);
+		fsnotify_recalc_mask(inode);
 		ret = w->wd;
 	}
 	spin_unlock(&inode->i_lock);
@@ -566,7 +571,7 @@ static int new_watch(struct inotify_group *group, struct inode *inode, u32 mask)
 	spin_lock(&inode->i_lock);
 	w->attached = true;
 	hlist_add_head(&w->node, &inode->i_fsnotify_marks);
-	recalc_mask(inode);
+	fsnotify_recalc_mask(inode);
 	spin_unlock(&inode->i_lock);
 	return wd;
 }

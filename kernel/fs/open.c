@@ -247,8 +247,10 @@ static int filp_flush(struct file *filp, fl_owner_t id)
 		return 0;
 	if (filp->f_op->flush)
 		ret = filp->f_op->flush(filp, id);
-	if (likely(!(filp->f_mode & FMODE_PATH)))
+	if (likely(!(filp->f_mode & FMODE_PATH))) {
+		dnotify_flush(filp, id);
 		locks_remove_posix(filp, id);
+	}
 	return ret;
 }
 

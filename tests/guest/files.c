@@ -403,6 +403,43 @@ TEST(inotify_events)
 	CHECK_ERR(inotify_rm_watch(fd, wd), EINVAL);
 }
 
+static volatile sig_atomic_t dnotify_told, dnotify_fd;
+
+static void on_dnotify(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)uc;
+	dnotify_told++;
+	dnotify_fd = si->si_fd;
+}
+
+/* A signal of F_NOTIFY comes before the system call that it is about returns. */
+TEST(dnotify_tells_by_signal)
+{
+	struct sigaction sa = { .sa_sigaction = on_dnotify, .sa_flags = SA_SIGINFO };
+	enter();
+	CHECK_OK(sigaction(SIGRTMIN + 1, &sa, NULL));
+	int fd = CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
+	CHECK_OK(fcntl(fd, F_SETSIG, SIGRTMIN + 1));
+	CHECK_OK(fcntl(fd, F_NOTIFY, DN_CREATE));
+	close(create("one", "text"));
+	CHECK_EQ(dnotify_told, 1);
+	CHECK_EQ(dnotify_fd, fd);
+	close(create("two", "text"));		/* asked for once, told once */
+	CHECK_EQ(dnotify_told, 1);
+	CHECK_OK(fcntl(fd, F_NOTIFY, DN_RENAME | DN_MULTISHOT));
+	CHECK_OK(fcntl(fd, F_NOTIFY, DN_DELETE));	/* adds */
+	CHECK_OK(unlink("two"));
+	CHECK_EQ(dnotify_told, 2);
+	CHECK_OK(rename("one", "three"));	/* renamed, and gone from this name */
+	CHECK_EQ(dnotify_told, 4);
+	int other = CHECK_OK(dup(fd));
+	CHECK_OK(close(other));			/* closing any descriptor of it ends it */
+	close(create("four", "text"));
+	CHECK_OK(unlink("four"));
+	CHECK_EQ(dnotify_told, 4);
+	CHECK_ERR(fcntl(create("five", "text"), F_NOTIFY, DN_CREATE), ENOTDIR);
+}
+
 TEST(mount_tmpfs_bind_and_readonly)
 {
 	struct statfs sf;
