@@ -1,6 +1,7 @@
 #!/bin/sh
-# mkdebian.sh OUT.cpio [small]: a root file system of unmodified, dynamically linked Debian 12 programs, as a newc cpio archive.
-#   The whole image has compilers, Python and Perl (about 220 MB: give the guest 1 GiB); `small` has the ordinary tools only.
+# mkdebian.sh OUT.cpio [small|python]: a root file system of unmodified, dynamically linked Debian 12 programs, as a newc cpio archive.
+#   The whole image has compilers, Python and Perl (about 220 MB: give the guest 1 GiB); `small` has the ordinary tools only;
+#   `python` has Python's own tests as well, which tests/pytests.py runs.
 #   Only what no program reads is left out: manuals, documents, translations but German, link-time optimisers, sanitizers.
 # mmdebstrap makes the tree once from Debian's packages; it is kept in $WEFT_CACHE (or ~/.cache/weft), under a name made of
 # this script's contents.  The few text files of user/debian are laid over it each time.
@@ -10,7 +11,8 @@ out=$1 kind=${2:-full}
 cache=${WEFT_CACHE:-$HOME/.cache/weft}
 
 packages=bash,coreutils,procps,util-linux,util-linux-extra,psmisc,login,passwd,strace,time,bsdextrautils,bsdutils,uuid-runtime,less,file,sysvinit-core,locales
-[ "$kind" = small ] || packages=$packages,python3,perl,gcc,libc6-dev,make,bc
+[ "$kind" = small ] || packages=$packages,python3,perl,gcc,libc6-dev,make,bc,vim-tiny,nano
+[ "$kind" != python ] || packages=$packages,libpython3.11-testsuite
 tar=$cache/debian12-$kind-$(sha256sum <"$0" | cut -c 1-12).tar
 
 make_tree() {

@@ -4,13 +4,13 @@ $(O)/root.cpio: tools/mkroot.sh $(shell find user/root -type f)
 	@mkdir -p $(@D)
 	@tools/mkroot.sh $@
 
-# Debian 12's own programs; debian-small without compilers, Python and Perl.
-$(O)/debian.cpio $(O)/debian-small.cpio: tools/mkdebian.sh tools/tar2cpio.py $(shell find user/debian -type f)
+# Debian 12's own programs; debian-small without compilers, Python and Perl, debian-python with Python's own tests.
+$(O)/debian.cpio $(O)/debian-small.cpio $(O)/debian-python.cpio: tools/mkdebian.sh tools/tar2cpio.py $(shell find user/debian -type f)
 	@mkdir -p $(@D)
 	@tools/deps.sh debian
-	@tools/mkdebian.sh $@ $(if $(findstring small,$@),small)
+	@tools/mkdebian.sh $@ $(patsubst debian-%,%,$(filter debian-%,$(basename $(@F))))
 
-# IMAGE=busybox (the default), debian or debian-small: what is carried as the initramfs.
+# IMAGE=busybox (the default), debian, debian-small or debian-python: what is carried as the initramfs.
 IMAGE    := $(or $(IMAGE),busybox)
 IMG_FILE := $(O)/$(if $(filter busybox,$(IMAGE)),root,$(IMAGE)).cpio
 IMG_MEM  := $(if $(filter debian%,$(IMAGE)),1G)
