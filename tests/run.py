@@ -9,6 +9,8 @@ Idea:   the guest writes its results to the console; anything that looks like a 
 """
 import argparse, concurrent.futures, os, pathlib, re, shutil, signal, subprocess, sys, tempfile, threading, time
 
+import stressng
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "disk"))
 import disks as disk_plans
@@ -159,6 +161,16 @@ def stress_record(a, bindir):
             f.result()
 
 
+def stressng_record(a, bindir):
+    """Whole classes of stress-ng (tests/stressng.py) in the checking kernel on 4 CPUs: about an hour."""
+    kernel = a.kernel or "build/debug/weft.elf"
+    if not a.kernel and not build_kernel(True):
+        return
+    cpio = make_stress_root(bindir)
+    for some in stressng.chunks(a.only.split(",") if a.only else stressng.CLASSES):
+        guest(f"stress-ng {some[0]} to {some[-1]}", kernel, cpio, [stressng.command(s) for s in some], 4, "2G", "pc", 400 * len(some))
+
+
 def guest(name, *args, **kw):
     """
     A guest, and once more if cases of it failed without a word from the kernel: an emulated processor on a busy machine
@@ -274,6 +286,16 @@ def debian(a):
         host_lines("debian", ["tests/debian.py", *more, kernel, "build/debian.cpio"], 3600)
 
 
+def python(a):
+    """Python's own tests, here and in a guest (tests/pytests.py)."""
+    run(["tools/deps.sh", "build", "run", "debian"])
+    r = run(["make", "-s", "build/debian-python.cpio"])
+    count(r.returncode == 0, "build debian-python.cpio", r.stdout[-2000:])
+    if a.kernel or build_kernel(False):
+        more = ["--only", a.only] if a.only else []
+        host_lines("python", ["tests/pytests.py", *more, a.kernel or "build/weft.elf", "build/debian-python.cpio"], 7200)
+
+
 def host_text(exe):
     """What one program says on the host's Linux."""
     with tempfile.TemporaryDirectory() as cwd:
@@ -298,7 +320,7 @@ def host_cases(bindir, programs):
 def main():
     global verbose
     ap = argparse.ArgumentParser()
-    ap.add_argument("plan", choices=["check", "test", "stress", "guest", "host", "debian"])
+    ap.add_argument("plan", choices=["check", "test", "stress", "stressng", "guest", "host", "debian", "python"])
     ap.add_argument("-v", action="store_true", help="show the guests' consoles")
     ap.add_argument("--only", help="programs to run, comma separated")
     ap.add_argument("--cpus", default="1,2,4")
@@ -320,9 +342,16 @@ def main():
         debian(a)
         return finish(start)
 
+    if a.plan == "python":
+        python(a)
+        return finish(start)
+
     bindir = build_guest_programs()
     if a.plan == "stress":
         stress_record(a, bindir)
+        return finish(start)
+    if a.plan == "stressng":
+        stressng_record(a, bindir)
         return finish(start)
     programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
     stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))

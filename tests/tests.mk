@@ -8,8 +8,19 @@ check:
 test:
 	@tools/deps.sh build run test lockcheck
 	@tests/run.py test
+# Debian's own programs, and Python's own tests: minutes of emulation each.
+.PHONY: test-debian test-python
+test-debian:
+	@tests/run.py debian
+test-python:
+	@tests/run.py python
 # The long record (about 15 minutes): 10 minutes of storms and stress-ng in the checking kernel on 4 CPUs.
 .PHONY: stress
 stress:
 	@tools/deps.sh build run test
 	@tests/run.py stress
+# stress-ng's whole classes, 10 seconds a stressor, in the checking kernel on 4 CPUs: an hour.
+.PHONY: stressng
+stressng:
+	@tools/deps.sh build run test
+	@tests/run.py stressng
