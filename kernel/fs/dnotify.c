@@ -15,6 +15,8 @@
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
+#include <weft/init.h>
+#include <weft/proc_fs.h>
 #include "internal.h"
 
 struct dnotify {
@@ -24,6 +26,8 @@ struct dnotify {
 	int			fd;		/* [i_lock] what the signal names */
 	unsigned long		events;		/* [i_lock] DN_... */
 };
+
+static int dir_notify_enable = 1;		/* /proc/sys/fs/dir-notify-enable */
 
 /* What the user asks for, in inotify's bits. */
 static u32 dnotify_bits(unsigned long events)
@@ -133,6 +137,8 @@ long fcntl_dirnotify(int fd, struct file *file, unsigned long events)
 	struct inode *inode = file_inode(file);
 	struct dnotify *fresh, *dn;
 
+	if (!READ_ONCE(dir_notify_enable))
+		return -EINVAL;
 	if (!(events & ~DN_MULTISHOT)) {
 		dnotify_flush(file, current->files);
 		return 0;
@@ -162,3 +168,15 @@ long fcntl_dirnotify(int fd, struct file *file, unsigned long events)
 	kfree(fresh);
 	return 0;
 }
+
+static const int zero, one = 1;
+static const struct ctl_table dnotify_table[] = {
+	{ "dir-notify-enable", &dir_notify_enable, sizeof(int), 0644, proc_dointvec_minmax, &zero, &one },
+	{ },
+};
+
+static int __init dnotify_init(void)
+{
+	return register_sysctl("fs", dnotify_table);
+}
+fs_initcall(dnotify_init);

@@ -30,6 +30,8 @@
 #include <weft/syscalls.h>
 #include <uapi/ioctls.h>
 #include <weft/err.h>
+#include <weft/init.h>
+#include <weft/proc_fs.h>
 #include "internal.h"
 
 #define IN_USER_FLAGS	(IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT | IN_ONLYDIR)
@@ -144,6 +146,7 @@ void fsnotify_recalc_mask(struct inode *inode)
 	struct watch *w;
 	u32 mask = dnotify_mask(inode);
 
+	lockdep_assert_held(&inode->i_lock);
 	hlist_for_each_entry(w, &inode->i_fsnotify_marks, node)
 		mask |= w->mask;
 	WRITE_ONCE(inode->i_fsnotify_mask, mask);
@@ -639,3 +642,17 @@ long sys_inotify_rm_watch(int fd, int wd)
 	fdput(f);
 	return w ? 0 : -EINVAL;
 }
+
+static const int zero;
+static const struct ctl_table inotify_table[] = {
+	{ "max_user_instances", &inotify_max_user_instances, sizeof(int), 0644, proc_dointvec_minmax, &zero, NULL },
+	{ "max_user_watches", &inotify_max_user_watches, sizeof(int), 0644, proc_dointvec_minmax, &zero, NULL },
+	{ "max_queued_events", &inotify_max_queued_events, sizeof(int), 0644, proc_dointvec_minmax, &zero, NULL },
+	{ },
+};
+
+static int __init inotify_init(void)
+{
+	return register_sysctl("fs/inotify", inotify_table);
+}
+fs_initcall(inotify_init);

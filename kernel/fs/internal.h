@@ -30,8 +30,8 @@ void shrink_dentry_list(struct list_head *list);
 
 /* ---- fcntl.c, inotify.c, dnotify.c ---- */
 void send_sigio(struct fown_struct *fown, int fd, int band);	/* POLL_IN ...; any context */
-void fsnotify_recalc_mask(struct inode *inode) __must_hold(&inode->i_lock);
-u32 dnotify_mask(struct inode *inode) __must_hold(&inode->i_lock);
+void fsnotify_recalc_mask(struct inode *inode);		/* [i_lock] */
+u32 dnotify_mask(struct inode *inode);			/* [i_lock] */
 void dnotify_event(struct inode *inode, u32 mask);
 void dnotify_flush(struct file *file, fl_owner_t owner);
 long fcntl_dirnotify(int fd, struct file *file, unsigned long events);
