@@ -271,8 +271,8 @@ struct task_struct {
 	u32			parent_exec_id, self_exec_id;	/* [-] counts execve: no exit signal to a new program */
 	unsigned		in_execve:1;	/* [o] */
 	unsigned		in_iowait:1;
-	unsigned		no_new_privs:1;
 	unsigned		vfork_done_set:1;
+	bool			no_new_privs;	/* [siglock] a sibling's seccomp may set it: no bit of the word above */
 
 	pid_t			pid;		/* [I] number in the first namespace */
 	pid_t			tgid;		/* [I] */
@@ -358,7 +358,9 @@ struct task_struct {
 	void			*kthread_data;	/* struct kthread of a kernel thread */
 	void			*worker;	/* struct worker of a workqueue worker */
 	struct rcu_head		*task_works;	/* [a] what to do on the way to user mode: task_work.h */
-	void			*seccomp;
+	struct seccomp_filter	*seccomp_filter;	/* [siglock] the newest of its chain */
+	unsigned int		seccomp_mode;	/* [siglock] SECCOMP_MODE_* */
+	unsigned int		seccomp_count;	/* [siglock] filters in the chain */
 	struct sem_undo_list	*sysvsem_undo;
 	unsigned int		trace_recursion;
 

@@ -141,6 +141,7 @@ int force_sig_fault(int sig, int code, void __user *addr);
 int force_sig_fault_to_task(int sig, int code, void __user *addr, struct task_struct *t);
 int send_sig_fault(int sig, int code, void __user *addr, struct task_struct *t);
 int force_sig_info(struct kernel_siginfo *info);
+int force_fatal_sig_info(struct kernel_siginfo *info);	/* no handler may take it */
 int zap_other_threads(struct task_struct *p);	/* siglock: SIGKILL to all threads of the group but p; how many */
 struct sigqueue *sigqueue_alloc(void);		/* for a timer; may sleep; NULL */
 void sigqueue_free(struct sigqueue *q);

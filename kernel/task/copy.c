@@ -28,6 +28,7 @@
 #include <weft/posix-timers.h>
 #include <weft/rseq.h>
 #include <weft/sched.h>
+#include <weft/seccomp.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
 #include <weft/syscalls.h>
@@ -381,6 +382,7 @@ static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess
 	init_task_pid(p, PIDTYPE_PID, pid);
 	if (idle)
 		goto out;	/* nobody's child and in no table */
+	copy_seccomp(p);
 	if (thread_group_leader(p))
 		link_process(p, pid, delayed);
 	else

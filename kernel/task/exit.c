@@ -28,6 +28,7 @@
 #include <weft/posix-timers.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
+#include <weft/seccomp.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
 #include <weft/syscalls.h>
@@ -391,6 +392,7 @@ void __noreturn do_exit(long code)
 	synchronize_group_exit(tsk, code);
 	ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
 	exit_signals(tsk);
+	exit_seccomp(tsk);
 	group_dead = atomic_dec_and_test(&tsk->signal->live);
 	if (group_dead)
 		exit_group_resources(tsk);

@@ -9,6 +9,7 @@
 #include <weft/cred.h>
 #include <weft/mm.h>
 #include <weft/sched.h>
+#include <weft/seccomp.h>
 #include <weft/signal.h>
 #include <weft/string.h>
 #include <weft/syscalls.h>
@@ -288,6 +289,10 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
 		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : me->no_new_privs;
+	case PR_SET_SECCOMP:
+		return prctl_set_seccomp(arg2, (void __user *)arg3);
+	case PR_GET_SECCOMP:
+		return (long)me->seccomp_mode;
 	case PR_GET_TID_ADDRESS:
 		return put_user(me->clear_child_tid, (int __user *__user *)arg2);
 	case PR_SET_MM:

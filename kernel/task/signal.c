@@ -528,6 +528,11 @@ void force_fatal_sig(int sig)
 	force_sig_info_to_task(&info, current, true);
 }
 
+int force_fatal_sig_info(struct kernel_siginfo *info)
+{
+	return force_sig_info_to_task(info, current, true);
+}
+
 void force_exit_sig(int sig)
 {
 	force_fatal_sig(sig);

@@ -158,7 +158,8 @@ static void status_signals_and_caps(struct seq_file *m, struct task_struct *p)
 	seq_printf(m, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
 		   cap_bits(cred->cap_inheritable), cap_bits(cred->cap_permitted), cap_bits(cred->cap_effective),
 		   cap_bits(cred->cap_bset), cap_bits(cred->cap_ambient));
-	seq_printf(m, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", p->no_new_privs);
+	seq_printf(m, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", p->no_new_privs, p->seccomp_mode,
+		   p->seccomp_count);
 	put_cred(cred);
 }
 

@@ -12,6 +12,7 @@
 #include <weft/ptrace.h>
 #include <weft/rcu.h>
 #include <weft/sched.h>
+#include <weft/seccomp.h>
 #include <weft/seq_file.h>
 #include <weft/syscalls.h>
 #include <weft/task_work.h>
@@ -83,7 +84,7 @@ void syscall_exit_to_user_mode(struct pt_regs *regs)
 /* Returns the number of the call to make, -1: none, and ax holds what the program gets. */
 long syscall_trace_enter(struct pt_regs *regs)
 {
-	if (!ptrace_syscall_enter(regs, read_thread_flags()))
+	if (!ptrace_syscall_enter(regs, read_thread_flags()) || !secure_computing(regs))
 		return -1;
 	trace_sys_enter(current->pid, regs->orig_ax, regs->di, regs->si, regs->dx, regs->r10);
 	return (long)regs->orig_ax;

@@ -5,6 +5,7 @@
 #define ASM_SYSCALL_H
 
 #include <asm/ptrace.h>
+#include <uapi/ptrace.h>
 
 typedef long (*sys_call_ptr_t)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 
@@ -14,6 +15,8 @@ extern const char *const syscall_names[];		/* NULL for a hole */
 extern const unsigned int nr_syscalls;
 
 static inline int syscall_get_nr(const struct pt_regs *regs) { return (int)regs->orig_ax; }
+/* Whose numbers and registers the call of the running task follows, as audit and seccomp name it. */
+static inline u32 syscall_get_arch(void) { return AUDIT_ARCH_X86_64; }
 static inline void syscall_set_return_value(struct pt_regs *regs, long err, long val)
 {
 	regs->ax = (unsigned long)(err ? err : val);

@@ -1,0 +1,27 @@
+/*
+ * seccomp.h: what the rest of the kernel knows of seccomp: the look at each system call, fork, exit, prctl.
+ *
+ * Idea:    TIF_SECCOMP sends a task's system calls through the slow path of entry, so that other tasks pay nothing.
+ * See:     seccomp(2); kernel/seccomp/
+ */
+#ifndef WEFT_SECCOMP_H
+#define WEFT_SECCOMP_H
+
+#include <weft/types.h>
+#include <weft/sched.h>
+
+struct pt_regs;
+struct task_struct;
+
+/* From entry, before the call of regs->orig_ax.  False: it is not to be made, ax holds the result; or the task dies. */
+bool __secure_computing(struct pt_regs *regs);
+static inline bool secure_computing(struct pt_regs *regs)
+{
+	return likely(!test_thread_flag(TIF_SECCOMP)) || __secure_computing(regs);
+}
+
+void copy_seccomp(struct task_struct *p);	/* fork: p gets what current has.  siglock of current; cannot fail */
+void exit_seccomp(struct task_struct *tsk);	/* tsk makes no call any more.  May sleep */
+long prctl_set_seccomp(unsigned long mode, void __user *filter);
+
+#endif

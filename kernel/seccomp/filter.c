@@ -1,0 +1,276 @@
+/*
+ * filter.c: seccomp's filters: loading, the chain of each task, running them, one chain for all threads.
+ *
+ * Idea:    each call is shown to every filter of the chain and the strictest verdict holds, so that a program can only
+ *          lose rights.  Most calls of most sandboxes are allowed whatever their arguments: for those the chain is not run
+ *          at all.  Which they are is found when a filter is loaded, by running it with a call's number and architecture
+ *          known and the rest not: a program that looks at nothing else has given its answer for good.
+ * Locking: a task's chain changes under its siglock: by itself, or by a sibling's TSYNC.  It may run meanwhile: what TSYNC
+ *          puts in place is longer than and contains the chain that was there, so the old filters stay alive.
+ * See:     seccomp(2); spec.md §8; internal.h; bpf.c
+ */
+#include <weft/kernel.h>
+#include <weft/cred.h>
+#include <weft/err.h>
+#include <weft/poll.h>
+#include <weft/sched.h>
+#include <weft/seccomp.h>
+#include <weft/signal.h>
+#include <weft/slab.h>
+#include <weft/uaccess.h>
+#include <asm/syscall.h>
+#include <uapi/ptrace.h>
+#include "internal.h"
+
+#define MAX_PATH_INSNS	32768U		/* of a task's whole chain */
+#define FILTER_COST	4U		/* what each filter counts besides its instructions */
+
+/* ---- loading ---- */
+
+static u32 run_one(const struct seccomp_filter *f, const struct seccomp_data *data, unsigned int known, bool *unknown)
+{
+	return bpf_run(f->insns, (const u32 *)data, sizeof(*data), known, unknown);
+}
+
+/* Finds the calls that the program allows by their number alone. */
+static void find_always_allowed(struct seccomp_filter *f)
+{
+	for (int nr = 0; nr < NR_syscalls; nr++) {
+		const struct seccomp_data data = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+		bool unknown = false;
+
+		if (run_one(f, &data, offsetof(struct seccomp_data, instruction_pointer), &unknown) == SECCOMP_RET_ALLOW &&
+		    !unknown)
+			__set_bit(nr, f->allow);
+	}
+}
+
+static int read_program(struct seccomp_filter *f, const struct sock_fprog *fprog)
+{
+	if (copy_from_user(f->insns, fprog->filter, f->len * sizeof(f->insns[0])))
+		return -EFAULT;
+	return bpf_check(f->insns, f->len, sizeof(struct seccomp_data));
+}
+
+struct seccomp_filter *seccomp_load(const void __user *uargs)
+{
+	struct seccomp_filter *f;
+	struct sock_fprog fprog;
+	int err;
+
+	if (copy_from_user(&fprog, uargs, sizeof(fprog)))
+		return ERR_PTR(-EFAULT);
+	if (!fprog.filter || !fprog.len || fprog.len > BPF_MAXINSNS)
+		return ERR_PTR(-EINVAL);
+	/* A set-id program that is started under a filter must not be deceived by it. */
+	if (!current->no_new_privs && !capable(CAP_SYS_ADMIN))
+		return ERR_PTR(-EACCES);
+	f = kzalloc(sizeof(*f) + fprog.len * sizeof(f->insns[0]), GFP_KERNEL);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->len = fprog.len;
+	err = read_program(f, &fprog);
+	if (err) {
+		kfree(f);
+		return ERR_PTR(err);
+	}
+	refcount_set(&f->refs, 1);
+	refcount_set(&f->users, 1);
+	mutex_init(&f->notify_lock);
+	init_waitqueue_head(&f->wqh);
+	find_always_allowed(f);
+	return f;
+}
+
+/* ---- life ---- */
+
+void seccomp_put(struct seccomp_filter *f)
+{
+	while (f && refcount_dec_and_test(&f->refs)) {
+		struct seccomp_filter *prev = f->prev;
+
+		kfree(f);
+		f = prev;
+	}
+}
+
+/* A task goes: the filters that nobody can run any more tell their listeners. */
+static void drop_user(struct seccomp_filter *f)
+{
+	while (f && refcount_dec_and_test(&f->users)) {
+		wake_up_poll(&f->wqh, EPOLLHUP);
+		f = f->prev;
+	}
+}
+
+static void get_for_task(struct seccomp_filter *f)
+{
+	refcount_inc(&f->refs);
+	refcount_inc(&f->users);
+}
+
+void copy_seccomp(struct task_struct *p)
+{
+	lockdep_assert_held(&current->sighand->siglock);
+	p->seccomp_mode = current->seccomp_mode;
+	p->seccomp_filter = current->seccomp_filter;
+	p->seccomp_count = current->seccomp_count;
+	p->no_new_privs |= current->no_new_privs;
+	if (p->seccomp_filter)
+		get_for_task(p->seccomp_filter);
+	/* A sibling's TSYNC may have come after the flags were copied. */
+	if (p->seccomp_mode != SECCOMP_MODE_DISABLED)
+		set_tsk_thread_flag(p, TIF_SECCOMP);
+}
+
+void exit_seccomp(struct task_struct *tsk)
+{
+	struct seccomp_filter *f;
+
+	spin_lock_irq(&tsk->sighand->siglock);
+	f = tsk->seccomp_filter;
+	tsk->seccomp_filter = NULL;	/* PF_EXITING is set: no TSYNC gives it another */
+	spin_unlock_irq(&tsk->sighand->siglock);
+	drop_user(f);
+	seccomp_put(f);
+}
+
+/* ---- running ---- */
+
+u32 seccomp_run(const struct seccomp_data *data, struct seccomp_filter **match)
+{
+	struct seccomp_filter *f = smp_load_acquire(&current->seccomp_filter);
+	u32 verdict = SECCOMP_RET_ALLOW;
+
+	if (WARN_ON(!f))
+		return SECCOMP_RET_KILL_PROCESS;
+	if (data->arch == AUDIT_ARCH_X86_64 && (unsigned int)data->nr < NR_syscalls && test_bit(data->nr, f->allow))
+		return SECCOMP_RET_ALLOW;
+	for (; f; f = f->prev) {
+		u32 now = run_one(f, data, sizeof(*data), NULL);
+
+		if ((s32)seccomp_action(now) < (s32)seccomp_action(verdict)) {
+			verdict = now;
+			*match = f;
+		}
+	}
+	return verdict;
+}
+
+/* ---- attaching ---- */
+
+static bool has_listener(const struct seccomp_filter *f)
+{
+	for (; f; f = f->prev)
+		if (READ_ONCE(f->listener))
+			return true;
+	return false;
+}
+
+static bool is_ancestor(const struct seccomp_filter *old, const struct seccomp_filter *f)
+{
+	for (; f; f = f->prev)
+		if (f == old)
+			return true;
+	return !old;
+}
+
+/* 0, or the number of a thread that went a way of its own and cannot be given our chain. */
+static int thread_in_the_way(void)
+{
+	struct task_struct *t;
+
+	for_each_thread(current, t) {
+		if (t == current || (t->flags & PF_EXITING))
+			continue;
+		if (t->seccomp_mode == SECCOMP_MODE_DISABLED ||
+		    (t->seccomp_mode == SECCOMP_MODE_FILTER && is_ancestor(t->seccomp_filter, current->seccomp_filter)))
+			continue;
+		return task_pid_vnr(t);
+	}
+	return 0;
+}
+
+static void enter_filter_mode(struct task_struct *t)
+{
+	t->seccomp_mode = SECCOMP_MODE_FILTER;
+	set_tsk_thread_flag(t, TIF_SECCOMP);	/* behind the filter: see seccomp_run() */
+}
+
+/* Gives all threads our chain. */
+static void sync_threads(void)
+{
+	struct task_struct *t;
+
+	for_each_thread(current, t) {
+		struct seccomp_filter *old = t->seccomp_filter;
+
+		if (t == current || (t->flags & PF_EXITING))
+			continue;
+		get_for_task(current->seccomp_filter);
+		smp_store_release(&t->seccomp_filter, current->seccomp_filter);
+		t->seccomp_count = current->seccomp_count;
+		/* An ancestor of ours: neither count can reach 0 here. */
+		drop_user(old);
+		seccomp_put(old);
+		if (current->no_new_privs)
+			t->no_new_privs = 1;
+		enter_filter_mode(t);
+	}
+}
+
+static void join_chain(struct seccomp_filter *f, struct seccomp_filter *prev)
+{
+	f->prev = prev;		/* takes over the task's references */
+	f->path = f->len + FILTER_COST + (prev ? prev->path : 0);
+	f->depth = 1 + (prev ? prev->depth : 0);
+	if (prev)
+		bitmap_and(f->allow, f->allow, prev->allow, NR_syscalls);
+}
+
+static int attach_locked(struct seccomp_filter *f, unsigned int flags)
+{
+	struct task_struct *me = current;
+	struct seccomp_filter *prev = me->seccomp_filter;
+	int tid;
+
+	lockdep_assert_held(&me->sighand->siglock);
+	if (me->seccomp_mode != SECCOMP_MODE_DISABLED && me->seccomp_mode != SECCOMP_MODE_FILTER)
+		return -EINVAL;
+	if (f->listener && has_listener(prev))
+		return -EBUSY;
+	if (prev && prev->path + f->len + FILTER_COST > MAX_PATH_INSNS)
+		return -ENOMEM;
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC) {
+		tid = thread_in_the_way();
+		if (tid)
+			return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : tid;
+	}
+	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
+	f->wait_killable = flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	join_chain(f, prev);
+	smp_store_release(&me->seccomp_filter, f);
+	me->seccomp_count = f->depth;
+	enter_filter_mode(me);
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		sync_threads();
+	return 0;
+}
+
+/* 0, -errno, or > 0: the thread that is in the way of TSYNC. */
+int seccomp_attach(struct seccomp_filter *f, unsigned int flags)
+	__no_context_analysis	/* a lock that is only sometimes taken */
+{
+	const bool sync = flags & SECCOMP_FILTER_FLAG_TSYNC;
+	int ret;
+
+	/* No thread may be in the middle of an execve that has looked at its rights already. */
+	if (sync && mutex_lock_killable(&current->signal->cred_guard_mutex))
+		return -EINTR;
+	spin_lock_irq(&current->sighand->siglock);
+	ret = attach_locked(f, flags);
+	spin_unlock_irq(&current->sighand->siglock);
+	if (sync)
+		mutex_unlock(&current->signal->cred_guard_mutex);
+	return ret;
+}
