@@ -124,9 +124,11 @@ static bool judge(struct pt_regs *regs, bool traced_already)
 {
 	struct seccomp_filter *match = NULL;
 	struct seccomp_data data;
+	u32 verdict;
 
 	read_call(&data, regs);
-	return carry_out(regs, &data, seccomp_run(&data, &match), match, traced_already);
+	verdict = seccomp_run(&data, &match);
+	return carry_out(regs, &data, verdict, match, traced_already);
 }
 
 static bool strict_allows(int nr)
