@@ -18,7 +18,7 @@ struct task_struct;
 
 struct rt_mutex {
 	spinlock_t		wait_lock;	/* interrupts off */
-	struct rb_root_cached	waiters;	/* [wait_lock] by prio, then by arrival */
+	struct rb_root_cached	waiters;	/* [wait_lock] real-time ones by prio, then the rest, by arrival */
 	struct task_struct	*owner;		/* [wait_lock] lives on while there are waiters */
 };
 
@@ -28,7 +28,9 @@ struct rt_mutex_waiter {
 	struct rb_node		pi_node;	/* the first of the lock: in owner->pi_waiters [owner->pi_lock] */
 	struct task_struct	*task;		/* [I] */
 	struct rt_mutex		*lock;		/* [I] */
-	int			prio;		/* [wait_lock|owner->pi_lock] task's; MAX_PRIO: it is not real time */
+	int			prio;		/* [wait_lock] task's; MAX_PRIO: it has nothing to lend (SCHED_IDLE) */
+	int			best;		/* [wait_lock] of those below it in the tree */
+	int			lends;		/* [owner->pi_lock] the first of the lock: the best of all there */
 };
 
 /* Where a walk along "waits for the lock of" has to go on.  Holds a reference of the task. */
@@ -59,7 +61,7 @@ struct rt_mutex_waiter *rt_mutex_top_waiter(struct rt_mutex *lock);
 int rt_mutex_walk(struct rt_mutex_chain *chain, const struct rt_mutex_waiter *enqueued);
 /* The scheduler's: p's own priority has changed; those that it waits for may have to change theirs. */
 void rt_mutex_adjust_pi(struct task_struct *p);
-/* The priority of the most urgent one that waits for p, MAX_PRIO if none is of real time.  p->pi_lock held. */
+/* The priority of the most urgent one that waits for p, MAX_PRIO: nobody that has any.  p->pi_lock held. */
 int rt_mutex_top_prio(const struct task_struct *p);
 /* sched/policy.c: p runs at the better one of its own priority and that of rt_mutex_top_prio().  p->pi_lock held. */
 void rt_mutex_setprio(struct task_struct *p);

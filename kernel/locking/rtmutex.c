@@ -2,14 +2,16 @@
  * rtmutex.c: priority inheritance: who holds what an urgent task waits for is as urgent, and so on along the chain.
  *
  * Idea:    each lock has its waiters in a tree, the most urgent first.  Each task has a tree of those that wait for it,
- *          pi_waiters: the first waiter of every lock that it owns and others want.  The first one there lends its
- *          priority: p->prio = the better of normal_prio (its own) and that (rt_mutex_setprio).  A task that waits says
- *          so in pi_blocked_on; so priorities travel
+ *          pi_waiters: one waiter of every lock that it owns and others want, with the best priority of all that wait
+ *          there.  The best of these is lent: p->prio = the better of normal_prio (its own) and that (rt_mutex_setprio).
+ *          A task that waits says so in pi_blocked_on; so priorities travel
  *
  *              task --pi_blocked_on--> waiter --lock--> rt_mutex --owner--> task --pi_blocked_on--> ...
  *
- *          Only real-time priorities are lent.  Ordinary tasks share the processor by weight: none waits for ever for
- *          another, so among waiters they are all alike, first come, first served.
+ *          A nice value is lent as well, and with it its weight: who waits for a task of nice 19 waits as long as if it held
+ *          the lock itself.  But only real-time tasks overtake others that wait for a lock.  Ordinary ones get it in the
+ *          order of their arrival, or those of a worse nice value might wait for ever; so who lends most need not be first
+ *          in the tree, and each node there knows the best below it.
  * Walk:    one link at a time, so that no more than one wait_lock and one pi_lock are held; in between the world moves on.
  *          Each step therefore looks whether the task still waits for the lock that the step before saw it wait for:
  *          as long as it does it can have released nothing, so that all links of the path stood at the same moment, and
@@ -29,25 +31,60 @@
  */
 #include <weft/rtmutex.h>
 #include <weft/kernel.h>
+#include <weft/rbtree_augmented.h>
 #include <weft/sched.h>
 
 #define MAX_CHAIN	1024
 
 /* ---- the two trees ---- */
 
+/* p->pi_lock is held. */
 static inline int prio_to_lend(const struct task_struct *p)
 {
-	return rt_prio(p->prio) ? p->prio : MAX_PRIO;
+	return p->policy == SCHED_IDLE ? rt_mutex_top_prio(p) : p->prio;
 }
+
+/* By what waiters are ordered. */
+static inline int rank(const struct rt_mutex_waiter *w)
+{
+	return rt_prio(w->prio) ? w->prio : MAX_PRIO;
+}
+
+#define waiter_of(rb) rb_entry((rb), struct rt_mutex_waiter, node)
 
 static bool more_urgent(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct rt_mutex_waiter, node)->prio < rb_entry(b, struct rt_mutex_waiter, node)->prio;
+	return rank(waiter_of(a)) < rank(waiter_of(b));
+}
+
+static inline bool best_update(struct rt_mutex_waiter *w, bool exit)
+{
+	int old = w->best;
+
+	w->best = w->prio;
+	if (w->node.rb_left)
+		w->best = min(w->best, waiter_of(w->node.rb_left)->best);
+	if (w->node.rb_right)
+		w->best = min(w->best, waiter_of(w->node.rb_right)->best);
+	return exit && w->best == old;
+}
+
+RB_DECLARE_CALLBACKS(static, best_cb, struct rt_mutex_waiter, node, best, best_update)
+
+static void add_waiter(struct rt_mutex *lock, struct rt_mutex_waiter *w)
+{
+	w->best = w->prio;
+	rb_add_augmented_cached(&w->node, &lock->waiters, more_urgent, &best_cb);
+}
+
+static void remove_waiter(struct rt_mutex *lock, struct rt_mutex_waiter *w)
+{
+	rb_erase_augmented_cached(&w->node, &lock->waiters, &best_cb);
 }
 
 static bool lends_more(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct rt_mutex_waiter, pi_node)->prio < rb_entry(b, struct rt_mutex_waiter, pi_node)->prio;
+	return rb_entry(a, struct rt_mutex_waiter, pi_node)->lends < rb_entry(b, struct rt_mutex_waiter, pi_node)->lends;
 }
 
 static inline struct rt_mutex_waiter *first_waiter(const struct rt_mutex *lock)
@@ -69,7 +106,7 @@ int rt_mutex_top_prio(const struct task_struct *p)
 {
 	struct rb_node *first = rb_first_cached(&p->pi_waiters);
 
-	return first ? rb_entry(first, struct rt_mutex_waiter, pi_node)->prio : MAX_PRIO;
+	return first ? rb_entry(first, struct rt_mutex_waiter, pi_node)->lends : MAX_PRIO;
 }
 
 /* Between these two the lock's tree may change; wait_lock and the owner's pi_lock are held. */
@@ -87,8 +124,10 @@ static void lend(struct rt_mutex *lock, struct task_struct *owner)
 {
 	struct rt_mutex_waiter *top = first_waiter(lock);
 
-	if (top)
+	if (top) {
+		top->lends = waiter_of(lock->waiters.rb_root.rb_node)->best;
 		rb_add_cached(&top->pi_node, &owner->pi_waiters, lends_more);
+	}
 	rt_mutex_setprio(owner);
 }
 
@@ -121,7 +160,7 @@ void rt_mutex_enqueue(struct rt_mutex *lock, struct rt_mutex_waiter *w, struct t
 	owner = lock->owner;
 	spin_lock(&owner->pi_lock);
 	take_back(lock, owner);
-	rb_add_cached(&w->node, &lock->waiters, more_urgent);
+	add_waiter(lock, w);
 	lend(lock, owner);
 	chain_to(chain, owner);
 	spin_unlock(&owner->pi_lock);
@@ -141,7 +180,7 @@ void rt_mutex_dequeue(struct rt_mutex_waiter *w, struct rt_mutex_chain *chain)
 	owner = lock->owner;
 	spin_lock(&owner->pi_lock);
 	take_back(lock, owner);
-	rb_erase_cached(&w->node, &lock->waiters);
+	remove_waiter(lock, w);
 	lend(lock, owner);
 	chain_to(chain, owner);
 	spin_unlock(&owner->pi_lock);
@@ -159,7 +198,7 @@ void rt_mutex_hand_over(struct rt_mutex *lock, struct rt_mutex_waiter *w)
 	rt_mutex_setprio(old);
 	spin_unlock(&old->pi_lock);
 
-	rb_erase_cached(&w->node, &lock->waiters);
+	remove_waiter(lock, w);
 	lock->owner = new;
 	spin_lock(&new->pi_lock);
 	new->pi_blocked_on = NULL;
@@ -197,13 +236,18 @@ static struct rt_mutex_waiter *lock_link(const struct rt_mutex_chain *chain, int
 	return w;
 }
 
-/* The waiter takes its place by its new priority, and the owner's priority follows. */
+/* The waiter takes its place by its new priority (an ordinary one stays where it is), and the owner's priority follows. */
 static void change_prio(struct rt_mutex_waiter *w, int prio, struct task_struct *owner)
 {
 	take_back(w->lock, owner);
-	rb_erase_cached(&w->node, &w->lock->waiters);
-	w->prio = prio;
-	rb_add_cached(&w->node, &w->lock->waiters, more_urgent);
+	if (rt_prio(w->prio) || rt_prio(prio)) {
+		remove_waiter(w->lock, w);
+		w->prio = prio;
+		add_waiter(w->lock, w);
+	} else {
+		w->prio = prio;
+		best_cb.propagate(&w->node, NULL);
+	}
 	lend(w->lock, owner);
 }
 

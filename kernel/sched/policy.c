@@ -7,7 +7,8 @@
  *          processor between two tasks that compete for it, whatever their nice values are.
  *          A queued task's position depends on these numbers: it is taken off, changed and put back (sched_change_begin).
  *          normal_prio is what nice value and policy say.  prio is that or, while more urgent tasks wait for a lock that
- *          the task holds, theirs (rt_mutex_setprio); the class goes by prio, the policy stays what the user set.
+ *          the task holds, theirs (rt_mutex_setprio); class and weight go by prio, policy and nice value stay what the
+ *          user set.
  * Locking: pi_lock and the rq lock (task_rq_lock()).
  * See:     spec.md §7 "three ways a priority changes"; sched(7), nice(2)
  */
@@ -41,16 +42,22 @@ const u32 sched_prio_to_wmult[40] = {
 	/*  15 */ 119304647, 148102321, 186737709, 238609294, 286331153,
 };
 
+/*
+ * The weight of p's nice value, or of the best one that waits for a lock of p.  Lag is virtual time: for the same real time
+ * to be owed, it changes the other way round.  p is off its queue; pi_lock is held, unless p is new.
+ */
 void set_load_weight(struct task_struct *p)
 {
-	int i = p->static_prio - MAX_RT_PRIO;
+	int own = task_has_idle_policy(p) ? MAX_PRIO : p->static_prio, lent = rt_mutex_top_prio(p);
+	int i = (rt_prio(lent) ? own : min(own, lent)) - MAX_RT_PRIO;
+	unsigned long old = p->se.load.weight;
 
-	if (task_has_idle_policy(p)) {
+	if (i == MAX_PRIO - MAX_RT_PRIO)
 		p->se.load = (struct load_weight){ .weight = WEIGHT_IDLEPRIO, .inv_weight = WMULT_IDLEPRIO };
-		return;
-	}
-	p->se.load.weight = sched_prio_to_weight[i];
-	p->se.load.inv_weight = sched_prio_to_wmult[i];
+	else
+		p->se.load = (struct load_weight){ .weight = (unsigned long)sched_prio_to_weight[i],
+						   .inv_weight = sched_prio_to_wmult[i] };
+	p->se.vlag = p->se.vlag * (s64)old / (s64)p->se.load.weight;
 }
 
 struct sched_change sched_change_begin(struct rq *rq, struct task_struct *p)
@@ -109,13 +116,15 @@ void rt_mutex_setprio(struct task_struct *p)
 	struct rq *rq;
 
 	lockdep_assert_held(&p->pi_lock);
-	if (prio == old_prio)
+	/* That of a SCHED_IDLE task with an ordinary waiter stays the same, but not its weight. */
+	if (prio == old_prio && !task_has_idle_policy(p))
 		return;
 	rq = __task_rq_lock(p);
 	update_rq_clock(rq);
 	trace_sched_pi_setprio(p->pid, old_prio, prio);
 	change = sched_change_begin(rq, p);
 	set_effective_prio(p);
+	set_load_weight(p);
 	sched_change_end(rq, p, change, old_prio < prio ? ENQUEUE_HEAD : 0);
 	class_or_prio_changed(rq, p, prev_class, old_prio);
 	__task_rq_unlock(rq);
@@ -167,6 +176,7 @@ void set_user_nice(struct task_struct *p, long nice)
 	p->sched_class->prio_changed(rq, p, old_prio);
 unlock:
 	task_rq_unlock(rq, p, &rf);
+	rt_mutex_adjust_pi(p);
 }
 
 /* ---- policy ---- */

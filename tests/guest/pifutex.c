@@ -82,7 +82,8 @@ static bool comes_to(pid_t t, int prio)
 struct puppet {
 	pthread_t	th;
 	volatile pid_t	tid;
-	int		prio;			/* 0: an ordinary one */
+	int		prio;			/* 0: an ordinary one, of this nice value */
+	int		nice;
 	pthread_mutex_t	*first, *then;		/* locks these */
 	int		timeout_ms;		/* for `then` */
 	volatile int	err;			/* of the last lock */
@@ -96,6 +97,8 @@ static void *puppet(void *arg)
 	struct timespec ts;
 
 	set_fifo(0, p->prio);
+	if (p->nice)
+		setpriority(PRIO_PROCESS, (id_t)tid(), p->nice);
 	if (p->first) {
 		p->err = pthread_mutex_lock(p->first);
 		p->stage = 1;
@@ -176,6 +179,75 @@ TEST(owner_runs_at_waiters_priority)
 	pthread_join(l.th, NULL);
 	CHECK(comes_to(h.tid, RT(30)));
 	end(&h);
+	CHECK_EQ(h.err, 0);
+}
+
+/* "se.load.weight" of /proc/PID/sched; 0: not told. */
+static long weight_of(pid_t t)
+{
+	char path[64], line[256];
+	long weight = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/sched", t);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "se.load.weight : %ld", &weight) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return weight;
+}
+
+TEST(nice_value_is_inherited)
+{
+	static struct puppet l, h;
+
+	/* Among ordinary threads: the owner of nice 10 is as urgent as the waiter of nice 0, and by the same weight. */
+	be_urgent();
+	three_mutexes();
+	l.nice = 10;
+	start(&l, 0, &m1, NULL);
+	CHECK_EQ(prio_of(l.tid), 30);
+	start(&h, 0, NULL, &m1);
+	CHECK(comes_to(l.tid, 20));
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)l.tid), 10);
+	if (!access("/proc/weft", F_OK))
+		CHECK_EQ(weight_of(l.tid), weight_of(h.tid));	/* Linux lends the number alone */
+	end(&l);
+	end(&h);
+	CHECK_EQ(h.err, 0);
+}
+
+TEST(nice_value_of_the_second_waiter)
+{
+	static struct puppet l, m, h;
+
+	if (access("/proc/weft", F_OK))
+		SKIP("Linux lends every ordinary waiter's priority as that of nice 0");
+	/* The waiter of nice 0 does not overtake that of nice 5, but what it lends counts; so does a change of it. */
+	be_urgent();
+	three_mutexes();
+	l.nice = 10;
+	m.nice = 5;
+	start(&l, 0, &m1, NULL);
+	start(&m, 0, NULL, &m1);
+	CHECK_EQ(prio_of(l.tid), 25);
+	start(&h, 0, NULL, &m1);
+	CHECK_EQ(prio_of(l.tid), 20);
+	CHECK_OK(setpriority(PRIO_PROCESS, (id_t)h.tid, 7));
+	CHECK_EQ(prio_of(l.tid), 25);
+	CHECK_OK(setpriority(PRIO_PROCESS, (id_t)h.tid, 2));
+	CHECK_EQ(prio_of(l.tid), 22);
+	l.go_on = 1;
+	pthread_join(l.th, NULL);
+	while (m.stage != 2)
+		t_sleep_ms(1);
+	CHECK_EQ(h.stage, 0);
+	CHECK(comes_to(m.tid, 22));
+	end(&m);
+	end(&h);
+	CHECK_EQ(m.err, 0);
 	CHECK_EQ(h.err, 0);
 }
 
