@@ -189,7 +189,10 @@ def guest(name, *args, **kw):
 
 
 def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None, disks=None):
-    """Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come."""
+    """
+    Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come.
+    cpus: QEMU's -smp, a number or more than that.
+    """
     with tempfile.TemporaryDirectory() as tmp:
         more = []
         if disks:
@@ -204,7 +207,7 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
         over = subprocess.run("find . | cpio -o -H newc -R 0:0 --quiet", shell=True, cwd=o, stdout=subprocess.PIPE).stdout
         initrd = pathlib.Path(tmp) / "initrd"
         initrd.write_bytes(cpio.read_bytes() + over)
-        accel = "tcg,thread=multi" if cpus > 1 else "tcg"
+        accel = "tcg,thread=multi" if str(cpus) != "1" else "tcg"
         args = ["qemu-system-x86_64", "-M", machine, "-accel", accel, "-cpu", "max", "-m", mem, "-smp", str(cpus), "-nodefaults",
                 "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(ROOT / kernel), "-initrd", str(initrd),
                 "-append", f"console=ttyS0 loglevel=5 panic=-1 {append}", *more]
@@ -384,6 +387,9 @@ def main():
             disk_builds.append((kernel, build))
         for n in cpus if a.only != "selftest" and (programs or stress or scripts) else []:
             jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow, "", None))
+        if "scheduling" in programs:
+            jobs.append((f"{build} siblings", kernel, ["/tests/scheduling one_hog_a_core"], "4,sockets=1,cores=2,threads=2",
+                         "256M", "pc", 200 * slow, "", None))
         if a.plan == "test" and not a.only or a.only == "selftest":
             hello = ["echo ok boot/hello"]
             # The kernel's tests of itself, before /init, which then has nothing to do (kernel/selftest).

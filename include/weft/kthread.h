@@ -64,8 +64,9 @@ bool set_kthread_struct(struct task_struct *p);
 void free_kthread_struct(struct task_struct *k);
 
 /*
- * The old way, for a thread made by kernel_thread() from a process: drops the borrowed files and file-system context,
- * blocks all signals, and becomes a child of kthreadd.  New code calls kthread_create().
+ * daemonize.c: the old way, for a thread that a process made by kernel_thread().  It drops all that it shares with the process
+ * and becomes a child of kthreadd.  0 or -ENOMEM, then nothing is changed.  New code calls kthread_create().
  */
+int daemonize(const char *name);
 
 #endif

@@ -769,8 +769,8 @@ void sched_tick(void)
 
 	spin_lock(&rq->lock);
 	update_rq_clock(rq);
-	sched_rt_tick(rq);
 	rq->curr->sched_class->task_tick(rq, rq->curr);
+	sched_rt_tick(rq);
 	/* A real-time task that had to wait here may be better off elsewhere by now. */
 	if (rq->rt.nr_running > 1)
 		sched_rt_push(rq);

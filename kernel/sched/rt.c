@@ -4,8 +4,9 @@
  * Idea:    100 lists, one a priority (0 is the most urgent), and a bitmap of those that are not empty: picking is finding
  *          the first set bit.  A FIFO task runs until it sleeps or yields; an RR task goes to the end of its list after
  *          100 ms.  The running task stays in its list, at the head.
- * Limit:   in each period of sched_rt_period_us (a second) real-time tasks may use sched_rt_runtime_us (950 ms) of a CPU
- *          while fair tasks wait there (throttle), so that a real-time loop cannot hang the machine.
+ * Limit:   of each sched_rt_period_us (a second) real-time tasks may use sched_rt_runtime_us (950 ms) of a CPU while fair
+ *          tasks wait there (throttle), so that a real-time loop cannot hang the machine.  A period is over when the
+ *          difference, 50 ms, was left to others, not at a fixed time: between two of a fixed length a loop might run 1.9 s.
  * CPUs:    a woken task goes to a CPU that runs less urgent work (select_task_rq_rt).  A CPU whose RT tasks are about to
  *          become fewer looks for one that waits elsewhere (sched_rt_pull); one with more than one tries to give some away
  *          (sched_rt_push).  rt_overload_mask tells the pullers where to look.
@@ -45,11 +46,13 @@ static inline bool rt_held_back(struct rq *rq)
 	return rq->rt.throttled && rq->cfs.nr_running;
 }
 
+/* A running real-time task has been charged: what it used shall not be taken for time that was left to others. */
 void sched_rt_tick(struct rq *rq)
 {
 	struct rt_rq *rt = &rq->rt;
+	s64 left = (s64)(rq_clock(rq) - rt->period_start - rt->rt_time);
 
-	if (rq_clock(rq) - rt->period_start < READ_ONCE(sysctl_sched_rt_period) * NSEC_PER_USEC)
+	if (left < (READ_ONCE(sysctl_sched_rt_period) - READ_ONCE(sysctl_sched_rt_runtime)) * (s64)NSEC_PER_USEC)
 		return;
 	rt->period_start = rq_clock(rq);
 	rt->rt_time = 0;
@@ -74,8 +77,8 @@ static void update_curr_rt(struct rq *rq)
 	curr->se.exec_start = rq_clock(rq);
 	curr->se.sum_exec_runtime += delta;
 
+	rq->rt.rt_time += (u64)delta;
 	sched_rt_tick(rq);
-	rq->rt.rt_time += delta;
 	limit = READ_ONCE(sysctl_sched_rt_runtime);
 	if (!rq->rt.throttled && limit >= 0 && rq->rt.rt_time > (u64)limit * NSEC_PER_USEC) {
 		rq->rt.throttled = true;
@@ -101,9 +104,6 @@ static void enqueue_task_rt(struct rq *rq, struct task_struct *p, int flags)
 {
 	struct list_head *queue = &rq->rt.queue[p->prio];
 
-	/* A period in which nothing was used begins anew, or what is used now might be split between two. */
-	if (!rq->rt.rt_time)
-		rq->rt.period_start = rq_clock(rq);
 	if (flags & ENQUEUE_HEAD)
 		list_add(&p->rt.run_list, queue);
 	else

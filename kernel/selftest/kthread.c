@@ -4,6 +4,9 @@
  */
 #include <weft/completion.h>
 #include <weft/err.h>
+#include <weft/fdtable.h>
+#include <weft/pid.h>
+#include <weft/signal.h>
 #include <weft/string.h>
 #include "selftest.h"
 
@@ -191,4 +194,53 @@ SELFTEST(kthread, many_askers, 1)
 		result = kthread_stop(k[i]);
 		EXPECT(result == 0 || result == KTHREAD_STOPPED_UNRUN);
 	}
+}
+
+/* ---- the old way ---- */
+
+static struct {
+	struct completion	done;
+	pid_t			pid;
+	struct mm_struct	*maker_mm;
+	bool			shared_before, alone_after;
+} old_way;
+
+static bool is_gone(pid_t pid)
+{
+	bool gone;
+
+	rcu_read_lock();
+	gone = !find_task_by_pid(pid);
+	rcu_read_unlock();
+	return gone;
+}
+
+static int daemon_main(void *unused)
+{
+	old_way.shared_before = current->mm == old_way.maker_mm && current->real_parent != kthreadd_task;
+	EXPECT_EQ(daemonize("old daemon"), 0);
+	old_way.alone_after = !current->mm && current->files == init_task.files && current->real_parent == kthreadd_task &&
+			      !strcmp(current->comm, "old daemon") && sigismember(&current->blocked, SIGHUP) &&
+			      pid_nr(task_session(current)) == 0 && pid_nr(task_pgrp(current)) == 0;
+	complete(&old_way.done);
+	return 0;
+}
+
+static void daemon_maker(void *unused)
+{
+	old_way.maker_mm = current->mm;
+	old_way.pid = kernel_thread(daemon_main, NULL, CLONE_FS | CLONE_FILES);
+	if (EXPECT(old_way.pid > 0))
+		wait_for_completion(&old_way.done);
+}
+
+/* A process makes a thread with kernel_thread(); after daemonize() they have nothing in common, and kthreadd reaps it. */
+SELFTEST(kthread, daemonize, 1)
+{
+	memset(&old_way, 0, sizeof(old_way));
+	init_completion(&old_way.done);
+	reap_process(start_process(daemon_maker, NULL));
+	EXPECT(old_way.shared_before);
+	EXPECT(old_way.alone_after);
+	EXPECT_SOON(is_gone(old_way.pid));
 }

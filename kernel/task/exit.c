@@ -328,7 +328,7 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 /* ---- do_exit ---- */
 
 /* From here on the task is like a kernel thread: it borrows the page tables until it is switched away from. */
-static void exit_mm(void)
+void exit_mm(void)
 {
 	struct mm_struct *mm = current->mm;
 

@@ -23,6 +23,7 @@ struct sighand_struct *alloc_sighand(void);
 extern struct kmem_cache *sighand_cachep, *signal_cachep;
 
 /* exit.c */
+void exit_mm(void);			/* current gives up its address space */
 bool is_current_pgrp_orphaned(void);
 static inline bool is_global_init(const struct task_struct *t) { return t->tgid == 1; }
 

@@ -164,6 +164,80 @@ TEST(all_hogs_make_progress)
 	}
 }
 
+/* ---- cores and siblings ---- */
+
+/* The first sibling of a CPU's core names the core; -1: there is no such CPU. */
+static int core_of(int cpu)
+{
+	char path[100];
+	int first = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &first) != 1)
+		first = -1;
+	if (f)
+		fclose(f);
+	return first;
+}
+
+/* Where it runs or ran last: field 39 of stat. */
+static int cpu_of(pid_t pid)
+{
+	char path[64], buf[1024], *p;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	CHECK(f && fgets(buf, sizeof(buf), f));
+	fclose(f);
+	p = strrchr(buf, ')') + 2;
+	for (int i = 3; i < 39; i++)
+		p = strchr(p, ' ') + 1;
+	return atoi(p);
+}
+
+static bool all_on_different_cores(const pid_t *pids, int n)
+{
+	int cores[64];
+
+	for (int i = 0; i < n; i++) {
+		cores[i] = core_of(cpu_of(pids[i]));
+		for (int k = 0; k < i; k++)
+			if (cores[k] == cores[i])
+				return false;
+	}
+	return true;
+}
+
+TEST(one_hog_a_core)
+{
+	/* As many hogs as there are cores, each of two siblings: they come to run on one core each, and stay there. */
+	int cpus = 0, cores = 0, good = 0;
+	pid_t pids[64];
+
+	for (; cpus < 64 && core_of(cpus) >= 0; cpus++)
+		cores += core_of(cpus) == cpus;
+	if (cores < 2 || cpus != 2 * cores)
+		SKIP("%d CPUs of %d cores", cpus, cores);
+	for (int i = 0; i < cores; i++) {
+		pids[i] = CHECK_OK(fork());
+		if (!pids[i])
+			for (;;)
+				;
+	}
+	for (int i = 0; i < 2000 && good < 20; i++) {
+		t_sleep_ms(20);
+		good = all_on_different_cores(pids, cores) ? good + 1 : 0;
+	}
+	for (int i = 0; i < cores; i++) {
+		kill(pids[i], SIGKILL);
+		t_wait(pids[i]);
+	}
+	CHECK_EQ(good, 20);
+}
+
 /* ---- SCHED_DEADLINE ---- */
 
 struct dl_attr {
