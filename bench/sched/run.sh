@@ -14,4 +14,4 @@ how="-smp 1 -icount shift=3,sleep=off"
 [ -n "$2" ] && how="-smp $2"
 timeout ${LIMIT:-900} qemu-system-x86_64 -M pc -accel tcg -cpu max -m 128 -nographic -nodefaults -serial stdio -no-reboot \
 	-kernel "$kernel" -initrd $d/ird -append "console=ttyS0 quiet -- $FIGURES" $how </dev/null 2>&1 |
-	grep -a --line-buffered '^sched' | sed -u 's,\r,,'
+	grep -ao --line-buffered 'sched [a-z].*' | sed -u 's,\r,,'
