@@ -215,15 +215,25 @@ static bool is_gone(pid_t pid)
 	return gone;
 }
 
+static bool in_no_session(void)
+{
+	bool in_none;
+
+	rcu_read_lock();
+	in_none = pid_nr(task_session(current)) == 0 && pid_nr(task_pgrp(current)) == 0;
+	rcu_read_unlock();
+	return in_none;
+}
+
 static int daemon_main(void *unused)
 {
 	old_way.shared_before = current->mm == old_way.maker_mm && current->real_parent != kthreadd_task;
 	EXPECT_EQ(daemonize("old daemon"), 0);
 	old_way.alone_after = !current->mm && current->files == init_task.files && current->real_parent == kthreadd_task &&
 			      !strcmp(current->comm, "old daemon") && sigismember(&current->blocked, SIGHUP) &&
-			      pid_nr(task_session(current)) == 0 && pid_nr(task_pgrp(current)) == 0;
+			      in_no_session();
 	complete(&old_way.done);
-	return 0;
+	do_exit(0);
 }
 
 static void daemon_maker(void *unused)

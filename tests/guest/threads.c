@@ -151,7 +151,7 @@ static void *use_tls(void *arg)
 	if (tls != 3)
 		return (void *)1;
 	tls = (long)arg;
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 200; i++) {
 		sched_yield();
 		if (tls != (long)arg)
 			return (void *)2;
