@@ -197,7 +197,7 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
         more = []
         if disks:
             disks.copy_to(tmp)
-            more, commands = disks.qemu_args(), disks.commands()
+            more, commands, append = disks.qemu_args(), disks.commands(), f"{append} {disks.kernel_args()}"
         o = pathlib.Path(tmp) / "o"
         o.mkdir()
         (o / "init").write_text(

@@ -91,6 +91,8 @@ struct request_queue *blk_mq_init_queue(const struct blk_mq_ops *ops, unsigned i
 					unsigned int pdu_size, void *queuedata);
 /* The driver is done with the requests on `done` (rq->status set); gives it more.  Any context; hctx->lock not held. */
 void blk_mq_end_requests(struct blk_mq_hw_ctx *hctx, struct list_head *done);
+/* The driver has room for what it refused with -EBUSY though none of this queue's requests ended.  Any context. */
+void blk_mq_run_hw_queue(struct blk_mq_hw_ctx *hctx);
 
 /* ---- disks and partitions ---- */
 

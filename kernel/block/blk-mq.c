@@ -214,6 +214,18 @@ static void end_request(struct request *rq, u64 now)
 	end_bios(rq);
 }
 
+void blk_mq_run_hw_queue(struct blk_mq_hw_ctx *hctx)
+{
+	LIST_HEAD(failed);
+	unsigned long flags;
+
+	spin_lock_irqsave(&hctx->lock, flags);
+	run_hw_queue(hctx, &failed);
+	spin_unlock_irqrestore(&hctx->lock, flags);
+	if (!list_empty(&failed))
+		blk_mq_end_requests(hctx, &failed);
+}
+
 void blk_mq_end_requests(struct blk_mq_hw_ctx *hctx, struct list_head *done)
 {
 	while (!list_empty(done)) {

@@ -11,12 +11,16 @@ import mkimg
 
 IMAGES = ["raw", "mbr", "gpt", "gpt2"]
 # machine, controller, processors: the guests of `make test`, each in the release and the debug build
-PLANS = [("pc", "virtio", 2), ("q35", "virtio", 4), ("microvm", "virtio-mmio", 2), ("microvm", "virtio-mmio2", 1)]
+PLANS = [("pc", "virtio", 2), ("q35", "virtio", 4), ("microvm", "virtio-mmio", 2), ("microvm", "virtio-mmio2", 1),
+         ("pc", "ide", 2), ("pc", "ide-pio", 1), ("q35", "ahci", 2)]
 
 # What a controller's disks are called, and the QEMU device of disk number N with the drive d{N}.
 CONTROLLERS = {
     "virtio": ("vd{letter}", "virtio-blk-pci,drive=d{n}"),
     "virtio-mmio": ("vd{letter}", "virtio-blk-device,drive=d{n}"),      # legacy registers, QEMU's default
+    "ide": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{pair},unit={half}"),
+    "ide-pio": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{pair},unit={half}"),
+    "ahci": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{n}"),
     "virtio-mmio2": ("vd{letter}", "virtio-blk-device,drive=d{n}"),
 }
 MORE_ARGS = {"virtio-mmio2": ["-global", "virtio-mmio.force-legacy=false"]}
@@ -35,8 +39,11 @@ class Disks:
         device = CONTROLLERS[self.controller][1]
         args = MORE_ARGS.get(self.controller, [])[:]
         for n, path in enumerate(self.paths):
-            args += ["-drive", f"if=none,id=d{n},format=raw,file={path}", "-device", device.format(n=n)]
+            args += ["-drive", f"if=none,id=d{n},format=raw,file={path}", "-device", device.format(n=n, pair=n // 2, half=n % 2)]
         return args
+
+    def kernel_args(self):
+        return "ide=pio" if self.controller == "ide-pio" else ""
 
     def commands(self):
         names = [CONTROLLERS[self.controller][0].format(letter="abcd"[n], n=n) for n in range(len(IMAGES))]
