@@ -1,9 +1,9 @@
 /*
  * ahci.c: SATA disks behind an AHCI controller, as on QEMU's "q35".
  *
- * Idea:    a port reads a list of up to 32 commands from memory.  Each has a table: the command as the disk takes it (a "FIS")
- *          and the pieces of memory for its data.  A request's tag is its slot in the list; setting its bit in CI starts it, and
- *          the controller clears the bit when it has ended.
+ * Idea:    a port reads a list of up to 32 commands from memory.  Each has a table: the command as the disk takes it (a
+ *          "FIS") and the pieces of memory for its data.  A request's tag is its slot in the list; setting its bit in the
+ *          register ISSUE starts it, and the controller clears the bit when it has ended.
  * Locking: hctx->lock of the port's queue over its registers and `issued`.
  * Errors:  the port stops at a command that fails and names its slot; that one fails, the others are issued again.
  * See:     Serial ATA AHCI 1.3.1 Specification; ata.h
