@@ -81,7 +81,7 @@ def ps_efj(out, n):
 
 
 case("ps_efj", "ps -efj", r"^UID +PID +PPID +PGID +SID +C STIME TTY +TIME CMD$", ps_efj, r"ps -efj$")
-case("ps_threads", "python3 -c 'import threading,time,os\nfor i in range(3): threading.Thread(target=time.sleep,args=(9,),daemon=True).start()\n"
+case("ps_threads", "python3 -c 'import threading,time,os\nfor i in range(3): threading.Thread(target=time.sleep,args=(999,),daemon=True).start()\n"
      "os.system(\"ps -L -o pid,lwp,nlwp,comm -p %d; ps -eLf | wc -l; ls /proc/%d/task | wc -l\" % (os.getpid(), os.getpid()))'",
      lambda out, n: None if len(re.findall(r"^ *\d+ +\d+ +4 python3$", out, re.M)) == 4 else "not four threads", r"^4$")
 case("ps_formats", "sleep 77 & sleep 0.3; ps -o pid,ppid,pgid,sid,stat,ni,pri,cls,psr,wchan:20,etimes,rss,vsz,args -p $!; ps aux | grep -c '\\[k'; ps -C sleep -o comm=; "

@@ -6,7 +6,7 @@ check:
 	@tools/deps.sh build run test lockcheck
 	@tests/run.py check
 test:
-	@tools/deps.sh build run test lockcheck
+	@tools/deps.sh build run test lockcheck debian
 	@tests/run.py test
 # Debian's own programs, and Python's own tests: minutes of emulation each.
 .PHONY: test-debian test-python
