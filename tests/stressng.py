@@ -21,7 +21,6 @@ ABSENT = {
     "netlink-task": "netlink sockets come with the network",
     "aiol": "Linux's own asynchronous I/O comes with disks",
     "swap": "swap",
-    "msg": "System V IPC", "sem-sysv": "System V IPC", "shm-sysv": "System V IPC", "mq": "POSIX message queues",
     "fanotify": "fanotify", "userfaultfd": "userfaultfd",
 }
 

@@ -17,9 +17,17 @@
 
 static struct vfsmount *dev_mnt;	/* [I] once devtmpfs_init() is through */
 
+/* Unlike a tmpfs of its own, /dev is not for everybody to write to. */
+static int devtmpfs_fill_super(struct super_block *sb, void *data, int silent)
+{
+	char options[] = "mode=755";
+
+	return shmem_fill_super(sb, options, silent);
+}
+
 static struct dentry *devtmpfs_mount_fs(struct file_system_type *type, int flags, const char *dev, void *data)
 {
-	return mount_single(type, flags, data, shmem_fill_super);
+	return mount_single(type, flags, data, devtmpfs_fill_super);
 }
 
 static struct file_system_type devtmpfs_type = {
