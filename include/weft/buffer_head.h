@@ -66,6 +66,7 @@ static inline struct buffer_head *sb_bread(struct super_block *sb, sector_t bloc
 }
 void mark_buffer_dirty(struct buffer_head *bh);		/* it is also up to date */
 void bforget(struct buffer_head *bh);			/* drops it; what it holds is not wanted any more */
+void write_dirty_buffer(struct buffer_head *bh);		/* starts writing it, if it is dirty */
 int sync_dirty_buffer(struct buffer_head *bh);		/* writes it if it is dirty, and waits.  0 or -EIO */
 int bh_read(struct buffer_head *bh);			/* 0 or -EIO */
 

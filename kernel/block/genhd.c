@@ -7,6 +7,7 @@
  * See:     spec.md §10 "block layer"; proc(5)
  */
 #include <weft/kernel.h>
+#include <weft/pagemap.h>
 #include <weft/blkdev.h>
 #include <weft/ctype.h>
 #include <weft/device.h>
@@ -309,13 +310,17 @@ struct block_device *blkdev_get_by_dev(dev_t dev, fmode_t mode, void *holder)
 
 void blkdev_put(struct block_device *bdev, fmode_t mode)
 {
+	bool last;
+
 	if (mode & FMODE_WRITE)
 		sync_blockdev(bdev);
 	mutex_lock(&bdev_mutex);
-	bdev->bd_openers--;
+	last = !--bdev->bd_openers;
 	if (mode & FMODE_EXCL && !--bdev->bd_holders)
 		bdev->bd_holder = NULL;
 	mutex_unlock(&bdev_mutex);
+	if (last)			/* a file system may have written behind the back of the device's cache */
+		invalidate_mapping_pages(bdev->bd_inode->i_mapping, 0, ULONG_MAX);
 }
 
 /* ---- /proc ---- */

@@ -99,7 +99,7 @@ int bh_read(struct buffer_head *bh)
 }
 
 /* Starts writing it if it is dirty. */
-static void write_dirty_buffer(struct buffer_head *bh)
+void write_dirty_buffer(struct buffer_head *bh)
 {
 	lock_buffer(bh);
 	if (!test_and_clear_bit(BH_Dirty, &bh->b_state)) {

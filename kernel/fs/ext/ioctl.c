@@ -1,0 +1,46 @@
+/*
+ * ioctl.c: file attributes (lsattr, chattr), generation numbers.
+ *
+ * See:     ioctl_iflags(2); kernel/fs/ioctl.c checks who may
+ */
+#include <weft/err.h>
+#include <weft/uaccess.h>
+#include <uapi/fs.h>
+#include "ext.h"
+
+int ext_fileattr_get(struct dentry *dentry, u32 *flags)
+{
+	struct inode *inode = d_inode(dentry);
+	u32 mask = S_ISREG(inode->i_mode) ? EXT_FL_USER_VISIBLE & ~EXT_INDEX_FL : EXT_FL_USER_VISIBLE;
+
+	*flags = EXT_I(inode)->flags & mask;
+	return 0;
+}
+
+/* i_rwsem held.  What a user may not change keeps its value. */
+int ext_fileattr_set(struct dentry *dentry, u32 flags)
+{
+	struct inode *inode = d_inode(dentry);
+	struct ext_inode *ei = EXT_I(inode);
+	struct jbd_handle *handle;
+	int err;
+
+	if ((flags ^ ei->flags) & EXT_FL_USER_VISIBLE & ~(EXT_FL_USER_MODIFIABLE | EXT_INDEX_FL | EXT_EXTENTS_FL))
+		return -EOPNOTSUPP;
+	handle = ext_start(inode->i_sb, CREDITS_INODE);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	ei->flags = (ei->flags & ~EXT_FL_USER_MODIFIABLE) | (flags & EXT_FL_USER_MODIFIABLE);
+	ext_set_vfs_flags(inode);
+	inode->i_ctime = current_time(inode);
+	err = ext_write_inode_to(handle, inode);
+	ext_stop(inode->i_sb, handle);
+	return err;
+}
+
+long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd == FS_IOC_GETVERSION)
+		return put_user((int)file_inode(file)->i_generation, (int __user *)arg);
+	return -ENOTTY;
+}

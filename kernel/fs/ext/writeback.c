@@ -1,0 +1,410 @@
+/*
+ * writeback.c: dirty pages to the disk, and then what leads to them.
+ *
+ * Idea:    a page all of whose blocks have a place and lie within the size on disk is just written.  The others are collected
+ *          and go in three steps:
+ *              1. runs of blocks that have no place are claimed, many at once (in memory only);
+ *              2. the data are written, and waited for;
+ *              3. one handle for each run: blocks used, entered into the map, unwritten ones marked as written, size raised.
+ *          The pages are under write-back all the time: truncation waits for that, so it meets either nothing or all.
+ *          So no reader ever sees a block of a file before the file's data are in it, not even after a crash.
+ * Locking: page lock to put a page into the batch, PG_writeback from then on.  Batches of one file only ever wait for pages
+ *          behind their own, so two of them cannot wait for each other.
+ * See:     aops.c; ext.h
+ */
+#include <weft/bio.h>
+#include <weft/blkdev.h>
+#include <weft/completion.h>
+#include <weft/err.h>
+#include <weft/highmem.h>
+#include <weft/pagemap.h>
+#include <weft/sched.h>
+#include <weft/slab.h>
+#include <weft/writeback.h>
+#include "ext.h"
+
+#define BATCH_PAGES	512
+
+/* Blocks of the batch that follow one another in the file and on the disk. */
+enum run_kind { RUN_NEW, RUN_UNWRITTEN, RUN_PLACED };
+struct run {
+	enum run_kind	kind;
+	ext_lblk_t	lblk;
+	u32		len;
+	ext_pblk_t	pblk;			/* 0: there was no room */
+};
+
+struct wb {
+	struct inode	*inode;
+	struct bio	*bio;			/* being filled */
+	bool		counted;		/* bio is one of the batch, which waits for it */
+	struct ext_map	map;			/* the last look-up */
+	u32		map_seq;		/* ... and when */
+	struct page	**pages;		/* the batch: locked no more, under write-back */
+	unsigned int	nr_pages;
+	atomic_t	pending;		/* bios of the batch, and one */
+	struct completion done;
+	int		err;
+};
+
+static ext_lblk_t first_block(const struct page *page, const struct inode *inode)
+{
+	return (ext_lblk_t)((u64)page->index << (PAGE_SHIFT - inode->i_blkbits));
+}
+
+/* ---- bios ---- */
+
+/* Of pages that need nothing afterwards.  Each page lies in a bio of its own run, and a page with several is waited for. */
+static void end_plain_bio(struct bio *bio)
+{
+	bio_for_each_bvec(bv, bio)
+		for (unsigned int i = 0; i << PAGE_SHIFT < bv->bv_offset + bv->bv_len; i++) {
+			struct page *page = bv->bv_page + i;
+
+			if (bio->bi_status) {
+				SetPageError(page);
+				mapping_set_error(page->mapping, bio->bi_status);
+			}
+			end_page_writeback(page);
+		}
+	bio_put(bio);
+}
+
+static void end_batch_bio(struct bio *bio)
+{
+	struct wb *wb = bio->bi_private;
+
+	if (bio->bi_status)
+		WRITE_ONCE(wb->err, bio->bi_status);
+	bio_put(bio);
+	if (atomic_dec_and_test(&wb->pending))
+		complete(&wb->done);
+}
+
+static void submit(struct wb *wb)
+{
+	if (!wb->bio)
+		return;
+	if (wb->counted)
+		atomic_inc(&wb->pending);
+	submit_bio(wb->bio);
+	wb->bio = NULL;
+}
+
+/* len bytes of a page, to blocks from pblk on. */
+static void add_to_bio(struct wb *wb, struct page *page, unsigned int off, unsigned int len, ext_pblk_t pblk, bool counted)
+{
+	sector_t sector = pblk << (wb->inode->i_blkbits - SECTOR_SHIFT);
+
+	if (wb->bio && (wb->counted != counted || bio_end_sector(wb->bio) != sector || !bio_add_page(wb->bio, page, len, off)))
+		submit(wb);
+	else if (wb->bio)
+		return;
+	wb->counted = counted;
+	wb->bio = bio_alloc(wb->inode->i_sb->s_bdev, BIO_MAX_VECS, REQ_OP_WRITE, GFP_NOFS);
+	wb->bio->bi_sector = sector;
+	wb->bio->bi_private = wb;
+	wb->bio->bi_end_io = counted ? end_batch_bio : end_plain_bio;
+	bio_add_page(wb->bio, page, len, off);
+}
+
+static int wait_for_bios(struct wb *wb)
+{
+	int err;
+
+	submit(wb);
+	if (!atomic_dec_and_test(&wb->pending))
+		wait_for_completion(&wb->done);
+	reinit_completion(&wb->done);
+	atomic_set(&wb->pending, 1);
+	err = wb->err;
+	wb->err = 0;
+	return err;
+}
+
+/* ---- step 1: where to ---- */
+
+/*
+ * What the map says of one block.  The last answer is kept: it covers what follows, unless blocks have left the file
+ * meanwhile.  Those of a page that we hold locked, or under write-back, cannot.
+ */
+static int look_up(struct wb *wb, ext_lblk_t lblk)
+{
+	u32 seq = (u32)atomic_read_acquire(&EXT_I(wb->inode)->map_seq);
+
+	if (wb->map.len && wb->map_seq == seq && lblk >= wb->map.lblk && lblk - wb->map.lblk < wb->map.len)
+		return 0;
+	wb->map_seq = seq;
+	wb->map = (struct ext_map){ .lblk = lblk, .len = UINT_MAX };
+	return ext_map_lookup(wb->inode, &wb->map);
+}
+
+/* One block of a page of the batch: what it needs.  false: nothing, it is a hole that nobody wrote to. */
+static bool classify(struct wb *wb, const struct page *page, unsigned int block, struct run *r)
+{
+	ext_lblk_t lblk = first_block(page, wb->inode) + block;
+
+	*r = (struct run){ RUN_NEW, lblk, 1, 0 };
+	if (ext_block_promised(page, block))
+		return true;
+	if (look_up(wb, lblk) || !wb->map.flags)
+		return false;
+	r->kind = wb->map.flags & EXT_MAP_UNWRITTEN ? RUN_UNWRITTEN : RUN_PLACED;
+	r->pblk = wb->map.pblk + (lblk - wb->map.lblk);
+	return true;
+}
+
+static bool joins(const struct run *last, const struct run *next)
+{
+	return last->kind == next->kind && last->lblk + last->len == next->lblk &&
+	       (last->kind == RUN_NEW || last->pblk + last->len == next->pblk);
+}
+
+static unsigned int blocks_used(const struct wb *wb, const struct page *page)
+{
+	loff_t left = i_size_read(wb->inode) - page_offset(page);
+
+	return left <= 0 ? 0 : DIV_ROUND_UP((unsigned int)min_t(loff_t, left, PAGE_SIZE), i_blocksize(wb->inode));
+}
+
+/* ---- step 2: the data of one run ---- */
+
+static void write_run(struct wb *wb, const struct run *r)
+{
+	unsigned int bits = wb->inode->i_blkbits, per_page = PAGE_SIZE >> bits;
+
+	for (unsigned int i = 0; i < wb->nr_pages; i++) {
+		u64 first = first_block(wb->pages[i], wb->inode), lo = max(first, (u64)r->lblk);
+		u64 hi = min(first + per_page, (u64)r->lblk + r->len);
+
+		if (lo < hi)
+			add_to_bio(wb, wb->pages[i], (unsigned int)(lo - first) << bits, (unsigned int)(hi - lo) << bits,
+				   r->pblk + (lo - r->lblk), true);
+	}
+}
+
+/* Claims a run; writes the data.  What cannot be claimed at once is cut off and done next. */
+static void claim_and_write(struct wb *wb, struct run *r, struct run *rest)
+{
+	int err = 0;
+
+	rest->len = 0;
+	if (r->kind == RUN_NEW) {
+		u32 len = r->len;
+
+		r->pblk = ext_claim_blocks(EXT_FS(wb->inode->i_sb), ext_map_goal(wb->inode, r->lblk), &len, true, &err);
+		if (!r->pblk) {
+			mapping_set_error(wb->inode->i_mapping, err);
+			pr_err_ratelimited("ext: %s: inode %lu: no room for %u blocks of delayed data: lost\n",
+					   wb->inode->i_sb->s_id, wb->inode->i_ino, r->len);
+			return;
+		}
+		*rest = (struct run){ RUN_NEW, r->lblk + len, r->len - len, 0 };
+		r->len = len;
+	}
+	write_run(wb, r);
+}
+
+/* ---- step 3: what leads to the data ---- */
+
+/* The size on disk: as far as data have arrived. */
+static void raise_disksize(struct wb *wb, const struct run *r)
+{
+	struct ext_inode *ei = EXT_I(wb->inode);
+	loff_t end = min_t(loff_t, (loff_t)((u64)r->lblk + r->len) << wb->inode->i_blkbits, i_size_read(wb->inode));
+
+	down_write(&ei->data_sem);
+	if (end > ei->disksize)
+		ei->disksize = end;
+	up_write(&ei->data_sem);
+}
+
+static int enter_run(struct wb *wb, const struct run *r)
+{
+	struct super_block *sb = wb->inode->i_sb;
+	struct ext_map map = { r->lblk, r->len, EXT_MAP_MAPPED, r->pblk };
+	struct jbd_handle *handle;
+	int err = 0;
+
+	if (r->kind == RUN_PLACED && (loff_t)((u64)r->lblk + r->len) << wb->inode->i_blkbits <= EXT_I(wb->inode)->disksize)
+		return 0;
+	handle = ext_start(sb, CREDITS_MAP);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	if (r->kind == RUN_NEW) {
+		err = ext_commit_blocks(handle, EXT_FS(sb), r->pblk, r->len);
+		if (!err)
+			err = ext_map_insert(handle, wb->inode, &map);
+	} else if (r->kind == RUN_UNWRITTEN) {
+		err = ext_map_convert(handle, wb->inode, r->lblk, r->len);
+	}
+	if (!err) {
+		raise_disksize(wb, r);
+		err = ext_write_inode_to(handle, wb->inode);
+	}
+	ext_note_change(handle, wb->inode, true);
+	ext_stop(sb, handle);
+	return err;
+}
+
+/* The pages know it, too.  entered: all went well. */
+static void mark_run(struct wb *wb, const struct run *r, bool entered)
+{
+	unsigned int per_page = PAGE_SIZE >> wb->inode->i_blkbits;
+
+	for (unsigned int i = 0; i < wb->nr_pages; i++)
+		for (unsigned int b = 0; b < per_page; b++) {
+			ext_lblk_t lblk = first_block(wb->pages[i], wb->inode) + b;
+
+			if (lblk < r->lblk || lblk - r->lblk >= r->len || !ext_block_promised(wb->pages[i], b))
+				continue;
+			if (r->pblk)
+				ext_block_written(wb->pages[i], b, entered);
+			else
+				ext_block_lost(wb->pages[i], b);
+		}
+}
+
+static void finish_run(struct wb *wb, struct run *r, int io_err)
+{
+	int err = r->pblk ? io_err ?: enter_run(wb, r) : -ENOSPC;
+
+	mark_run(wb, r, !err);
+	if (!err || !r->pblk)
+		return;
+	mapping_set_error(wb->inode->i_mapping, err);
+	ext_std_error(wb->inode->i_sb, io_err ? 0 : err);
+	if (r->kind == RUN_NEW && io_err)
+		ext_unclaim_blocks(EXT_FS(wb->inode->i_sb), r->pblk, r->len);
+}
+
+/* ---- a batch ---- */
+
+/* One pass over the batch's blocks, run by run: claim and write (runs are kept), then wait, then enter. */
+static unsigned int collect_runs(struct wb *wb, struct run *runs)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < wb->nr_pages; i++) {
+		unsigned int blocks = blocks_used(wb, wb->pages[i]);
+
+		for (unsigned int b = 0; b < blocks; b++) {
+			struct run r;
+
+			if (!classify(wb, wb->pages[i], b, &r))
+				continue;
+			if (n && joins(&runs[n - 1], &r))
+				runs[n - 1].len++;
+			else
+				runs[n++] = r;
+		}
+	}
+	return n;
+}
+
+static void do_runs(struct wb *wb, struct run *runs, unsigned int n, unsigned int max)
+{
+	unsigned int written = 0;
+	int err;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct run rest;
+
+		claim_and_write(wb, &runs[i], &rest);
+		written = i + 1;
+		if (rest.len && n < max) {
+			memmove(&runs[i + 2], &runs[i + 1], (n - i - 1) * sizeof(*runs));
+			runs[i + 1] = rest;
+			n++;
+		}
+	}
+	err = wait_for_bios(wb);
+	for (unsigned int i = 0; i < written; i++)
+		finish_run(wb, &runs[i], err);
+}
+
+static void flush_batch(struct wb *wb)
+{
+	unsigned int max = wb->nr_pages * (PAGE_SIZE >> wb->inode->i_blkbits);
+	struct run *runs;
+
+	if (!wb->nr_pages)
+		return;
+	submit(wb);				/* plain pages collected so far are not waited for */
+	wb->map.len = 0;
+	runs = kvmalloc_array(max, sizeof(*runs), GFP_NOFS | __GFP_NOFAIL);
+	do_runs(wb, runs, collect_runs(wb, runs), max);
+	kvfree(runs);
+	wb->map.len = 0;
+	for (unsigned int i = 0; i < wb->nr_pages; i++) {
+		end_page_writeback(wb->pages[i]);
+		put_page(wb->pages[i]);
+	}
+	wb->nr_pages = 0;
+}
+
+/* ---- one page ---- */
+
+/* All of it has a place in one run, within the size on disk: may be written without more ado. */
+static bool is_plain(struct wb *wb, struct page *page, unsigned int blocks, ext_pblk_t *pblk)
+{
+	ext_lblk_t lblk = first_block(page, wb->inode);
+
+	if (EXT_I(wb->inode)->disksize < min_t(loff_t, page_offset(page) + PAGE_SIZE, i_size_read(wb->inode)))
+		return false;
+	for (unsigned int b = 0; b < blocks; b++)
+		if (ext_block_promised(page, b))
+			return false;
+	if (look_up(wb, lblk) || wb->map.flags != EXT_MAP_MAPPED || wb->map.len - (lblk - wb->map.lblk) < blocks)
+		return false;
+	*pblk = wb->map.pblk + (lblk - wb->map.lblk);
+	return true;
+}
+
+/* A locked page whose dirty flag has just been cleared.  Unlocks it. */
+static int write_one(struct page *page, struct writeback_control *wbc, void *data)
+{
+	struct wb *wb = data;
+	unsigned int blocks = blocks_used(wb, page);
+	loff_t left = i_size_read(wb->inode) - page_offset(page);
+	ext_pblk_t pblk;
+
+	if (!blocks) {				/* truncated meanwhile */
+		unlock_page(page);
+		return 0;
+	}
+	if (left < PAGE_SIZE)			/* what a mapping put behind the end must not come back when the file grows */
+		zero_user_segment(page, (unsigned int)left, PAGE_SIZE);
+	if (is_plain(wb, page, blocks, &pblk)) {
+		set_page_writeback(page);
+		unlock_page(page);
+		add_to_bio(wb, page, 0, blocks << wb->inode->i_blkbits, pblk, false);
+		return 0;
+	}
+	if (wb->nr_pages == BATCH_PAGES)
+		flush_batch(wb);
+	set_page_writeback(page);
+	get_page(page);
+	unlock_page(page);
+	wb->pages[wb->nr_pages++] = page;
+	return 0;
+}
+
+int ext_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	struct wb wb = { .inode = mapping->host };
+	int err;
+
+	if (sb_rdonly(wb.inode->i_sb))
+		return -EROFS;
+	wb.pages = kvmalloc_array(BATCH_PAGES, sizeof(*wb.pages), GFP_NOFS);
+	if (!wb.pages)
+		return -ENOMEM;
+	init_completion(&wb.done);
+	atomic_set(&wb.pending, 1);
+	err = write_cache_pages(mapping, wbc, write_one, &wb);
+	flush_batch(&wb);
+	submit(&wb);
+	kvfree(wb.pages);
+	return err;
+}
