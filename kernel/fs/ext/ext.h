@@ -79,6 +79,7 @@ struct ext_fs {
 	struct mutex		orphan_lock;
 	struct list_head	orphans;	/* [orphan_lock] ext_inode.orphan, newest first, as on disk */
 	unsigned long		error_seen;	/* [a] bit 0 */
+	bool			was_valid;	/* [s_umount] when it was mounted to be written */
 	bool			cleaning_orphans;	/* [-] while mounting: inodes without names are expected */
 	atomic_t		next_gen;	/* [a] i_generation */
 	struct task_struct	*lazy_init;	/* [s_umount] zeroes unused inode tables */

@@ -249,6 +249,7 @@ static int set_writable(struct ext_fs *fs)
 		pr_warn("ext: %s: was not unmounted cleanly; e2fsck should look at it\n", fs->sb->s_id);
 	if (es->s_state & EXT_ERROR_FS)
 		pr_warn("ext: %s: has errors; e2fsck should look at it\n", fs->sb->s_id);
+	fs->was_valid = es->s_state & EXT_VALID_FS;
 	if (!fs->journal)
 		es->s_state &= ~EXT_VALID_FS;
 	else
@@ -262,12 +263,12 @@ static int set_writable(struct ext_fs *fs)
 	return write_super(fs);
 }
 
-/* All is in its place: says so. */
-static void set_clean(struct ext_fs *fs)
+/* All is in its place: says so.  Without a journal it is, once the device's cache is written. */
+static void set_clean(struct ext_fs *fs, bool journal_empty)
 {
-	if (fs->journal && !jbd_is_aborted(fs->journal))
+	if (journal_empty)
 		fs->es->s_feature_incompat &= ~INCOMPAT_RECOVER;
-	if (!test_bit(0, &fs->error_seen) && !fs->journal)
+	if (fs->was_valid && !test_bit(0, &fs->error_seen))
 		fs->es->s_state |= EXT_VALID_FS;
 	write_super(fs);
 	blkdev_issue_flush(fs->sb->s_bdev);
@@ -307,14 +308,15 @@ static void free_fs(struct ext_fs *fs)
 static void ext_put_super(struct super_block *sb)
 {
 	struct ext_fs *fs = EXT_FS(sb);
+	bool journal_empty = false;
 
 	stop_lazy_init(fs);
 	if (fs->journal)
-		jbd_destroy(fs->journal);
+		journal_empty = !jbd_destroy(fs->journal);
 	else
 		sync_blockdev(sb->s_bdev);
 	if (!sb_rdonly(sb))
-		set_clean(fs);
+		set_clean(fs, journal_empty);
 	free_fs(fs);
 	sb->s_fs_info = NULL;
 }
@@ -456,7 +458,7 @@ static int to_readonly(struct ext_fs *fs)
 	} else {
 		sync_blockdev(fs->sb->s_bdev);
 	}
-	set_clean(fs);
+	set_clean(fs, fs->journal);
 	return 0;
 }
 
