@@ -22,7 +22,8 @@ static void pad(const struct ext_fs *fs, void *map, u32 used)
 /* Sets those blocks of [first, first + len) that lie in the group. */
 static void mark_used(const struct ext_fs *fs, u32 group, unsigned long *map, u64 first, u32 len)
 {
-	u64 base = ext_group_first(fs, group), lo = max(first, base), hi = min(first + len, base + ext_blocks_in_group(fs, group));
+	u64 base = ext_group_first(fs, group), lo = max(first, base);
+	u64 hi = min(first + len, base + ext_blocks_in_group(fs, group));
 
 	if (lo < hi)
 		bitmap_set(map, (u32)(lo - base), (u32)(hi - lo));
@@ -63,11 +64,17 @@ static struct buffer_head *bad_bitmap(struct ext_fs *fs, u32 group, struct buffe
 	return ERR_PTR(-EUCLEAN);
 }
 
+/* uninit: what is on the disk does not matter. */
+static struct buffer_head *get_bitmap(struct ext_fs *fs, u64 block, bool uninit)
+{
+	return uninit ? sb_getblk(fs->sb, block) : sb_bread(fs->sb, block);
+}
+
 struct buffer_head *ext_read_block_bitmap(struct ext_fs *fs, u32 group)
 {
 	const struct ext_group_desc *gd = ext_gd(fs, group, NULL);
 	bool uninit = has_group_csum(fs) && gd->bg_flags & BG_BLOCK_UNINIT;
-	struct buffer_head *bh = uninit ? sb_getblk(fs->sb, gd_block_bitmap(fs, gd)) : sb_bread(fs->sb, gd_block_bitmap(fs, gd));
+	struct buffer_head *bh = get_bitmap(fs, gd_block_bitmap(fs, gd), uninit);
 
 	if (!bh)
 		return ERR_PTR(-EIO);
@@ -76,7 +83,8 @@ struct buffer_head *ext_read_block_bitmap(struct ext_fs *fs, u32 group)
 	if (uninit) {
 		make_block_bitmap(fs, group, (unsigned long *)bh->b_data);
 		set_buffer_uptodate(bh);
-	} else if (!ext_bitmap_csum_ok(fs, gd, bh->b_data, false) || !block_bitmap_ok(fs, group, (unsigned long *)bh->b_data)) {
+	} else if (!ext_bitmap_csum_ok(fs, gd, bh->b_data, false) ||
+		   !block_bitmap_ok(fs, group, (unsigned long *)bh->b_data)) {
 		return bad_bitmap(fs, group, bh, "block");
 	}
 	set_bit(BH_Checked, &bh->b_state);
@@ -87,7 +95,7 @@ struct buffer_head *ext_read_inode_bitmap(struct ext_fs *fs, u32 group)
 {
 	const struct ext_group_desc *gd = ext_gd(fs, group, NULL);
 	bool uninit = has_group_csum(fs) && gd->bg_flags & BG_INODE_UNINIT;
-	struct buffer_head *bh = uninit ? sb_getblk(fs->sb, gd_inode_bitmap(fs, gd)) : sb_bread(fs->sb, gd_inode_bitmap(fs, gd));
+	struct buffer_head *bh = get_bitmap(fs, gd_inode_bitmap(fs, gd), uninit);
 
 	if (!bh)
 		return ERR_PTR(-EIO);

@@ -24,8 +24,14 @@ static inline struct ext_extent_header *ext_root(const struct inode *inode)
 	return (struct ext_extent_header *)EXT_I(inode)->data;
 }
 /* Entry i of a leaf, of an inner node. */
-static inline struct ext_extent *eh_extent(struct ext_extent_header *eh, int i) { return (struct ext_extent *)(eh + 1) + i; }
-static inline struct ext_extent_idx *eh_idx(struct ext_extent_header *eh, int i) { return (struct ext_extent_idx *)(eh + 1) + i; }
+static inline struct ext_extent *eh_extent(struct ext_extent_header *eh, int i)
+{
+	return (struct ext_extent *)(eh + 1) + i;
+}
+static inline struct ext_extent_idx *eh_idx(struct ext_extent_header *eh, int i)
+{
+	return (struct ext_extent_idx *)(eh + 1) + i;
+}
 
 static inline bool ee_unwritten(const struct ext_extent *ee) { return ee->ee_len > EXT_INIT_MAX_LEN; }
 static inline u32 ee_len(const struct ext_extent *ee)

@@ -239,7 +239,8 @@ int jbd_recover(struct journal *j)
 {
 	u32 features = be32_to_cpu(j->sb->s_feature_incompat);
 	struct recovery r = {
-		.j = j, .start = be32_to_cpu(j->sb->s_sequence), .control = alloc_page(GFP_KERNEL), .data = alloc_page(GFP_KERNEL),
+		.j = j, .start = be32_to_cpu(j->sb->s_sequence),
+		.control = alloc_page(GFP_KERNEL), .data = alloc_page(GFP_KERNEL),
 		.csum = features & (JBD_INCOMPAT_CSUM_V2 | JBD_INCOMPAT_CSUM_V3), .v3 = features & JBD_INCOMPAT_CSUM_V3,
 		.wide = features & JBD_INCOMPAT_64BIT,
 	};
@@ -253,8 +254,8 @@ int jbd_recover(struct journal *j)
 	if (!err)
 		err = blkdev_issue_flush(j->bdev);
 	if (!err)
-		pr_info("jbd: %s: recovered: transactions %u to %u, %u blocks replayed, %u revoked\n", j->bdev->bd_name, r.start,
-			r.end - 1, r.replayed, r.skipped);
+		pr_info("jbd: %s: recovered: transactions %u to %u, %u blocks replayed, %u revoked\n", j->bdev->bd_name,
+			r.start, r.end - 1, r.replayed, r.skipped);
 	j->next_tid = r.end + 1;		/* the log may hold pieces of r.end */
 	xa_destroy(&r.revoked);
 	if (r.control)

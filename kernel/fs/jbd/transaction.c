@@ -71,7 +71,7 @@ static enum start_result try_join(struct journal *j, struct transaction **fresh,
 }
 
 /* j_lock held, dropped. */
-static int wait_to_start(struct journal *j, enum start_result what, struct transaction **fresh)
+static int wait_to_start(struct journal *j, enum start_result what, struct transaction **fresh) __releases(&j->j_lock)
 {
 	struct transaction *t = j->running;
 	jbd_tid_t tid = t ? t->tid : j->committed;
