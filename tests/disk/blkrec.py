@@ -117,8 +117,9 @@ class Recorder:
         rng.shuffle(pending)
         for _, _, offset, data in pending:
             for at in range(0, len(data), 4096):        # a long write may stop half-way
+                piece = data[at:at + 4096]
                 if rng.random() < 0.5:
-                    image[offset + at:offset + at + 4096] = data[at:at + 4096]
+                    image[offset + at:offset + at + len(piece)] = piece
         return image
 
     def writes(self, name, upto):

@@ -141,11 +141,11 @@ def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
                 run(["e2fsck", "-fy", mine])
                 bad = list(check(mine, rec.writes("marks", upto), tmp))
                 yield not bad, f"crash {fs_type} {bs}: cut at {upto}, e2fsck recovers", "; ".join(bad)
-                if bad and os.environ.get("KEEP"):
-                    shutil.copy(images[-1], os.environ["KEEP"])
             done, text = recover_in_weft(kernel, cpio, images, tmp)
             for n, upto in enumerate(some):
                 bad = list(check(images[n], rec.writes("marks", upto), tmp)) if n in done else ["not mounted: " + text[-1500:]]
+                if bad and os.environ.get("KEEP"):
+                    shutil.copy(images[n], os.environ["KEEP"])
                 yield not bad, f"crash {fs_type} {bs}: cut at {upto}, Weft recovers", "; ".join(bad)
 
 
