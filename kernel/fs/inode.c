@@ -163,6 +163,8 @@ static void destroy_inode(struct inode *inode)
 	BUG_ON(!list_empty(&inode->i_lru));
 	if (inode->i_flctx)
 		locks_free_lock_context(inode);
+	if (!inode->i_nlink)			/* it counts no longer as removed but there */
+		atomic_long_dec(&inode->i_sb->s_remove_count);
 	this_cpu_dec(nr_inodes);
 	if (ops->destroy_inode) {
 		ops->destroy_inode(inode);

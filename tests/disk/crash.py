@@ -156,6 +156,7 @@ def make_root(folder, cpio):
         r = run(["gcc", "-O2", "-Wall", "-static", "-o", folder / "tests" / prog, HERE / f"{prog}.c"])
         if r.returncode:
             sys.exit(r.stdout)
+    shutil.copy(HERE / "ext.sh", folder / "tests")
     run([ROOT / "tools/mkroot.sh", cpio, folder])
 
 

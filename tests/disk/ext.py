@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""ext.py [--kernel X] [--operations N] [--types ext4:4096,...]: ext2, ext3 and ext4 beside the host's e2fsprogs.
+
+Idea:   mke2fs makes a file system from a tree of files; a guest reads it, works on it (ext.sh) and unmounts it; then e2fsck
+        must find nothing to mend, and debugfs must see the files that the guest left.
+"""
+import argparse, hashlib, os, pathlib, random, re, sys, tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import crash
+from crash import ROOT, run
+
+TYPES = "ext4:4096,ext4:1024,ext3:4096,ext3:1024,ext2:4096,ext2:1024"
+
+
+def make_tree(folder):
+    rng = random.Random(5)
+    tree = folder / "tree"
+    for n in range(120):
+        path = tree / f"dir{n % 7}" / f"sub{n % 3}" / f"file{n}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(rng.randbytes(rng.choice([0, 1, 59, 1000, 4096, 5000, 70000])))
+    (tree / "random").write_bytes(rng.randbytes(3_000_000))
+    with open(tree / "sparse", "wb") as f:
+        f.seek(10_000_000)
+        f.write(b"end")
+    text = "t" * 100
+    (folder / "long").symlink_to(text)
+    (folder / "long.text").write_text(text)
+    sums = "".join(f"{hashlib.md5(p.read_bytes()).hexdigest()}  {p.relative_to(folder)}\n"
+                   for p in sorted(tree.rglob("*")) if p.is_file())
+    (folder / "sums").write_text(sums)
+
+
+def look_from_host(image, src, tmp):
+    """Yields (ok, name, why)."""
+    r = run(["e2fsck", "-fn", image])
+    yield r.returncode == 0, "e2fsck", " | ".join(r.stdout.splitlines()[1:8])
+    out = pathlib.Path(tempfile.mkdtemp(dir=tmp))
+    run(["debugfs", "-R", f"rdump / {out}", image])
+    bad = [str(p) for p in sorted((src / "tree").rglob("*")) if p.is_file()
+           and (out / p.relative_to(src)).read_bytes() != p.read_bytes()]
+    yield not bad, "tree unchanged", " ".join(bad[:5])
+    moved = out / "many/moved"
+    want = (src / "tree/random").read_bytes()[:12345]
+    yield (moved / "random").exists() and (moved / "random").read_bytes() == want, "copy truncated", "many/moved/random"
+    bad = [str(p) for p in sorted((src / "tree").rglob("*")) if p.is_file() and p.name != "random"
+           and (moved / p.relative_to(src / "tree")).read_bytes() != p.read_bytes()]
+    yield not bad, "copy", " ".join(bad[:5])
+
+
+def one(kernel, cpio, fs_type, bs, operations, src, tmp, limit):
+    name = f"ext {fs_type} {bs}"
+    image = os.path.join(tmp, "fs.img")
+    if os.path.exists(image):
+        os.unlink(image)
+    run(["truncate", "-s", "96M", image])
+    r = run(["mke2fs", "-q", "-t", fs_type, "-b", bs, "-d", src, "-F", image])
+    if r.returncode:
+        yield False, f"{name} mke2fs", r.stdout
+        return
+    r = crash.guest(kernel, cpio, f"sh /tests/ext.sh {fs_type} {operations}; dmesg | grep -E 'ext: |jbd: |WARNING|BUG|=====' | head -20",
+                    [f"file={image},cache=unsafe"], limit, tmp)
+    cases = re.findall(r"^(ok|not ok) (ext/\S+?)(?:: (.*))?\r?$", r.stdout, re.M)
+    for ok, case, why in cases:
+        yield ok == "ok", f"{name} {case}", why + r.stdout[-800:] if ok != "ok" else ""
+    yield len(cases) == 10, f"{name} all cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
+    report = re.search(r"(Kernel panic|WARNING|BUG|=======|ext: .*error).*", r.stdout)
+    yield not report, f"{name} no reports", report[0] if report else ""
+    for ok, case, why in look_from_host(image, src, tmp):
+        yield ok, f"{name} host: {case}", why
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--kernel", default=ROOT / "build/weft.elf")
+    p.add_argument("--operations", type=int, default=1500)
+    p.add_argument("--limit", type=int, default=500)
+    p.add_argument("--types", default=TYPES)
+    a = p.parse_args()
+    failed = total = 0
+    with tempfile.TemporaryDirectory() as tmp:
+        src, cpio = pathlib.Path(tmp) / "src", os.path.join(tmp, "root.cpio")
+        src.mkdir()
+        make_tree(src)
+        crash.make_root(os.path.join(tmp, "root"), cpio)
+        for spec in a.types.split(","):
+            fs_type, bs = spec.split(":")
+            for ok, name, why in one(a.kernel, cpio, fs_type, bs, a.operations, src, tmp, a.limit):
+                total += 1
+                failed += not ok
+                print(("ok " if ok else "not ok ") + name + ("" if ok else ": " + why), flush=True)
+    print(f"ext: {total - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
