@@ -269,6 +269,15 @@ def host_lines(name, cmd, limit=900):
     say(f"  {name}: {n} cases")
 
 
+def ext_tests(kernel, build):
+    """ext2, ext3 and ext4: in the debug build fewer kinds, and no power cuts."""
+    debug = build == "debug"
+    more = ["--types", "ext4:1024,ext2:4096", "--operations", "500"] if debug else []
+    host_lines("ext", ["tests/disk/ext.py", "--kernel", kernel, "--limit", "900", *more], 5400)
+    if not debug:
+        host_lines("crash", ["tests/disk/crash.py", "--kernel", kernel, "--cuts", "10", "--seconds", "6"], 1800)
+
+
 def build_kernel(debug):
     d = ["DEBUG=1"] if debug else []
     r = run(["make", "-s", "-j2", *d])
@@ -417,6 +426,8 @@ def main():
     if not a.only:
         run(["make", "-s", "build/root.cpio"])
         host_lines("console", ["tests/console.py", "build/weft.elf", "build/root.cpio"])
+    for kernel, build in disk_builds if a.only in (None, "disk") else []:
+        ext_tests(kernel, build)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         # what only boots takes the plain root file system: with the tests in it, it would not fit into 32 MiB
         plain = ROOT / "build" / "root.cpio"

@@ -35,6 +35,7 @@ void proc_root_init(void);
 void time_init(void);			/* arch/x86: calibrate the TSC, start the boot processor's timer */
 void populate_rootfs(void);		/* init/initramfs.c */
 void console_on_rootfs(void);		/* descriptors 0, 1, 2 of pid 1 */
+void prepare_root(void);			/* init/do_mounts.c: root= */
 void free_initmem(void);
 void mark_rodata_ro(void);
 

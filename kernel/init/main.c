@@ -119,6 +119,7 @@ static int kernel_init(void *unused)
 	do_initcalls();
 	populate_rootfs();
 	console_on_rootfs();
+	prepare_root();
 
 	rcu_barrier();
 	free_initmem();

@@ -128,7 +128,7 @@ def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
         run(["mke2fs", "-q", "-t", fs_type, "-b", bs, "-F", image])
         rec, text = work(kernel, cpio, image, seconds, seed, tmp)
         marks = len([e for e in rec.record if e[1] == "marks" and e[0] == "w"])
-        yield marks > 20, f"crash {fs_type} {bs}: work", f"{marks} marks: {text[-1500:]}"
+        yield marks > 20, f"crash/{fs_type}-{bs}/work", f"{marks} marks: {text[-1500:]}"
         rng = blkrec.random_of(seed)
         places = [rng.randrange(1, len(rec.record)) for _ in range(cuts)]
         for first in range(0, cuts, PER_GUEST):
@@ -140,13 +140,13 @@ def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
                 shutil.copy(images[-1], mine)
                 run(["e2fsck", "-fy", mine])
                 bad = list(check(mine, rec.writes("marks", upto), tmp))
-                yield not bad, f"crash {fs_type} {bs}: cut at {upto}, e2fsck recovers", "; ".join(bad)
+                yield not bad, f"crash/{fs_type}-{bs}/cut-{upto}-e2fsck", "; ".join(bad)
             done, text = recover_in_weft(kernel, cpio, images, tmp)
             for n, upto in enumerate(some):
                 bad = list(check(images[n], rec.writes("marks", upto), tmp)) if n in done else ["not mounted: " + text[-1500:]]
                 if bad and os.environ.get("KEEP"):
                     shutil.copy(images[n], os.environ["KEEP"])
-                yield not bad, f"crash {fs_type} {bs}: cut at {upto}, Weft recovers", "; ".join(bad)
+                yield not bad, f"crash/{fs_type}-{bs}/cut-{upto}-weft", "; ".join(bad)
 
 
 def make_root(folder, cpio):
@@ -158,6 +158,12 @@ def make_root(folder, cpio):
             sys.exit(r.stdout)
     shutil.copy(HERE / "ext.sh", folder / "tests")
     run([ROOT / "tools/mkroot.sh", cpio, folder])
+
+
+def say(ok, name, why):
+    """One case, on one line."""
+    print(("ok " if ok else "not ok ") + name + ("" if ok else ": " + " | ".join(why.splitlines())), flush=True)
+    return ok
 
 
 def main():
@@ -174,10 +180,9 @@ def main():
         make_root(os.path.join(tmp, "root"), cpio)
         for spec in a.types.split(","):
             fs_type, bs = spec.split(":")
-            for ok, name, why in cut(a.kernel, cpio, fs_type, bs, a.cuts, a.seconds, a.seed):
+            for case in cut(a.kernel, cpio, fs_type, bs, a.cuts, a.seconds, a.seed):
                 total += 1
-                failed += not ok
-                print(("ok " if ok else "not ok ") + name + ("" if ok else ": " + why), flush=True)
+                failed += not say(*case)
     print(f"crash: {total - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

@@ -41,35 +41,35 @@ def look_from_host(image, src, tmp):
     run(["debugfs", "-R", f"rdump / {out}", image])
     bad = [str(p) for p in sorted((src / "tree").rglob("*")) if p.is_file()
            and (out / p.relative_to(src)).read_bytes() != p.read_bytes()]
-    yield not bad, "tree unchanged", " ".join(bad[:5])
+    yield not bad, "tree-unchanged", " ".join(bad[:5])
     moved = out / "many/moved"
     want = (src / "tree/random").read_bytes()[:12345]
-    yield (moved / "random").exists() and (moved / "random").read_bytes() == want, "copy truncated", "many/moved/random"
+    yield (moved / "random").exists() and (moved / "random").read_bytes() == want, "copy-truncated", "many/moved/random"
     bad = [str(p) for p in sorted((src / "tree").rglob("*")) if p.is_file() and p.name != "random"
            and (moved / p.relative_to(src / "tree")).read_bytes() != p.read_bytes()]
     yield not bad, "copy", " ".join(bad[:5])
 
 
 def one(kernel, cpio, fs_type, bs, operations, src, tmp, limit):
-    name = f"ext {fs_type} {bs}"
+    name = f"ext/{fs_type}-{bs}"
     image = os.path.join(tmp, "fs.img")
     if os.path.exists(image):
         os.unlink(image)
     run(["truncate", "-s", "96M", image])
     r = run(["mke2fs", "-q", "-t", fs_type, "-b", bs, "-d", src, "-F", image])
     if r.returncode:
-        yield False, f"{name} mke2fs", r.stdout
+        yield False, f"{name}/mke2fs", r.stdout
         return
     r = crash.guest(kernel, cpio, f"sh /tests/ext.sh {fs_type} {operations}; dmesg | grep -E 'ext: |jbd: |WARNING|BUG|=====' | head -20",
                     [f"file={image},cache=unsafe"], limit, tmp)
     cases = re.findall(r"^(ok|not ok) (ext/\S+?)(?:: (.*))?\r?$", r.stdout, re.M)
     for ok, case, why in cases:
-        yield ok == "ok", f"{name} {case}", why + r.stdout[-800:] if ok != "ok" else ""
-    yield len(cases) == 10, f"{name} all cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
+        yield ok == "ok", f"{name}/{case[4:]}", why + r.stdout[-800:] if ok != "ok" else ""
+    yield len(cases) == 10, f"{name}/all-cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
     report = re.search(r"(Kernel panic|WARNING|BUG|=======|ext: .*error).*", r.stdout)
-    yield not report, f"{name} no reports", report[0] if report else ""
+    yield not report, f"{name}/no-reports", report[0] if report else ""
     for ok, case, why in look_from_host(image, src, tmp):
-        yield ok, f"{name} host: {case}", why
+        yield ok, f"{name}/host-{case}", why
 
 
 def main():
@@ -87,10 +87,9 @@ def main():
         crash.make_root(os.path.join(tmp, "root"), cpio)
         for spec in a.types.split(","):
             fs_type, bs = spec.split(":")
-            for ok, name, why in one(a.kernel, cpio, fs_type, bs, a.operations, src, tmp, a.limit):
+            for case in one(a.kernel, cpio, fs_type, bs, a.operations, src, tmp, a.limit):
                 total += 1
-                failed += not ok
-                print(("ok " if ok else "not ok ") + name + ("" if ok else ": " + why), flush=True)
+                failed += not crash.say(*case)
     print(f"ext: {total - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

@@ -315,7 +315,7 @@ int ext_free_blocks(struct jbd_handle *handle, struct inode *inode, ext_pblk_t b
 		ext_error(inode->i_sb, "inode %lu: frees impossible blocks %llu+%u", inode->i_ino, block, len);
 		return -EUCLEAN;
 	}
-	for (u32 i = 0; i < len && (metadata || EXT_I(inode)->in_journal_mode); i++)
+	for (u32 i = 0; i < len && metadata; i++)
 		ext_forget(handle, inode->i_sb, block + i);
 	err = change_blocks(handle, fs, block, len, false);
 	if (err)

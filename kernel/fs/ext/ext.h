@@ -44,12 +44,12 @@ struct ext_group {
 };
 
 /* Mount options. */
-enum ext_data_mode { EXT_DATA_ORDERED, EXT_DATA_WRITEBACK, EXT_DATA_JOURNAL };
+enum ext_data_mode { EXT_DATA_ORDERED, EXT_DATA_WRITEBACK };
 struct ext_options {
 	int			errors;		/* EXT_ERRORS_* */
 	enum ext_data_mode	data_mode;
 	unsigned int		commit_secs;
-	bool			noload, nobarrier, noacl, nouser_xattr, discard, delalloc;
+	bool			noload, nobarrier, nouser_xattr;
 	bool			data_mode_set;
 };
 
@@ -113,7 +113,6 @@ struct ext_inode {
 	atomic_t		delayed;	/* [a] blocks promised to its dirty pages */
 	u32			sync_tid, datasync_tid;	/* [-] transaction that changed it last */
 	bool			has_ibody_xattr;	/* [xattr_sem] attributes lie in the inode itself */
-	bool			in_journal_mode;	/* [I] its data go through the journal */
 	struct inode		vfs_inode;
 };
 

@@ -156,7 +156,6 @@ static_assert(sizeof(struct ext_raw_inode) == 160);
 #define EXT_NODUMP_FL		0x00000040
 #define EXT_NOATIME_FL		0x00000080
 #define EXT_INDEX_FL		0x00001000	/* a directory with a hash index */
-#define EXT_JOURNAL_DATA_FL	0x00004000
 #define EXT_DIRSYNC_FL		0x00010000
 #define EXT_TOPDIR_FL		0x00020000
 #define EXT_HUGE_FILE_FL	0x00040000	/* i_blocks counts blocks, not sectors */
@@ -165,7 +164,7 @@ static_assert(sizeof(struct ext_raw_inode) == 160);
 #define EXT_INLINE_DATA_FL	0x10000000
 #define EXT_FL_USER_VISIBLE	0x304bdfff
 #define EXT_FL_USER_MODIFIABLE	0x000380ff
-#define EXT_FL_INHERITED	(EXT_SYNC_FL | EXT_NODUMP_FL | EXT_NOATIME_FL | EXT_JOURNAL_DATA_FL | EXT_DIRSYNC_FL)
+#define EXT_FL_INHERITED	(EXT_SYNC_FL | EXT_NODUMP_FL | EXT_NOATIME_FL | EXT_DIRSYNC_FL)
 
 /* ---- extents: a B+ tree, whose root is i_block ---- */
 #define EXT_EXTENT_MAGIC	0xf30a

@@ -330,7 +330,6 @@ static int cut(struct jbd_handle *handle, struct inode *inode, struct ext_path *
 
 int ext_ext_remove_some(struct jbd_handle *handle, struct inode *inode, ext_lblk_t from, u64 to)
 {
-	bool meta = !S_ISREG(inode->i_mode) || EXT_I(inode)->in_journal_mode;
 	struct ext_map map = { .lblk = from, .len = UINT_MAX };
 	struct ext_path path;
 	u64 e;
@@ -348,7 +347,7 @@ int ext_ext_remove_some(struct jbd_handle *handle, struct inode *inode, ext_lblk
 	if (err || !map.flags || from >= to)
 		return err;
 	e = min((u64)from + map.len, to);
-	if (meta)
+	if (!S_ISREG(inode->i_mode))
 		e = min(e, (u64)from + MAX_META_FREE);
 	err = make_room(handle, inode, from, 1, &path);
 	if (!err)

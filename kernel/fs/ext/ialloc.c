@@ -155,8 +155,6 @@ static void init_inode(struct inode *inode, struct inode *dir, umode_t mode, uns
 	ei->extra_isize = fs->inode_size > EXT_GOOD_OLD_INODE_SIZE ?
 			  min_t(u16, sizeof(struct ext_raw_inode) - EXT_GOOD_OLD_INODE_SIZE,
 				(u16)(fs->inode_size - EXT_GOOD_OLD_INODE_SIZE)) : 0;
-	ei->in_journal_mode = fs->journal && S_ISREG(mode) &&
-			      (fs->opt.data_mode == EXT_DATA_JOURNAL || ei->flags & EXT_JOURNAL_DATA_FL);
 	if (has_incompat(fs, INCOMPAT_EXTENTS) && (S_ISREG(mode) || S_ISDIR(mode)))
 		ext_ext_init(inode);
 	ext_set_vfs_flags(inode);
@@ -250,21 +248,46 @@ out:
 
 /* ---- zeroing what mke2fs left as it was ---- */
 
-/* One block of a group's unused inodes.  Nobody reads or writes them: the lock only keeps the boundary still. */
-static int zero_block(struct ext_fs *fs, u64 block)
-{
-	struct buffer_head *bh = sb_getblk(fs->sb, block);
-	int err;
+#define ZERO_BATCH	64
 
-	if (!bh)
-		return -ENOMEM;
-	lock_buffer(bh);
-	memset(bh->b_data, 0, bh->b_size);
-	set_buffer_uptodate(bh);
-	unlock_buffer(bh);
-	mark_buffer_dirty(bh);
-	err = sync_dirty_buffer(bh);
-	brelse(bh);
+/* Blocks [block, block + n) of a table. */
+static int zero_blocks(struct ext_fs *fs, u64 block, u32 n)
+{
+	struct buffer_head *bhs[ZERO_BATCH];
+	int err = 0;
+	u32 got;
+
+	for (got = 0; got < n; got++) {
+		struct buffer_head *bh = bhs[got] = sb_getblk(fs->sb, block + got);
+
+		if (!bh)
+			break;
+		lock_buffer(bh);
+		memset(bh->b_data, 0, bh->b_size);
+		set_buffer_uptodate(bh);
+		unlock_buffer(bh);
+		mark_buffer_dirty(bh);
+		write_dirty_buffer(bh);
+	}
+	for (u32 i = 0; i < got; i++) {
+		err = sync_dirty_buffer(bhs[i]) ?: err;
+		brelse(bhs[i]);
+	}
+	return got < n ? -ENOMEM : err;
+}
+
+/* The unused end of a group's table.  The lock keeps inodes from being taken there meanwhile. */
+static int zero_unused(struct ext_fs *fs, u32 group)
+{
+	const struct ext_group_desc *gd = ext_gd(fs, group, NULL);
+	u32 used, at;
+	int err = 0;
+
+	mutex_lock(&fs->groups[group].lock);
+	used = gd->bg_flags & BG_INODE_UNINIT ? 0 : fs->inodes_per_group - gd_itable_unused(fs, gd);
+	for (at = DIV_ROUND_UP(used, fs->inodes_per_block); at < fs->itable_blocks && !err; at += ZERO_BATCH)
+		err = zero_blocks(fs, gd_inode_table(fs, gd) + at, min((u32)ZERO_BATCH, fs->itable_blocks - at));
+	mutex_unlock(&fs->groups[group].lock);
 	return err;
 }
 
@@ -272,19 +295,16 @@ static int init_group_table(struct ext_fs *fs, u32 group)
 {
 	struct buffer_head *gd_bh;
 	struct ext_group_desc *gd = ext_gd(fs, group, &gd_bh);
-	u32 used, first;
-	struct jbd_handle *handle = ext_start(fs->sb, 1);
-	int err = 0;
+	struct jbd_handle *handle;
+	int err = zero_unused(fs, group);
 
+	if (err)
+		return err;
+	handle = ext_start(fs->sb, 1);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
 	mutex_lock(&fs->groups[group].lock);
-	used = gd->bg_flags & BG_INODE_UNINIT ? 0 : fs->inodes_per_group - gd_itable_unused(fs, gd);
-	first = DIV_ROUND_UP(used, fs->inodes_per_block);
-	for (u32 i = first; i < fs->itable_blocks && !err; i++)
-		err = zero_block(fs, gd_inode_table(fs, gd) + i);
-	if (!err)
-		err = ext_access(handle, gd_bh);
+	err = ext_access(handle, gd_bh);
 	if (!err) {
 		gd->bg_flags |= BG_INODE_ZEROED;
 		ext_group_csum_set(fs, group, gd);

@@ -194,8 +194,6 @@ static void fill_from_raw(struct inode *inode, const struct ext_raw_inode *raw)
 	memcpy(ei->data, raw->i_block, sizeof(ei->data));
 	ei->group = (u32)(inode->i_ino - 1) / fs->inodes_per_group;
 	ei->csum_seed = ext_inode_seed(fs, (u32)inode->i_ino, inode->i_generation);
-	ei->in_journal_mode = fs->journal && S_ISREG(inode->i_mode) &&
-			      (fs->opt.data_mode == EXT_DATA_JOURNAL || ei->flags & EXT_JOURNAL_DATA_FL);
 }
 
 /* What would lead us astray.  0, -ESTALE: no such file, -EUCLEAN. */

@@ -10,7 +10,7 @@
 
 /* Words that ask for what is always so here, or for a hint that changes nothing. */
 static const char *const accepted[] = {
-	"acl", "user_xattr", "auto_da_alloc", "noauto_da_alloc", "grpid", "nogrpid", "bsdgroups", "sysvgroups", "lazytime",
+	"noacl", "user_xattr", "auto_da_alloc", "noauto_da_alloc", "grpid", "nogrpid", "bsdgroups", "sysvgroups", "lazytime",
 	"nolazytime", "i_version", "dioread_nolock", "dioread_lock", "journal_checksum", "nojournal_checksum", "block_validity",
 	"noblock_validity", "init_itable", "noinit_itable", "nodiscard", "delalloc", "oldalloc", "orlov", "quota", "noquota",
 	"journal_ioprio", "inode_readahead_blks", "stripe", "min_batch_time", "max_batch_time", "resuid", "resgid",
@@ -26,11 +26,12 @@ static bool is_accepted(const char *key)
 	return false;
 }
 
+/* Data are written before what leads to them in either mode; data=journal is not to be had. */
 static int parse_data(struct ext_options *opt, const char *value)
 {
-	static const char *const names[] = { "ordered", "writeback", "journal" };
+	static const char *const names[] = { [EXT_DATA_ORDERED] = "ordered", [EXT_DATA_WRITEBACK] = "writeback" };
 
-	for (int i = 0; value && i < 3; i++)
+	for (size_t i = 0; value && i < ARRAY_SIZE(names); i++)
 		if (!strcmp(value, names[i])) {
 			opt->data_mode = (enum ext_data_mode)i;
 			opt->data_mode_set = true;
@@ -75,12 +76,8 @@ static int parse_option(struct ext_options *opt, const char *key, const char *va
 		opt->nobarrier = true;
 	else if (!strcmp(key, "noload") || !strcmp(key, "norecovery"))
 		opt->noload = true;
-	else if (!strcmp(key, "noacl"))
-		opt->noacl = true;
 	else if (!strcmp(key, "nouser_xattr"))
 		opt->nouser_xattr = true;
-	else if (!strcmp(key, "discard"))
-		opt->discard = true;
 	else if (!is_accepted(key))
 		return -EINVAL;
 	return 0;
@@ -118,14 +115,9 @@ int ext_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",nobarrier");
 	if (opt->noload)
 		seq_puts(m, ",norecovery");
-	if (opt->noacl)
-		seq_puts(m, ",noacl");
-	if (opt->discard)
-		seq_puts(m, ",discard");
 	if (opt->commit_secs != 5)
 		seq_printf(m, ",commit=%u", opt->commit_secs);
 	if (opt->data_mode_set && fs->journal)
-		seq_printf(m, ",data=%s", opt->data_mode == EXT_DATA_JOURNAL ? "journal" :
-			   opt->data_mode == EXT_DATA_WRITEBACK ? "writeback" : "ordered");
+		seq_printf(m, ",data=%s", opt->data_mode == EXT_DATA_WRITEBACK ? "writeback" : "ordered");
 	return 0;
 }

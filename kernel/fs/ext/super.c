@@ -330,7 +330,7 @@ static struct ext_fs *new_fs(struct super_block *sb)
 	if (!fs)
 		return NULL;
 	fs->sb = sb;
-	fs->opt = (struct ext_options){ .commit_secs = 5, .delalloc = true };
+	fs->opt = (struct ext_options){ .commit_secs = 5 };
 	mutex_init(&fs->orphan_lock);
 	INIT_LIST_HEAD(&fs->orphans);
 	atomic_set(&fs->next_gen, (int)get_random_u32());
@@ -355,8 +355,6 @@ static int open_fs(struct ext_fs *fs, char *options, int silent)
 	sb->s_magic = EXT_SUPER_MAGIC;
 	sb->s_xattr = ext_xattr_handlers;
 	sb->s_maxbytes = (loff_t)ext_max_size(fs, has_incompat(fs, INCOMPAT_EXTENTS));
-	if (!fs->opt.noacl)
-		sb->s_flags |= SB_POSIXACL;
 	set_times(sb);
 	err = ext_read_groups(fs);
 	if (!err && has_compat(fs, COMPAT_HAS_JOURNAL))
@@ -494,7 +492,6 @@ static int ext_remount(struct super_block *sb, int *flags, char *data)
 	fs->opt = opt;
 	if (fs->journal)
 		jbd_set_options(fs->journal, opt.commit_secs, !opt.nobarrier);
-	sb->s_flags = opt.noacl ? sb->s_flags & ~(unsigned long)SB_POSIXACL : sb->s_flags | SB_POSIXACL;
 	if (!((unsigned long)*flags & SB_RDONLY) == !sb_rdonly(sb))
 		return 0;
 	return *flags & SB_RDONLY ? to_readonly(fs) : to_writable(fs);
@@ -515,7 +512,6 @@ static struct inode *ext_alloc_inode(struct super_block *sb)
 	ei->group = ~0u;			/* not on the disk yet */
 	ei->sync_tid = ei->datasync_tid = 0;
 	ei->has_ibody_xattr = false;
-	ei->in_journal_mode = false;
 	atomic_set(&ei->delayed, 0);
 	atomic_set(&ei->map_seq, 0);
 	return &ei->vfs_inode;

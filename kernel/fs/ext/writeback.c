@@ -219,6 +219,18 @@ static void raise_disksize(struct wb *wb, const struct run *r)
 	up_write(&ei->data_sem);
 }
 
+/* Used blocks into the map; or, when that has no room, back. */
+static int insert_or_free(struct jbd_handle *handle, struct inode *inode, const struct ext_map *map)
+{
+	int err = ext_map_insert(handle, inode, map);
+
+	if (err) {
+		inode_add_bytes(inode, (loff_t)map->len << inode->i_blkbits);	/* taken off by freeing */
+		ext_free_blocks(handle, inode, map->pblk, map->len, false);
+	}
+	return err;
+}
+
 static int enter_run(struct wb *wb, const struct run *r)
 {
 	struct super_block *sb = wb->inode->i_sb;
@@ -234,7 +246,7 @@ static int enter_run(struct wb *wb, const struct run *r)
 	if (r->kind == RUN_NEW) {
 		err = ext_commit_blocks(handle, EXT_FS(sb), r->pblk, r->len);
 		if (!err)
-			err = ext_map_insert(handle, wb->inode, &map);
+			err = insert_or_free(handle, wb->inode, &map);
 	} else if (r->kind == RUN_UNWRITTEN) {
 		err = ext_map_convert(handle, wb->inode, r->lblk, r->len);
 	}
