@@ -126,19 +126,49 @@ STRESSORS = ("cpu fork vfork clone mmap fault pipe futex switch signal sigq time
              "sysinval sysbadaddr").split()
 
 
+def copy_with_libraries(d, programs):
+    """Debian's programs as they are installed here, and the shared objects they want, into the folder d."""
+    for name in programs:
+        prog = shutil.which(name) or sys.exit(f"run.py: {name} is not installed (tools/deps.sh test)")
+        for f in [prog, *re.findall(r"(/\S+) \(0x", run(["ldd", prog]).stdout)]:
+            to = d / f.lstrip("/")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(os.path.realpath(f), to)
+
+
+def make_tracers_root():
+    """... with Debian's strace and gdb, what gdb's Python reads when it starts, and their victim."""
+    d = OUT / "tracers-root"
+    shutil.rmtree(d, ignore_errors=True)
+    (d / "tests").mkdir(parents=True)
+    copy_with_libraries(d, ["strace", "gdb"])
+    thread_db = "lib/x86_64-linux-gnu/libthread_db.so.1"        # gdb's knowledge of threads, loaded at run time
+    shutil.copy2(os.path.realpath("/" + thread_db), d / thread_db)
+    shutil.copytree("/usr/share/gdb", d / "usr/share/gdb", ignore=shutil.ignore_patterns("auto-load"))
+    for lib in pathlib.Path("/usr/lib").glob("python3.*"):
+        to = d / "usr/lib" / lib.name
+        to.mkdir(parents=True)
+        for f in lib.iterdir():
+            if f.suffix == ".py":
+                shutil.copy2(f, to / f.name)
+            elif f.name in ("encodings", "collections", "importlib", "re", "json", "email", "urllib", "http"):
+                shutil.copytree(f, to / f.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "tests/tracers/tracers.sh", d / "tests")
+    r = run(["gcc", "-g", "-O0", "-pthread", "-o", str(d / "tests/victim"), "tests/tracers/victim.c"])
+    count(r.returncode == 0, "build victim", r.stdout[-2000:])
+    cpio = OUT / "tracers.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+
 def make_stress_root(bindir):
     """... and with Debian's stress-ng and the shared objects it wants."""
     d = OUT / "stress-root"
     shutil.rmtree(d, ignore_errors=True)
     (d / "tests").mkdir(parents=True)
-    for exe in ("storm", "fuzz", "oom"):
+    for exe in ("storm", "fuzz", "oom", "tracing"):
         shutil.copy2(bindir / exe, d / "tests" / exe)
-    prog = shutil.which("stress-ng") or sys.exit("run.py: stress-ng is not installed (tools/deps.sh test)")
-    libs = re.findall(r"(/\S+) \(0x", run(["ldd", prog]).stdout)
-    for f in [prog, *libs]:
-        to = d / f.lstrip("/")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(os.path.realpath(f), to)
+    copy_with_libraries(d, ["stress-ng"])
     cpio = OUT / "stress.cpio"
     r = run(["tools/mkroot.sh", str(cpio), str(d)])
     return cpio if r.returncode == 0 else sys.exit(r.stdout)
@@ -151,6 +181,7 @@ def stress_record(a, bindir):
         return
     cpio = make_stress_root(bindir)
     storms = [f"/tests/storm {a.seconds} && echo ok stress/storm || echo not ok stress/storm: failed",
+              f"/tests/tracing {a.seconds // 5} && echo ok stress/tracing || echo not ok stress/tracing: failed",
               f"/tests/oom 30 && echo ok stress/oom || echo not ok stress/oom: failed",
               "/tests/fuzz 10 20000 77 && echo ok stress/fuzz || echo not ok stress/fuzz: failed"]
     ng = [f"stress-ng --pathological --{s} 4 -t 20 --verify --temp-path /tmp >/tmp/out 2>&1 && echo ok stress-ng/{s} || "
@@ -422,6 +453,10 @@ def main():
                              ["selftest"]))
             for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")) if not a.only else ():
                 jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow, "", None))
+        if a.plan == "test" and not a.only and build == "release" or a.only == "tracers":
+            jobs.append((f"{build} tracers", kernel, ["sh /tests/tracers.sh /tests/victim"], 2, "512M", "pc", 600 * slow, "",
+                         ["tracers"]))
+    tracers = make_tracers_root() if any(job[0].endswith(" tracers") for job in jobs) else None
     say("guests")
     if not a.only:
         run(["make", "-s", "build/root.cpio"])
@@ -430,8 +465,8 @@ def main():
         ext_tests(kernel, build)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         # what only boots takes the plain root file system: with the tests in it, it would not fit into 32 MiB
-        plain = ROOT / "build" / "root.cpio"
-        futures = [pool.submit(guest, name, kernel, plain if " boot " in name else cpio, cmds, n, mem, machine, limit, append, expect)
+        roots = {"boot": ROOT / "build" / "root.cpio", "tracers": tracers}
+        futures = [pool.submit(guest, name, kernel, roots.get(name.split()[1], cpio), cmds, n, mem, machine, limit, append, expect)
                    for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
         for kernel, build in disk_builds:
             futures += disk_jobs(kernel, build, pool, a.only)

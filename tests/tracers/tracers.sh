@@ -1,0 +1,112 @@
+#!/bin/sh
+# tracers.sh VICTIM: Debian's unmodified strace and gdb on a program with threads; what they say is checked.
+# Runs in a guest (tests/run.py) and on any Linux.  A line a case: "ok tracers/NAME" or "not ok tracers/NAME: why".
+victim=$1
+out=/tmp/tracers.out log=/tmp/tracers.log
+unset DEBUGINFOD_URLS
+cd /tmp || exit 1
+
+# check NAME PATTERN...: each must match a line of $out; the patterns are grep's, extended.
+check() {
+	name=$1; shift
+	for pattern; do
+		grep -qE -e "$pattern" $out || {
+			echo "not ok tracers/$name: nothing matches $pattern: $(tail -n 12 $out | tr '\n' '|' | cut -c 1-600)"
+			return
+		}
+	done
+	echo "ok tracers/$name"
+}
+
+# Starts a victim that rests; its pid in $pid.
+start_resting() {
+	rm -f /tmp/victim.stop
+	$victim rest >$log &
+	pid=$!
+	until grep -q ready $log; do sleep 0.1; done
+}
+
+# It must still be there, and end as if nobody had looked.
+end_resting() {
+	touch /tmp/victim.stop
+	wait $pid
+	echo "status $?" >>$out
+}
+
+g() { gdb -nx -batch -iex 'set auto-load off' -iex 'set pagination off' -ex 'set confirm off' -ex 'handle SIGUSR1 nostop noprint pass' "$@" >$out 2>&1 </dev/null; }
+
+# ---- strace ----
+
+strace -f -o $out $victim run >$log; echo "status $?" >>$out
+echo "threads $(cut -d ' ' -f 1 $out | grep -E '^[0-9]+$' | sort -u | wc -l)" >>$out
+check strace_follows_threads_and_forks \
+	'execve\(".*victim", \[".*victim", "run"\]' 'openat\(AT_FDCWD, "/nonexistent", O_RDONLY\) += -1 ENOENT' \
+	'clone3?\(.*CLONE_THREAD.*' 'write\(1, "thread 1\\n", 9' 'write\(1, "thread 2\\n", 9' \
+	'execve\("/bin/true", \["true"\]' '--- SIGUSR1 \{si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=[0-9]+, si_uid=0\} ---' \
+	'rt_sigreturn\(' 'wait4\([0-9]+, (\[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 0\}\]| <unfinished)' '--- SIGCHLD \{' \
+	'exit_group\(3\)' '\+\+\+ exited with 3 \+\+\+' '^status 3$' '^threads 4$'
+
+strace -f -c -o $out $victim run >$log
+check strace_counts '% time +seconds +usecs/call +calls +errors syscall' ' 1 +wait4$' ' execve$' '100\.00 .* total$'
+
+start_resting
+timeout -s INT 3 strace -f -o $log.2 -p $pid >$log.3 2>&1
+cat $log.2 $log.3 >$out
+end_resting
+check strace_attaches 'Process [0-9]+ attached with 3 threads' \
+	'clock_nanosleep\(CLOCK_REALTIME, 0, \{tv_sec=0, tv_nsec=20000000\}, NULL\) = 0' \
+	'access\("/tmp/victim.stop", F_OK\) += -1 ENOENT' 'Process [0-9]+ detached' '^status 0$'
+
+strace -f -o $log -e trace=getppid -e inject=getppid:retval=4242 $victim run >$out
+cat $log >>$out
+check strace_changes_results '^parent 4242, counter 3, sum 30$' 'getppid\(\) += 4242 \(INJECTED\)'
+
+strace -f -e trace=none -e signal=none --seccomp-bpf -o $log $victim run >$out 2>&1
+check strace_does_not_disturb '^parent [0-9]+, counter 3, sum 30$'
+
+# ---- gdb ----
+
+g -ex 'break step' -ex run -ex bt -ex 'info threads' -ex 'print n + counter' -ex 'set var n = 7' -ex 'delete' -ex finish \
+	-ex continue --args $victim run
+check gdb_break_point 'libthread_db enabled' 'hit Breakpoint 1(\.1)?, step \(n=[12]\)' '#1 .* in worker \(arg=0x[12]\)' \
+	'Thread 0x[0-9a-f]+ \(LWP [0-9]+\) "victim" .*step \(n=' '^\$1 = [123]$' 'Value returned is \$2 = 70$' \
+	'exited with code 03\]'
+
+g -ex 'break main' -ex run -ex 'watch counter' -ex continue -ex 'print counter' -ex bt -ex 'delete' -ex continue --args $victim run
+check gdb_watch_point 'Hardware watchpoint 2: counter' 'Old value = 0' 'New value = [12]' '^\$1 = [12]$' '#0 +step \(n=[12]\)' \
+	'exited with code 03\]'
+
+g -ex 'break step' -ex run -ex 'delete' -ex 'print/x $rip' -ex 'set var $before = $pc' -ex stepi -ex nexti -ex 'print $pc > $before' \
+	-ex 'info registers rip eflags fs_base' -ex 'print $xmm0.v4_int32[0] == $xmm0.v4_int32[0] && $mxcsr != 0' -ex 'x/2i $pc' -ex 'print sizeof(counter) + (int)getppid() * 0' \
+	-ex continue --args $victim run
+check gdb_steps '^\$1 = 0x[0-9a-f]+$' '^\$2 = 1$' '^rip +0x[0-9a-f]+ .*<step\+[0-9]+>' '^eflags .*\[.*\]' '^fs_base +0x7' '^\$3 = 1$' \
+	'^=> 0x[0-9a-f]+ <step\+[0-9]+>:' '^\$4 = 4$' 'exited with code 03\]'
+
+g -ex 'catch fork' -ex 'catch exec' -ex 'set follow-fork-mode child' -ex 'set detach-on-fork on' -ex run \
+	-ex continue -ex 'info proc exe' -ex continue --args $victim run
+check gdb_follows_a_child 'Catchpoint 1 \(forked process [0-9]+\)' 'Catchpoint 2 \(exec.d /.*(true|busybox|coreutils)\)' \
+	"^exe = '/" 'exited normally\]'
+
+g -ex 'catch syscall getppid' -ex run -ex continue -ex 'print (int)$rax > 0' -ex 'delete' -ex continue --args $victim run
+check gdb_catches_system_calls 'call to syscall getppid' 'returned from syscall getppid' '^\$1 = 1$' 'exited with code 03\]'
+
+start_resting
+g -p $pid -ex 'thread apply all bt' -ex 'print resting_threads' -ex 'generate-core-file /tmp/gcore' -ex detach
+mv $out $log.2
+g $victim /tmp/gcore -ex 'thread apply all bt'
+cat $log.2 >>$out
+end_resting
+check gdb_attaches 'rest \(n=0\)' 'rest \(n=1\)' 'rest \(n=2\)' '^\$1 = 3$' 'Saved corefile /tmp/gcore' \
+	'\[Inferior 1 \(process [0-9]+\) detached\]' "Core was generated by .*victim" '^status 0$'
+
+if grep -qx core /proc/sys/kernel/core_pattern; then
+	(ulimit -c unlimited; rm -f core; $victim crash; true) >$log 2>&1
+	g $victim core -ex bt -ex 'info threads' -ex 'thread apply all bt' -ex 'print resting_threads' -ex 'info auxv' \
+		-ex 'print $_siginfo._sifields._sigfault.si_addr' -ex 'info proc mappings' -ex 'info sharedlibrary'
+	check gdb_reads_a_core_file 'Program terminated with signal SIGSEGV' '^#0 .*follow \(p=0x0\)' '^#1 .* faller \(arg=0x0\)' \
+		'rest \(n=1\)' 'rest \(n=2\)' 'main \(argc=2' '^\* 1 +Thread .* follow \(p=0x0\)' '^\$1 = 2$' 'AT_SYSINFO_EHDR' \
+		'\(void \*\) 0x0$' '0x[0-9a-f]+ .*/libc\.so\.6$' 'Yes .*/libc\.so\.6$'
+else
+	echo "skip tracers/gdb_reads_a_core_file: core_pattern"
+fi
+rm -f core /tmp/gcore $log $log.2 $log.3 $out
