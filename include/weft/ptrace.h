@@ -17,6 +17,7 @@
 #include <uapi/ptrace.h>
 
 struct task_struct;
+struct cred;
 
 #define PTRACE_MODE_READ	0x01
 #define PTRACE_MODE_ATTACH	0x02
@@ -63,7 +64,8 @@ static inline bool task_is_traced(const struct task_struct *t) { return (READ_ON
 static inline bool ptrace_reparented(const struct task_struct *t) { return t->real_parent->signal != t->parent->signal; }
 
 /* ---- ptrace.c: the tracer; tasklist_lock for writing ---- */
-void ptrace_link(struct task_struct *child, struct task_struct *tracer);
+/* cred: the tracer's rights from now on. */
+void ptrace_link(struct task_struct *child, struct task_struct *tracer, const struct cred *cred);
 void __ptrace_unlink(struct task_struct *child);
 static inline void ptrace_unlink(struct task_struct *child)
 {
@@ -71,6 +73,9 @@ static inline void ptrace_unlink(struct task_struct *child)
 		__ptrace_unlink(child);
 }
 void exit_ptrace(struct task_struct *tracer, struct list_head *dead);	/* lets all go; who is to be released: to *dead */
+
+/* May the tracer of tsk, if it has one, trace whom it likes?  Decided when it attached. */
+bool ptracer_capable(struct task_struct *tsk);
 
 /* ---- arch ---- */
 long arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data);

@@ -88,7 +88,7 @@ struct nsproxy;
 #define PF_WQ_WORKER		0x00000020	/* a workqueue worker: tell the pool when it sleeps */
 #define PF_FORKNOEXEC		0x00000040
 #define PF_SUPERPRIV		0x00000100
-#define PF_DUMPCORE		0x00000200
+#define PF_DUMPCORE		0x00000200	/* writes, or is part of, a core file */
 #define PF_SIGNALED		0x00000400	/* killed by a signal */
 #define PF_MEMALLOC		0x00000800	/* may use the last reserves: it frees memory */
 #define PF_NPROC_EXCEEDED	0x00001000	/* setuid went over RLIMIT_NPROC: execve must fail */
@@ -220,6 +220,8 @@ struct signal_struct {
 	struct rcu_head		rcu;
 };
 
+#define DEFAULT_TIMER_SLACK	50000ul		/* ns */
+
 struct task_struct {
 	/* Read and written at every switch. */
 	unsigned int		__state;	/* [pi_lock + rq->lock to leave sleep], own writes by set_current_state() */
@@ -289,6 +291,7 @@ struct task_struct {
 	struct list_head	ptraced;
 	struct list_head	ptrace_entry;
 	unsigned int		ptrace;		/* [siglock+tasklist_lock] PT_* */
+	const struct cred	*ptracer_cred;	/* [tasklist_lock] of who attached, as they were then */
 	unsigned long		ptrace_message;	/* [siglock] of the stop: PTRACE_GETEVENTMSG */
 
 	struct completion	*vfork_done;	/* [task_lock] the parent sleeps here until mm_release() */
@@ -347,7 +350,7 @@ struct task_struct {
 	/* Memory management context [o] */
 	unsigned int		memalloc_flags;
 	unsigned int		fault_disabled;	/* > 0: user-space faults fail instead of sleeping */
-	unsigned long		timer_slack_ns;
+	unsigned long		timer_slack_ns;	/* how late its sleeps may end; inherited */
 	struct reclaim_state	*reclaim_state;
 	void			*journal_info;
 

@@ -11,6 +11,7 @@
 #include <weft/errno.h>
 #include <weft/binfmts.h>
 #include <weft/cred.h>
+#include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
@@ -112,7 +113,7 @@ int cap_bprm_creds_from_file(struct linux_binprm *bprm)
 
 	is_setid = new->euid != old->uid || new->egid != old->gid;
 	gained = !cap_issubset(new->cap_permitted, old->cap_permitted);
-	if ((is_setid || gained) && bprm->unsafe) {
+	if ((is_setid || gained) && ((bprm->unsafe & ~LSM_UNSAFE_PTRACE) || !ptracer_capable(current))) {
 		/* Somebody could steer the program that is about to gain rights: then it gains none. */
 		if (!capable(CAP_SETUID) || (bprm->unsafe & LSM_UNSAFE_NO_NEW_PRIVS)) {
 			new->euid = new->uid;

@@ -257,6 +257,7 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 	p->pi_waiters = RB_ROOT_CACHED;
 	p->pi_blocked_on = NULL;
 	p->ptrace = 0;
+	p->ptracer_cred = NULL;
 	p->ptrace_message = 0;
 	p->thread_pid = NULL;
 	init_sigpending(&p->pending);

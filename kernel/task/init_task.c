@@ -87,7 +87,7 @@ struct task_struct init_task = {
 	.pi_waiters	= RB_ROOT_CACHED,
 	.pi_state_list	= LIST_HEAD_INIT(init_task.pi_state_list),
 	.futex_exit_mutex = __MUTEX_INITIALIZER(init_task.futex_exit_mutex),
-	.timer_slack_ns	= 50000,
+	.timer_slack_ns	= DEFAULT_TIMER_SLACK,
 	.restart_block	= { .fn = do_no_restart_syscall },
 	.cpu_timers	= {
 		LIST_HEAD_INIT(init_task.cpu_timers[0]),

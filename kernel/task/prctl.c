@@ -230,7 +230,7 @@ static long set_dumpable_arg(unsigned long value)
 
 static long set_timer_slack(long ns)
 {
-	current->timer_slack_ns = ns <= 0 ? 50000 : (unsigned long)ns;	/* 0: back to the default */
+	current->timer_slack_ns = ns <= 0 ? DEFAULT_TIMER_SLACK : (unsigned long)ns;
 	return 0;
 }
 

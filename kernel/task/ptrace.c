@@ -27,10 +27,26 @@
 
 /* ---- the link ---- */
 
-void ptrace_link(struct task_struct *child, struct task_struct *tracer)
+void ptrace_link(struct task_struct *child, struct task_struct *tracer, const struct cred *cred)
 {
 	list_add(&child->ptrace_entry, &tracer->ptraced);
 	child->parent = tracer;
+	child->ptracer_cred = get_cred(cred);
+}
+
+/*
+ * A tracee that becomes privileged (a set-uid program) gives its tracer that privilege, so it may only if the tracer could
+ * have traced such a program anyway; and memory that became private is read by such a tracer only.
+ */
+bool ptracer_capable(struct task_struct *tsk)
+{
+	bool capable = true;
+
+	read_lock(&tasklist_lock);
+	if (tsk->ptracer_cred)
+		capable = cap_raised(tsk->ptracer_cred->cap_effective, CAP_SYS_PTRACE);
+	read_unlock(&tasklist_lock);
+	return capable;
 }
 
 void __ptrace_unlink(struct task_struct *child)
@@ -39,6 +55,8 @@ void __ptrace_unlink(struct task_struct *child)
 	clear_tsk_thread_flag(child, TIF_SYSCALL_EMU);
 	child->parent = child->real_parent;
 	list_del_init(&child->ptrace_entry);
+	put_cred(child->ptracer_cred);
+	child->ptracer_cred = NULL;
 
 	spin_lock(&child->sighand->siglock);
 	child->ptrace = 0;
@@ -110,7 +128,7 @@ static long ptrace_traceme(void)
 		/* A parent that exits has let go of its tracees already. */
 		if (!(me->real_parent->flags & PF_EXITING)) {
 			me->ptrace = PT_PTRACED;
-			ptrace_link(me, me->real_parent);
+			ptrace_link(me, me->real_parent, current_cred());	/* ours: the parent may have more */
 		}
 	}
 	write_unlock_irq(&tasklist_lock);
@@ -123,7 +141,7 @@ static long link_attached(struct task_struct *task, unsigned int flags)
 	if (task->exit_state || task->ptrace)
 		return -EPERM;
 	task->ptrace = flags;
-	ptrace_link(task, current);
+	ptrace_link(task, current, current_cred());
 	if (!(flags & PT_SEIZED))
 		send_sig_info(SIGSTOP, SEND_SIG_PRIV, task);
 	spin_lock(&task->sighand->siglock);
@@ -246,13 +264,25 @@ static long ptrace_detach(struct task_struct *child, unsigned long data)
 
 /* ---- requests ---- */
 
+/* The word at addr, there or from there.  The program may be another one than when we attached, and not for us to see. */
+static bool access_word(struct task_struct *child, unsigned long addr, unsigned long *word, unsigned int flags)
+{
+	struct mm_struct *mm = get_task_mm(child);
+	bool ok;
+
+	if (!mm)
+		return false;
+	ok = (get_dumpable(mm) == SUID_DUMP_USER || ptracer_capable(child)) &&
+	     access_remote_vm(mm, addr, word, sizeof(*word), FOLL_FORCE | flags) == sizeof(*word);
+	mmput(mm);
+	return ok;
+}
+
 static long ptrace_peek(struct task_struct *child, unsigned long addr, unsigned long __user *data)
 {
 	unsigned long word;
 
-	if (access_process_vm(child, addr, &word, sizeof(word), FOLL_FORCE) != sizeof(word))
-		return -EIO;
-	return put_user(word, data);
+	return access_word(child, addr, &word, 0) ? put_user(word, data) : -EIO;
 }
 
 static long ptrace_setoptions(struct task_struct *child, unsigned long data)
@@ -453,7 +483,7 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 		return ptrace_peek(child, addr, udata);
 	case PTRACE_POKETEXT:
 	case PTRACE_POKEDATA:
-		return access_process_vm(child, addr, &data, sizeof(data), FOLL_FORCE | FOLL_WRITE) == sizeof(data) ? 0 : -EIO;
+		return access_word(child, addr, &data, FOLL_WRITE) ? 0 : -EIO;
 	case PTRACE_OLDSETOPTIONS:
 	case PTRACE_SETOPTIONS:
 		return ptrace_setoptions(child, data);
@@ -493,18 +523,6 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 	}
 }
 
-static struct task_struct *get_task_by_tid(pid_t pid)
-{
-	struct task_struct *task;
-
-	rcu_read_lock();
-	task = find_task_by_pid(pid);
-	if (task)
-		get_task_struct(task);
-	rcu_read_unlock();
-	return task;
-}
-
 long sys_ptrace(long request, long pid, unsigned long addr, unsigned long data)
 {
 	struct task_struct *child;
@@ -512,7 +530,7 @@ long sys_ptrace(long request, long pid, unsigned long addr, unsigned long data)
 
 	if (request == PTRACE_TRACEME)
 		return ptrace_traceme();
-	child = get_task_by_tid((pid_t)pid);
+	child = find_get_task_by_vpid((pid_t)pid);
 	if (!child)
 		return -ESRCH;
 	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE) {

@@ -189,7 +189,7 @@ void ptrace_init_task(struct task_struct *child, bool trace)
 	if (!trace || !current->ptrace)
 		return;
 	child->ptrace = current->ptrace;
-	ptrace_link(child, current->parent);
+	ptrace_link(child, current->parent, current->ptracer_cred);
 	if (child->ptrace & PT_SEIZED)
 		task_set_jobctl_pending(child, JOBCTL_TRAP_STOP);
 	else

@@ -5,8 +5,11 @@
 #include <sched.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -728,3 +731,152 @@ TEST(storm_of_stops)
 }
 
 
+
+/* ---- programs that gain rights ---- */
+
+/* This program again, as a set-uid copy of itself: tells whose rights it has. */
+__attribute__((constructor)) static void set_uid_copy(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--euid"))
+		_exit(geteuid() == 0 ? 10 : 11);
+}
+
+static void make_set_uid_copy(const char *path)
+{
+	char buf[65536];
+	int from = CHECK_OK(open("/proc/self/exe", O_RDONLY));
+	int to = CHECK_OK(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755));
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		CHECK_EQ(write(to, buf, n), n);
+	close(to);
+	CHECK_OK(chmod(path, 04755));
+}
+
+static const char *copy_path;
+
+/* A tracee of user 1000 executes the copy.  early: it asked to be traced before it gave up root's rights. */
+static int traced_set_uid_exec(bool early)
+{
+	int st;
+	pid_t pid = CHECK_OK(fork());
+
+	if (!pid) {
+		if (early)
+			ptrace(PTRACE_TRACEME, 0, 0, 0);
+		if (setgroups(0, NULL) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(1);
+		if (!early)
+			ptrace(PTRACE_TRACEME, 0, 0, 0);
+		execl(copy_path, "ptrace", "--euid", NULL);
+		_exit(2);
+	}
+	st = t_wait(pid);
+	CHECK(WIFSTOPPED(st) && WSTOPSIG(st) == SIGTRAP);
+	errno = 0;
+	/* Root may look into anything; what it attached as decides about what came by execve. */
+	ptrace(PTRACE_PEEKDATA, pid, (void *)0x400000, 0);
+	CHECK_EQ(errno, early ? 0 : errno);
+	st = go(pid, PTRACE_CONT, 0);
+	CHECK(WIFEXITED(st));
+	return WEXITSTATUS(st);
+}
+
+TEST(set_uid_program_of_a_tracee)
+{
+	char path[] = "/tmp/suid.XXXXXX";
+	pid_t pid;
+
+	if (geteuid())
+		SKIP("not root");
+	close(CHECK_OK(mkstemp(path)));
+	make_set_uid_copy(path);
+	copy_path = path;
+	pid = CHECK_OK(fork());
+	if (!pid) {
+		setresuid(1000, 1000, 1000);
+		execl(path, "ptrace", "--euid", NULL);
+		_exit(2);
+	}
+	CHECK_EQ(WEXITSTATUS(t_wait(pid)), 10);		/* alone: root's rights */
+	CHECK_EQ(traced_set_uid_exec(true), 10);	/* the right to trace anybody was recorded */
+	CHECK_EQ(traced_set_uid_exec(false), 11);	/* it was not */
+	unlink(path);
+}
+
+/* ---- kcmp ---- */
+
+static long kcmp(pid_t a, pid_t b, int type, unsigned long x, unsigned long y)
+{
+	return syscall(SYS_kcmp, a, b, type, x, y);
+}
+
+static int waits_for_signal(void *arg) { pause(); return 0; }
+
+TEST(kcmp_objects)
+{
+	enum { FILE_, VM, FILES, FS, SIGHAND, IO, SYSVSEM };
+	static char stack[2][65536];
+	int fd = CHECK_OK(open("/dev/null", O_RDONLY)), same = CHECK_OK(dup(fd)), other = CHECK_OK(open("/dev/null", O_RDONLY));
+	pid_t me = getpid(), copy, shares;
+	long r;
+
+	CHECK_EQ(kcmp(me, me, FILE_, fd, same), 0);
+	r = kcmp(me, me, FILE_, fd, other);
+	CHECK(r == 1 || r == 2);
+	CHECK_EQ(kcmp(me, me, FILE_, other, fd), 3 - r);
+	CHECK_ERR(kcmp(me, me, FILE_, fd, 999), EBADF);
+	CHECK_ERR(kcmp(me, me, 99, 0, 0), EINVAL);
+	CHECK_ERR(kcmp(me, 0x3fffffff, VM, 0, 0), ESRCH);
+	copy = CHECK_OK(clone(waits_for_signal, stack[0] + 65536, SIGCHLD, NULL));
+	shares = CHECK_OK(clone(waits_for_signal, stack[1] + 65536, SIGCHLD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND, NULL));
+	CHECK_EQ(kcmp(me, copy, FILE_, fd, fd), 0);
+	for (int type = VM; type <= SIGHAND; type++) {
+		CHECK_EQ(kcmp(me, shares, type, 0, 0), 0);
+		CHECK(kcmp(me, copy, type, 0, 0) > 0);
+		CHECK_EQ(kcmp(me, copy, type, 0, 0) + kcmp(copy, me, type, 0, 0), 3);
+	}
+	CHECK_EQ(kcmp(me, copy, IO, 0, 0), 0);
+	CHECK_EQ(kcmp(me, copy, SYSVSEM, 0, 0), 0);
+	if (!geteuid()) {
+		setresuid(1000, 1000, 1000);
+		CHECK_ERR(kcmp(1, 1, VM, 0, 0), EPERM);
+	}
+}
+
+TEST(process_vm_rights)
+{
+	char here[8] = "", there[8] = "there";
+	struct iovec l = { here, 8 }, r = { there, 8 };
+	pid_t pid = CHECK_OK(fork());
+
+	if (!pid)
+		waits_for_signal(NULL);
+	CHECK_EQ(process_vm_readv(pid, &l, 1, &r, 1, 0), 8);
+	CHECK_STR(here, "there");
+	CHECK_ERR(process_vm_readv(pid, &l, 1, &r, 1, 1), EINVAL);
+	CHECK_ERR(process_vm_readv(0x3fffffff, &l, 1, &r, 1, 0), ESRCH);
+	if (geteuid())
+		return;
+	CHECK_OK(setresuid(1000, 1000, 1000));
+	CHECK_ERR(process_vm_readv(pid, &l, 1, &r, 1, 0), EPERM);
+	CHECK_ERR(process_vm_writev(pid, &l, 1, &r, 1, 0), EPERM);
+	CHECK_ERR(process_vm_readv(1, &l, 1, &r, 1, 0), EPERM);
+	CHECK_ERR(ptrace(PTRACE_ATTACH, pid, 0, 0), EPERM);
+	CHECK_ERR(open("/proc/1/mem", O_RDONLY), EACCES);
+}
+
+TEST(timer_slack_file)
+{
+	char buf[32] = "";
+	int fd = CHECK_OK(open("/proc/self/timerslack_ns", O_RDWR));
+
+	CHECK_EQ(write(fd, "12345\n", 6), 6);
+	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), 6);
+	CHECK_STR(buf, "12345\n");
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 12345);
+	CHECK_ERR(write(fd, "many", 4), EINVAL);
+	CHECK_EQ(write(fd, "0", 1), 1);
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 50000);
+}

@@ -414,6 +414,7 @@ static const struct file_operations proc_task_operations;
 	ONE("io", 0400, proc_pid_io)
 
 static const struct pid_entry tgid_base_stuff[] = {
+	REG("timerslack_ns", 0666, proc_timerslack_operations),
 	DIR("task", 0555, proc_task_inode_operations, proc_task_operations),
 	ONE("stat", 0444, proc_tgid_stat),
 	COMMON_ENTRIES,

@@ -109,6 +109,7 @@ int proc_pid_children(struct seq_file *m, struct pid *pid, struct task_struct *t
 extern const struct file_operations proc_pid_cmdline_ops, proc_environ_operations, proc_auxv_operations;
 extern const struct file_operations proc_pid_set_comm_operations, proc_oom_score_adj_operations, proc_oom_adj_operations;
 extern const struct file_operations proc_loginuid_operations, proc_mem_operations, proc_coredump_filter_operations;
+extern const struct file_operations proc_timerslack_operations;
 
 /* task_mmu.c */
 int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task);

@@ -540,6 +540,58 @@ const struct file_operations proc_coredump_filter_operations = {
 	.read_iter = coredump_filter_read, .write_iter = coredump_filter_write, .llseek = default_llseek,
 };
 
+/* ---- how late a sleeper may be woken; another's is for those who may change how it is scheduled ---- */
+
+static struct task_struct *get_slack_task(struct kiocb *iocb)
+{
+	struct task_struct *task = get_proc_task(file_inode(iocb->ki_filp));
+
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	if (task == current || capable(CAP_SYS_NICE))
+		return task;
+	put_task_struct(task);
+	return ERR_PTR(-EPERM);
+}
+
+static ssize_t timerslack_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct task_struct *task = get_slack_task(iocb);
+	unsigned long ns;
+	char buf[24];
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	ns = READ_ONCE(task->timer_slack_ns);
+	put_task_struct(task);
+	return give_text(iocb, to, buf, snprintf(buf, sizeof(buf), "%lu\n", ns));
+}
+
+static ssize_t timerslack_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct task_struct *task;
+	char buf[24];
+	ssize_t len = get_word(from, buf, sizeof(buf));
+	unsigned long ns;
+	int err;
+
+	if (len < 0)
+		return len;
+	err = kstrtoul(strim(buf), 10, &ns);
+	if (err)
+		return err;
+	task = get_slack_task(iocb);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	WRITE_ONCE(task->timer_slack_ns, ns ? ns : DEFAULT_TIMER_SLACK);
+	put_task_struct(task);
+	return len;
+}
+
+const struct file_operations proc_timerslack_operations = {
+	.read_iter = timerslack_read, .write_iter = timerslack_write, .llseek = default_llseek,
+};
+
 /* ---- who logged in: set once by the login program (pam_loginuid), handed down by fork ---- */
 
 static ssize_t loginuid_read(struct kiocb *iocb, struct iov_iter *to)
