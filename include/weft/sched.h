@@ -321,7 +321,6 @@ struct task_struct {
 	spinlock_t		alloc_lock;	/* task_lock(): mm, files, fs, comm pointers against other tasks */
 	struct fs_struct	*fs;
 	struct files_struct	*files;
-	struct nsproxy		*nsproxy;
 	int			link_count;	/* [o] symbolic links followed in this path walk */
 	struct nameidata	*nameidata;	/* [o] */
 
@@ -361,6 +360,7 @@ struct task_struct {
 	void			*kthread_data;	/* struct kthread of a kernel thread */
 	void			*worker;	/* struct worker of a workqueue worker */
 	struct rcu_head		*task_works;	/* [a] what to do on the way to user mode: task_work.h */
+	struct nsproxy		*nsproxy;	/* [task_lock] [o] never NULL for current until it exits */
 	struct seccomp_filter	*seccomp_filter;	/* [siglock] the newest of its chain */
 	unsigned int		seccomp_mode;	/* [siglock] SECCOMP_MODE_* */
 	unsigned int		seccomp_count;	/* [siglock] filters in the chain */

@@ -4,13 +4,19 @@
 #ifndef WEFT_UTSNAME_H
 #define WEFT_UTSNAME_H
 
+#include <weft/nsproxy.h>
 #include <weft/rwsem.h>
+#include <weft/sched.h>
 #include <uapi/utsname.h>
 
 #define UTS_RELEASE	"6.1.0-weft"
 
 extern struct rw_semaphore uts_sem;		/* class: uts; guards nodename and domainname */
-extern struct new_utsname init_uts;
-static inline struct new_utsname *utsname(void) { return &init_uts; }
+struct uts_namespace {
+	struct ns_common	ns;
+	struct new_utsname	name;		/* [uts_sem] nodename and domainname, the rest [I] */
+};
+extern struct uts_namespace init_uts_ns;
+static inline struct new_utsname *utsname(void) { return &current->nsproxy->uts->name; }	/* the running task's */
 
 #endif

@@ -76,7 +76,7 @@ static int prepend_up(const struct dentry *dentry, const struct mount *mnt, cons
 				mnt = up;
 				continue;
 			}
-			return READ_ONCE(mnt->mnt_ns) == &init_mnt_ns ? 1 : 2;
+			return is_mounted(mnt) ? 1 : 2;
 		}
 		if (unlikely(dentry == parent))
 			return 3;

@@ -7,7 +7,9 @@
 #include <weft/fs.h>
 #include <weft/dcache.h>
 #include <weft/mount.h>
+#include <weft/nsproxy.h>
 #include <weft/path.h>
+#include <weft/sched.h>
 #include <weft/seqlock.h>
 #include <weft/wait.h>
 #include <weft/llist.h>
@@ -80,6 +82,7 @@ struct mount {
 };
 
 struct mnt_namespace {
+	struct ns_common	ns;
 	struct mount		*root;		/* [namespace_sem] */
 	struct list_head	list;		/* [namespace_sem] all its mounts */
 	wait_queue_head_t	poll;
@@ -89,7 +92,6 @@ struct mnt_namespace {
 
 extern seqlock_t mount_lock;
 extern struct rw_semaphore namespace_sem;
-extern struct mnt_namespace init_mnt_ns;
 
 static inline struct mount *real_mount(struct vfsmount *mnt) { return container_of(mnt, struct mount, mnt); }
 static inline bool mnt_has_parent(const struct mount *m) { return m != m->mnt_parent; }
@@ -105,7 +107,7 @@ int sb_prepare_remount_readonly(struct super_block *sb);
 
 /* The tree: namespace_sem held for writing unless said. */
 #define CL_JOIN_PEERS	1		/* clone_mnt(): a copy of a shared mount becomes its peer */
-#define CL_SKIP_UNBINDABLE 2
+#define CL_COPY_UNBINDABLE 2		/* copy_tree(): for a namespace: all of it */
 bool path_reachable(struct mount *mnt, struct dentry *dentry, const struct path *root);	/* or mount_lock */
 bool path_is_under(const struct path *path, const struct path *root);
 struct mount *alloc_mount(const char *name);
@@ -129,8 +131,16 @@ int mnt_get_count(struct mount *mnt);					/* mount_lock */
 int mnt_make_readonly(struct mount *mnt);				/* mount_lock; -EBUSY */
 static inline void lock_mount_hash(void) __acquires(&mount_lock) { write_seqlock(&mount_lock); }
 static inline void unlock_mount_hash(void) __releases(&mount_lock) { write_sequnlock(&mount_lock); }
-static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == &init_mnt_ns; }
 #define MNT_NS_INTERNAL	((struct mnt_namespace *)-1L)	/* kern_mount(): alive, in no tree */
+/* Is it in the tree of some namespace? */
+static inline bool is_mounted(const struct mount *mnt)
+{
+	const struct mnt_namespace *ns = READ_ONCE(mnt->mnt_ns);
+
+	return ns && ns != MNT_NS_INTERNAL;
+}
+/* Is it in the tree of the running task? */
+static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == current->nsproxy->mnt; }
 
 /* pnode.c: peers of a shared mount.  namespace_sem held for writing. */
 static inline bool is_mnt_shared(const struct mount *m) { return m->mnt.mnt_flags & MNT_SHARED; }

@@ -555,7 +555,7 @@ static int swap_roots(const struct path *root, const struct path *new, const str
 	attach_mnt(new_mnt, root_parent, root_mp);
 	put_mountpoint(root_mp);	/* attach_mnt() took counts of its own */
 	put_mountpoint(mp);
-	touch_mnt_namespace(&init_mnt_ns);
+	touch_mnt_namespace(current->nsproxy->mnt);
 	unlock_mount_hash();
 	return 0;
 }

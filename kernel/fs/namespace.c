@@ -45,10 +45,6 @@ DECLARE_RWSEM(namespace_sem);
 static LIST_HEAD(unmounted);		/* [namespace_sem] mnt_private: taken out of the tree, to be put */
 static HLIST_HEAD(ex_mountpoints);	/* [namespace_sem] m_hash: nothing is mounted there any more, dentries to be put */
 
-struct mnt_namespace init_mnt_ns = {
-	.list = LIST_HEAD_INIT(init_mnt_ns.list),
-	.poll = __WAIT_QUEUE_HEAD_INITIALIZER(init_mnt_ns.poll),
-};
 
 static struct hlist_head *m_hash(const struct vfsmount *mnt, const struct dentry *dentry)
 {
@@ -436,7 +432,7 @@ bool is_local_mountpoint(struct dentry *dentry)
 	if (likely(!d_mountpoint(dentry)))
 		return false;
 	down_read(&namespace_sem);
-	list_for_each_entry(mnt, &init_mnt_ns.list, mnt_list) {
+	list_for_each_entry(mnt, &current->nsproxy->mnt->list, mnt_list) {
 		if (mnt->mnt_mountpoint == dentry && mnt_has_parent(mnt)) {
 			res = true;
 			break;
@@ -628,12 +624,17 @@ struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags)
 	return mnt;
 }
 
+static bool skips(const struct mount *mnt, int flags)
+{
+	return (mnt->mnt.mnt_flags & MNT_UNBINDABLE) && !(flags & CL_COPY_UNBINDABLE);
+}
+
 /* A copy of the mount and of all below that can be reached from `dentry`.  ERR_PTR(-EINVAL) when it may not be bound. */
 struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags)
 {
 	struct mount *res, *src, *src_parent, *dst_parent, *copy, *child;
 
-	if (mnt->mnt.mnt_flags & MNT_UNBINDABLE)
+	if (skips(mnt, flags))
 		return ERR_PTR(-EINVAL);
 	res = dst_parent = clone_mnt(mnt, dentry, flags);
 	if (IS_ERR(res))
@@ -643,7 +644,7 @@ struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags)
 		if (!is_subdir(child->mnt_mountpoint, dentry))
 			continue;
 		for (src = child; src; src = next_mnt(src, child)) {
-			if (src->mnt.mnt_flags & MNT_UNBINDABLE) {
+			if (skips(src, flags)) {
 				src = skip_mnt_tree(src);
 				continue;
 			}

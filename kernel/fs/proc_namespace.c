@@ -13,20 +13,26 @@
 #include <weft/poll.h>
 #include <weft/sched.h>
 #include "internal.h"
+#include "proc/internal.h"
 
 struct proc_mounts {
-	struct path	root;		/* what "/" meant to the reader; references */
+	struct mnt_namespace *ns;	/* of the task that the file is about; a reference */
+	struct path	root;		/* what "/" means to it; references */
 };
 
 static void *m_start(struct seq_file *m, loff_t *pos) __acquires_shared(&namespace_sem)
 {
+	const struct proc_mounts *p = m->private;
+
 	down_read(&namespace_sem);
-	return seq_list_start(&init_mnt_ns.list, *pos);
+	return seq_list_start(&p->ns->list, *pos);
 }
 
 static void *m_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	return seq_list_next(v, &init_mnt_ns.list, pos);
+	const struct proc_mounts *p = m->private;
+
+	return seq_list_next(v, &p->ns->list, pos);
 }
 
 static void m_stop(struct seq_file *m, void *v) __releases_shared(&namespace_sem)
@@ -152,14 +158,45 @@ const struct seq_operations mounts_op = { .start = m_start, .next = m_next, .sto
 const struct seq_operations mountinfo_op = { .start = m_start, .next = m_next, .stop = m_stop, .show = show_mountinfo };
 const struct seq_operations mountstats_op = { .start = m_start, .next = m_next, .stop = m_stop, .show = show_vfsstat };
 
-static int open_common(struct file *file, const struct seq_operations *op)
+/* The task's namespace and root.  False: it has gone.  Both come from one look under its lock. */
+static bool get_place(struct task_struct *task, struct mnt_namespace **ns, struct path *root)
 {
-	struct proc_mounts *p = __seq_open_private(file, op, sizeof(*p));
+	bool alive;
 
-	if (!p)
+	task_lock(task);
+	alive = task->nsproxy && task->fs;
+	if (alive) {
+		*ns = task->nsproxy->mnt;
+		ns_get(&(*ns)->ns);
+		get_fs_root(task->fs, root);
+	}
+	task_unlock(task);
+	return alive;
+}
+
+static int open_common(struct inode *inode, struct file *file, const struct seq_operations *op)
+{
+	struct task_struct *task = get_proc_task(inode);
+	struct mnt_namespace *ns;
+	struct proc_mounts *p;
+	struct path root;
+	bool alive;
+
+	if (!task)
+		return -EINVAL;
+	alive = get_place(task, &ns, &root);
+	put_task_struct(task);
+	if (!alive)
+		return -EINVAL;
+	p = __seq_open_private(file, op, sizeof(*p));
+	if (!p) {
+		path_put(&root);
+		put_mnt_ns(ns);
 		return -ENOMEM;
-	get_fs_root(current->fs, &p->root);
-	((struct seq_file *)file->private_data)->poll_event = READ_ONCE(init_mnt_ns.event);
+	}
+	p->ns = ns;
+	p->root = root;
+	((struct seq_file *)file->private_data)->poll_event = READ_ONCE(ns->event);
 	return 0;
 }
 
@@ -168,32 +205,34 @@ static int mounts_release(struct inode *inode, struct file *file)
 	struct proc_mounts *p = ((struct seq_file *)file->private_data)->private;
 
 	path_put(&p->root);
+	put_mnt_ns(p->ns);
 	return seq_release_private(inode, file);
 }
 
 int mounts_open(struct inode *inode, struct file *file)
 {
-	return open_common(file, &mounts_op);
+	return open_common(inode, file, &mounts_op);
 }
 
 int mountinfo_open(struct inode *inode, struct file *file)
 {
-	return open_common(file, &mountinfo_op);
+	return open_common(inode, file, &mountinfo_op);
 }
 
 int mountstats_open(struct inode *inode, struct file *file)
 {
-	return open_common(file, &mountstats_op);
+	return open_common(inode, file, &mountstats_op);
 }
 
 __poll_t mounts_poll(struct file *file, struct poll_table_struct *pt)
 {
 	struct seq_file *m = file->private_data;
+	struct mnt_namespace *ns = ((const struct proc_mounts *)m->private)->ns;
 	__poll_t res = EPOLLIN | EPOLLRDNORM;
 	int event;
 
-	poll_wait(file, &init_mnt_ns.poll, pt);
-	event = READ_ONCE(init_mnt_ns.event);
+	poll_wait(file, &ns->poll, pt);
+	event = READ_ONCE(ns->event);
 	if (m->poll_event != event) {
 		m->poll_event = event;
 		res |= EPOLLERR | EPOLLPRI;

@@ -25,6 +25,7 @@
 #include <weft/futex.h>
 #include <weft/kthread.h>
 #include <weft/mm.h>
+#include <weft/nsproxy.h>
 #include <weft/posix-timers.h>
 #include <weft/rseq.h>
 #include <weft/sched.h>
@@ -58,7 +59,10 @@ static int check_flags(u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
-	if (flags & (CLONE_NAMESPACES | CLONE_INTO_CGROUP))
+	if (flags & ((CLONE_NAMESPACES & ~NS_KINDS) | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	/* Root and working directory stand in one tree of mounts. */
+	if ((flags & CLONE_NEWNS) && (flags & CLONE_FS))
 		return -EINVAL;
 	return 0;
 }
@@ -202,11 +206,16 @@ static int copy_parts(struct task_struct *p, const struct kernel_clone_args *arg
 	err = copy_mm(flags, p);
 	if (err)
 		goto out_signal;
-	err = copy_thread(p, args);
+	err = copy_namespaces(flags, p);
 	if (err)
 		goto out_mm;
+	err = copy_thread(p, args);
+	if (err)
+		goto out_namespaces;
 	return 0;
 
+out_namespaces:
+	exit_namespaces(p);
 out_mm:
 	drop_mm(p);
 out_signal:
@@ -225,6 +234,7 @@ out_semundo:
 
 static void drop_parts(struct task_struct *p, u64 flags)
 {
+	exit_namespaces(p);
 	drop_mm(p);
 	if (!(flags & CLONE_THREAD))
 		put_signal_struct(p->signal);
@@ -712,6 +722,12 @@ long sys_set_tid_address(int __user *tidptr)
 
 /* ---- unshare ---- */
 
+/* What cannot be had alone without something else. */
+static unsigned long implied(unsigned long flags)
+{
+	return flags & CLONE_NEWNS ? flags | CLONE_FS : flags;
+}
+
 static int unshare_fs(u64 flags, struct fs_struct **new_fs)
 {
 	struct fs_struct *fs = current->fs;
@@ -743,10 +759,13 @@ long sys_unshare(unsigned long flags)
 {
 	struct files_struct *files = NULL;
 	struct fs_struct *fs = NULL;
+	struct nsproxy *ns;
 	int err;
 
+	flags = implied(flags);
 	/* Of what threads must share (memory, handlers) only a process of one thread can be told "you have it alone". */
-	if (flags & ~(unsigned long)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM))
+	if (flags & ~(unsigned long)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
+				      NS_KINDS))
 		return -EINVAL;
 	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && !thread_group_empty(current))
 		return -EINVAL;
@@ -754,17 +773,21 @@ long sys_unshare(unsigned long flags)
 	if (err)
 		return err;
 	err = unshare_fd(flags, UINT_MAX, &files);
-	if (err) {
-		if (fs)
-			free_fs_struct(fs);
-		return err;
-	}
+	if (err)
+		goto out;
+	err = unshare_namespaces(flags, fs, &ns);
+	if (err)
+		goto out;
+	/* Nothing fails from here on. */
 	if (flags & CLONE_SYSVSEM)
 		exit_sem(current);
 	install_unshared(&fs, &files);
+	if (ns)
+		switch_namespaces(ns);
+out:
 	if (fs)
 		free_fs_struct(fs);
 	if (files)
 		put_files_struct(files);
-	return 0;
+	return err;
 }

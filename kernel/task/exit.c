@@ -23,6 +23,7 @@
 #include <weft/fdtable.h>
 #include <weft/fs_struct.h>
 #include <weft/mm.h>
+#include <weft/nsproxy.h>
 #include <weft/oom.h>
 #include <weft/pipe_fs_i.h>
 #include <weft/posix-timers.h>
@@ -406,6 +407,7 @@ void __noreturn do_exit(long code)
 	if (group_dead)
 		disassociate_ctty(1);
 	exit_task_work(tsk);
+	exit_namespaces(tsk);
 	exit_thread(tsk);
 	sched_exit(tsk);
 	exit_notify(tsk, group_dead);

@@ -11,6 +11,7 @@
 #include <weft/fs_struct.h>
 #include <weft/mm_types.h>
 #include <weft/rwlock.h>
+#include <weft/nsproxy.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/timekeeping.h>
@@ -78,6 +79,7 @@ struct task_struct init_task = {
 	.loginuid	= INVALID_UID,
 	.sessionid	= (unsigned int)-1,
 	.fs		= &init_fs,
+	.nsproxy	= &init_nsproxy,
 	.files		= &init_files,
 	.signal		= &init_signals,
 	.sighand	= &init_sighand,

@@ -21,56 +21,6 @@
 #include <uapi/sysinfo.h>
 #include "internal.h"
 
-/* ---- names ---- */
-
-struct rw_semaphore uts_sem = __RWSEM_INITIALIZER(uts_sem);
-
-struct new_utsname init_uts = {		/* [uts_sem] nodename and domainname, the rest [I] */
-	.sysname	= "Linux",
-	.nodename	= "weft",
-	.release	= UTS_RELEASE,
-	.version	= "#1 SMP PREEMPT",
-	.machine	= "x86_64",
-	.domainname	= "(none)",
-};
-
-long sys_newuname(struct new_utsname __user *name)
-{
-	struct new_utsname copy;
-
-	down_read(&uts_sem);
-	copy = init_uts;
-	up_read(&uts_sem);
-	return copy_to_user(name, &copy, sizeof(copy)) ? -EFAULT : 0;
-}
-
-/* field has __NEW_UTS_LEN + 1 bytes. */
-static long set_name(char *field, const char __user *name, int len)
-{
-	char buf[__NEW_UTS_LEN + 1] = { 0 };
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (len < 0 || len > __NEW_UTS_LEN)
-		return -EINVAL;
-	if (copy_from_user(buf, name, (unsigned long)len))
-		return -EFAULT;
-	down_write(&uts_sem);
-	memcpy(field, buf, sizeof(buf));
-	up_write(&uts_sem);
-	return 0;
-}
-
-long sys_sethostname(char __user *name, int len)
-{
-	return set_name(init_uts.nodename, name, len);
-}
-
-long sys_setdomainname(char __user *name, int len)
-{
-	return set_name(init_uts.domainname, name, len);
-}
-
 /* ---- state ---- */
 
 long sys_sysinfo(struct sysinfo __user *info)

@@ -254,13 +254,13 @@ static int proc_exe_link(struct dentry *dentry, struct path *path)
 static int proc_ns_link(struct dentry *dentry, struct path *path)
 {
 	struct task_struct *task = get_proc_task(d_inode(dentry));
-	bool gone;
+	int err;
 
 	if (!task)
 		return -ENOENT;
-	gone = READ_ONCE(task->exit_state);
+	err = ns_get_path(task, (const char *)dentry->d_name.name, path);
 	put_task_struct(task);
-	return gone ? -ENOENT : ns_get_path((const char *)dentry->d_name.name, path);
+	return err;
 }
 
 /* ---- folders from tables ---- */

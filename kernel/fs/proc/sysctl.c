@@ -111,6 +111,25 @@ int proc_dostring(const struct ctl_table *t, int write, char *buf, size_t *len)
 	return 0;
 }
 
+/* A name of the reader's own UTS namespace: the table has that of the first. */
+static int uts_string(const struct ctl_table *t, int write, char *buf, size_t *len)
+{
+	struct ctl_table own = *t;
+	int err;
+
+	own.data = (char *)utsname() + ((char *)t->data - (char *)&init_uts_ns.name);
+	if (!write) {
+		down_read(&uts_sem);
+		err = proc_dostring(&own, 0, buf, len);
+		up_read(&uts_sem);
+		return err;
+	}
+	down_write(&uts_sem);
+	err = proc_dostring(&own, 1, buf, len);
+	up_write(&uts_sem);
+	return err;
+}
+
 static ssize_t sysctl_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	const struct ctl_table *t = pde_data(file_inode(iocb->ki_filp));
@@ -219,11 +238,11 @@ static int cap_last_cap = 40, ngroups_max = 65536, entropy_avail = 256, poolsize
 static const int one = 1, pid_max_limit = PID_MAX_LIMIT, pid_max_min = 301;
 
 static const struct ctl_table kernel_table[] = {
-	{ "ostype", init_uts.sysname, __NEW_UTS_LEN, 0444, proc_dostring },
-	{ "osrelease", init_uts.release, __NEW_UTS_LEN, 0444, proc_dostring },
-	{ "version", init_uts.version, __NEW_UTS_LEN, 0444, proc_dostring },
-	{ "hostname", init_uts.nodename, __NEW_UTS_LEN, 0644, proc_dostring },
-	{ "domainname", init_uts.domainname, __NEW_UTS_LEN, 0644, proc_dostring },
+	{ "ostype", init_uts_ns.name.sysname, __NEW_UTS_LEN, 0444, proc_dostring },
+	{ "osrelease", init_uts_ns.name.release, __NEW_UTS_LEN, 0444, proc_dostring },
+	{ "version", init_uts_ns.name.version, __NEW_UTS_LEN, 0444, proc_dostring },
+	{ "hostname", init_uts_ns.name.nodename, __NEW_UTS_LEN + 1, 0644, uts_string },
+	{ "domainname", init_uts_ns.name.domainname, __NEW_UTS_LEN + 1, 0644, uts_string },
 	{ "pid_max", &pid_max, sizeof(int), 0644, proc_dointvec_minmax, &pid_max_min, &pid_max_limit },
 	{ "threads-max", &max_threads, sizeof(int), 0644, proc_dointvec_minmax, &one },
 	{ "sched_rt_period_us", &sysctl_sched_rt_period, sizeof(int), 0644, sched_rt_limits },
