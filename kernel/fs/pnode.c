@@ -3,7 +3,7 @@
  *
  * Idea:    peers stand in a ring (mnt_share).  A bind mount of a shared mount joins the ring.  Mounting on one peer puts a
  *          copy of the new tree on every other peer from which the same dentry can be seen.
- * Limits:  no slave mounts (MS_SLAVE is -EINVAL): they make sense with mount namespaces only.
+ * Limits:  no slave mounts yet (MS_SLAVE is -EINVAL).
  * Locking: namespace_sem held for writing throughout.
  * See:     mount_namespaces(7) "Shared subtrees"
  */

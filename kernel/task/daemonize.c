@@ -62,6 +62,8 @@ int daemonize(const char *name)
 	__set_task_comm(current, name, false);
 	exit_mm();
 	take_init_files(fs);
+	refcount_inc(&init_nsproxy.count);
+	switch_namespaces(&init_nsproxy);
 	commit_creds(cred);
 	sigfillset(&all);
 	set_current_blocked(&all);
