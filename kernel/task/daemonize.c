@@ -15,6 +15,7 @@
 #include <weft/fdtable.h>
 #include <weft/fs_struct.h>
 #include <weft/pid.h>
+#include <weft/nsproxy.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/tty.h>
