@@ -10,7 +10,7 @@ include kernel/trace/trace.mk
 GEN := $(O)/generated/generated
 
 # ---- system calls ----
-SYSCALL_TBL := kernel/arch/x86/entry/syscall_64.tbl
+SYSCALL_TBL := kernel/arch/x86/entry/syscall_64.tbl kernel/arch/x86/entry/syscall_32.tbl
 GENERATED += $(O)/generated/.syscalls_stamp
 
 $(O)/generated/.syscalls_stamp: tools/gen_syscalls.py $(SYSCALL_TBL)
@@ -18,7 +18,7 @@ $(O)/generated/.syscalls_stamp: tools/gen_syscalls.py $(SYSCALL_TBL)
 	@$(PYTHON) tools/gen_syscalls.py $(SYSCALL_TBL) $(GEN) doc/syscalls.md
 	@touch $@
 # The generator rewrites only what differs, so these may stay older than their stamp.
-$(GEN)/syscalls.h $(GEN)/nr_syscalls.h $(GEN)/syscall_table.h: $(O)/generated/.syscalls_stamp ;
+$(GEN)/syscalls.h $(GEN)/nr_syscalls.h $(GEN)/syscall_table.h $(GEN)/syscall_table_32.h: $(O)/generated/.syscalls_stamp ;
 
 # ---- vDSO: user code, so none of the kernel's flags ----
 VDSO_DIR    := kernel/arch/x86/vdso

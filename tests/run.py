@@ -103,6 +103,34 @@ def build_guest_programs():
     return d
 
 
+# What runs as 32-bit programs, too; the rest looks at 64-bit registers, or at what a C library of 32 bits hides.
+IA32_PROGRAMS = "files memory process procfs ptys signals sockets threads times pifutex ipc".split()
+
+
+def make_ia32_root(bindir):
+    """The same test programs compiled for i386, and Debian's i386 programs (tools/i386.sh)."""
+    d = OUT / "ia32-root"
+    shutil.rmtree(d, ignore_errors=True)
+    (d / "tests").mkdir(parents=True)
+    for name in IA32_PROGRAMS:
+        exe = bindir.parent / "bin32" / name
+        exe.parent.mkdir(exist_ok=True)
+        src = ROOT / "tests/guest" / (name + ".c")
+        if not exe.exists() or exe.stat().st_mtime < max(src.stat().st_mtime, (ROOT / "tests/guest/t.h").stat().st_mtime):
+            r = run(["gcc", "-m32", "-msse2", "-D_FILE_OFFSET_BITS=64", "-I/usr/include/x86_64-linux-gnu", "-O2", "-g0", "-static", "-pthread", "-w",
+                     "-Itests/guest", "-o", str(exe), str(src), "-lm"])
+            if r.returncode:
+                count(False, f"build {name} for i386", r.stdout[-2000:])
+                continue
+        shutil.copy2(exe, d / "tests" / name)
+    shutil.copy2(ROOT / "tests/guest/ia32.sh", d / "tests/ia32.sh")
+    r = run(["tools/i386.sh", str(d / "i386")])
+    count(r.returncode == 0, "Debian's i386 programs", r.stdout[-2000:])
+    cpio = OUT / "ia32.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+
 def make_root(bindir):
     """The busybox root file system with the test programs in /tests."""
     d = OUT / "root"
@@ -413,7 +441,7 @@ def main():
         return finish(start)
     programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
     stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
-    scripts = sorted(p.name for p in ROOT.glob("tests/guest/*.sh"))
+    scripts = sorted(p.name for p in ROOT.glob("tests/guest/*.sh") if p.stem != "ia32")
     if a.only:
         wanted = a.only.split(",")
         programs, stress, scripts = ([x for x in l if x in wanted] for l in (programs, stress, scripts))
@@ -437,6 +465,11 @@ def main():
         commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
         seconds = 3 if a.plan == "check" else 8
         storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress]
+        if a.plan == "test" and not a.only or a.only == "ia32":
+            # 32-bit programs in the checking kernel, or where it is the only one
+            ia32_cmds = [f"/tests/{p}" for p in IA32_PROGRAMS] + ["sh /tests/ia32.sh"]
+            if build == builds[-1]:
+                jobs.append((f"{build} ia32 2 cpu", kernel, ia32_cmds, 2, "512M", "pc", 600 * slow, "", None))
         with_disks = a.plan == "test" and not a.only or a.only in ("disk", *disk_plans.CONTROLLERS)
         if with_disks:
             disk_builds.append((kernel, build))
@@ -456,6 +489,7 @@ def main():
         if a.plan == "test" and not a.only and build == "release" or a.only == "tracers":
             jobs.append((f"{build} tracers", kernel, ["sh /tests/tracers.sh /tests/victim"], 2, "512M", "pc", 600 * slow, "",
                          ["tracers"]))
+    ia32 = make_ia32_root(bindir) if any(" ia32 " in job[0] for job in jobs) else None
     tracers = make_tracers_root() if any(job[0].endswith(" tracers") for job in jobs) else None
     say("guests")
     if not a.only:
@@ -465,7 +499,7 @@ def main():
         ext_tests(kernel, build)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         # what only boots takes the plain root file system: with the tests in it, it would not fit into 32 MiB
-        roots = {"boot": ROOT / "build" / "root.cpio", "tracers": tracers}
+        roots = {"boot": ROOT / "build" / "root.cpio", "tracers": tracers, "ia32": ia32}
         futures = [pool.submit(guest, name, kernel, roots.get(name.split()[1], cpio), cmds, n, mem, machine, limit, append, expect)
                    for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
         for kernel, build in disk_builds:

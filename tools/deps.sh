@@ -8,7 +8,8 @@ packages() {
 	build)     echo gcc make binutils python3 libc6-dev console-setup-linux ;;
 	run)       echo qemu-system-x86 busybox-static cpio gzip ;;
 	debian)    echo mmdebstrap ;;
-	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng fdisk util-linux e2fsprogs strace gdb ;;
+	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng fdisk util-linux e2fsprogs
+		   echo strace gdb libc6-dev-i386 lib32gcc-12-dev ;;
 	lockcheck) echo clang-22 ;;
 	gdb)       echo gdb ;;
 	*)         echo "deps.sh: no group $1" >&2; exit 2 ;;

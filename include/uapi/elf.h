@@ -49,6 +49,17 @@ typedef struct elf64_phdr {
 	Elf64_Xword	p_filesz, p_memsz, p_align;
 } Elf64_Phdr;
 
+typedef struct elf32_hdr {
+	unsigned char	e_ident[EI_NIDENT];
+	u16		e_type, e_machine;
+	u32		e_version, e_entry, e_phoff, e_shoff, e_flags;
+	u16		e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
+} Elf32_Ehdr;
+
+typedef struct elf32_phdr {
+	u32		p_type, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_flags, p_align;
+} Elf32_Phdr;
+
 typedef struct elf64_note {
 	Elf64_Word	n_namesz, n_descsz, n_type;
 } Elf64_Nhdr;

@@ -58,6 +58,7 @@ typedef struct {
 #define SA_SIGINFO	0x00000004
 #define SA_UNSUPPORTED	0x00000400	/* never set: lets programs find out which flags are known */
 #define SA_EXPOSE_TAGBITS 0x00000800
+#define SA_IA32_ABI	0x02000000	/* set by a 32-bit call: wants a 32-bit frame; inside the kernel only */
 #define SA_RESTORER	0x04000000
 #define SA_ONSTACK	0x08000000
 #define SA_RESTART	0x10000000

@@ -53,6 +53,7 @@ struct group_info {
 struct group_info *groups_alloc(int n);		/* may sleep; NULL */
 void groups_free(struct group_info *gi);
 void groups_sort(struct group_info *gi);
+int set_current_groups(struct group_info *gi);
 bool groups_search(const struct group_info *gi, kgid_t gid);
 static inline struct group_info *get_group_info(struct group_info *gi) { refcount_inc(&gi->usage); return gi; }
 static inline void put_group_info(struct group_info *gi)

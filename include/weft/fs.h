@@ -895,6 +895,10 @@ int vfs_getattr(const struct path *path, struct kstat *stat, u32 request_mask, u
 int vfs_fstat(int fd, struct kstat *stat);
 int vfs_statx(int dfd, const char __user *name, int flags, struct kstat *stat, u32 request_mask);
 int vfs_statfs(const struct path *path, struct kstatfs *buf);
+ssize_t do_sendfile(int out_fd, int in_fd, loff_t *pos, size_t count);
+/* For 32-bit programs: to user memory, 0 or -EFAULT. */
+int cp_compat_stat64(const struct kstat *stat, void __user *statbuf);
+int put_compat_statfs64(const struct kstatfs *st, void __user *p);
 
 /* ---- readdir.c, ioctl.c, sync.c, splice.c ---- */
 int iterate_dir(struct file *file, struct dir_context *ctx);

@@ -21,6 +21,12 @@ static inline dev_t new_decode_dev(u32 dev)
 {
 	return MKDEV((dev & 0xfff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0xfff00));
 }
+/* 8 bits each: st_dev of 32-bit programs' first stat(). */
+static inline u16 old_encode_dev(dev_t dev)
+{
+	return (u16)((MAJOR(dev) & 0xff) << 8 | (MINOR(dev) & 0xff));
+}
+
 static inline u64 huge_encode_dev(dev_t dev) { return new_encode_dev(dev); }
 static inline dev_t huge_decode_dev(u64 dev) { return new_decode_dev(dev); }
 

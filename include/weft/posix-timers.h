@@ -15,6 +15,8 @@
 #include <weft/rcu.h>
 #include <weft/pid.h>
 
+struct sigevent;
+
 struct task_struct;
 struct signal_struct;
 struct sigqueue;
@@ -76,6 +78,8 @@ struct k_itimer {
 	struct rcu_head		rcu;
 };
 
+/* From user memory: 0 or -EFAULT. */
+int get_sigevent(struct sigevent *event, const struct sigevent __user *uevent);
 /* For task/: */
 void exit_itimers(struct task_struct *tsk);		/* the last thread goes, or execve: all timers go; may sleep */
 /* A queued timer signal is taken: rearm an interval timer, fill in the overrun.  From dequeue_signal(), siglock free. */

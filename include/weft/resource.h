@@ -10,6 +10,9 @@ struct task_struct;
 
 /* What `who` (RUSAGE_*) of p has used.  Takes siglock.  May be called for a zombie under tasklist_lock. */
 void getrusage(struct task_struct *p, int who, struct rusage *ru);
+/* Sets and tells a limit; new or old may be NULL.  0, -EINVAL, -EPERM. */
+int do_prlimit(struct task_struct *tsk, unsigned int resource, const struct rlimit64 *new, struct rlimit64 *old);
+int put_rusage(const struct rusage *r, struct rusage __user *ru);	/* 0 or -EFAULT */
 
 /* The limits init_task starts with. */
 #define INIT_RLIMITS {									\

@@ -339,6 +339,7 @@ struct task_struct {
 
 	/* Futex */
 	struct robust_list_head __user *robust_list;	/* [o] */
+	bool			robust_list_compat;	/* [o] ... of a 32-bit program */
 	struct list_head	pi_state_list;
 	struct futex_pi_state	*pi_state_cache;
 	unsigned int		futex_state;

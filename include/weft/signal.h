@@ -199,10 +199,16 @@ static inline sigset_t *sigmask_to_save(void)
 	return test_restore_sigmask() ? &current->saved_sigmask : &current->blocked;
 }
 int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oact);
+void do_sigpending(sigset_t *set);
+long sigsuspend(sigset_t *set);			/* -ERESTARTNOHAND, when a signal came */
 
 /* ---- user memory.  0 or -EFAULT ---- */
 int copy_siginfo_to_user(siginfo_t __user *to, const kernel_siginfo_t *from);
 int copy_siginfo_from_user(kernel_siginfo_t *to, const siginfo_t __user *from);
+int copy_siginfo_to_user64(siginfo_t __user *to, const kernel_siginfo_t *from);
+struct compat_siginfo;
+int copy_siginfo_to_user32(struct compat_siginfo __user *to, const kernel_siginfo_t *from);
+int copy_siginfo_from_user32(kernel_siginfo_t *to, const struct compat_siginfo __user *from);
 int restore_altstack(const stack_t __user *uss);
 int __save_altstack(stack_t __user *uss, unsigned long sp);
 
@@ -239,6 +245,7 @@ static inline unsigned long sigsp(unsigned long sp, struct ksignal *ksig)
 static inline long set_restart_fn(struct restart_block *restart, long (*fn)(struct restart_block *))
 {
 	restart->fn = fn;
+	restart->arch_data = current_thread_info()->status;
 	return -ERESTART_RESTARTBLOCK;
 }
 long do_no_restart_syscall(struct restart_block *param);	/* -EINTR */

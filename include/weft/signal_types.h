@@ -47,7 +47,7 @@ struct ksignal {
  */
 enum timespec_type { TT_NONE, TT_NATIVE, TT_COMPAT };
 struct restart_block {
-	unsigned long	arch_data;
+	unsigned long	arch_data;	/* thread_info->status of the call */
 	long		(*fn)(struct restart_block *);
 	union {
 		struct {

@@ -5,6 +5,7 @@
 #define WEFT_SYSCALLS_H
 
 #include <weft/types.h>
+#include <weft/compat.h>
 #include <weft/compiler.h>
 #include <uapi/signal.h>
 #include <uapi/siginfo.h>
@@ -67,6 +68,8 @@ struct kexec_segment;
 struct mq_attr;
 struct landlock_ruleset_attr;
 struct cachestat;
+struct user_desc;
+struct pt_regs;
 
 #include <generated/syscalls.h>
 

@@ -120,6 +120,13 @@ int get_timespec64(struct timespec64 *ts, const struct __kernel_timespec __user 
 int put_timespec64(const struct timespec64 *ts, struct __kernel_timespec __user *uts);
 int get_itimerspec64(struct itimerspec64 *it, const struct __kernel_itimerspec __user *uit);
 int put_itimerspec64(const struct itimerspec64 *it, struct __kernel_itimerspec __user *uit);
+int get_old_timeval(struct __kernel_old_timeval *tv, const struct __kernel_old_timeval __user *utv);
+int put_old_timeval(const struct __kernel_old_timeval *tv, struct __kernel_old_timeval __user *utv);
+int get_timex(struct __kernel_timex *txc, const struct __kernel_timex __user *utxc);
+int put_timex(const struct __kernel_timex *txc, struct __kernel_timex __user *utxc);
+/* The element behind *first of an array in user memory. */
+struct __kernel_timespec __user *second_timespec(const struct __kernel_timespec __user *first);
+struct __kernel_old_timeval __user *second_timeval(const struct __kernel_old_timeval __user *first);
 
 struct __kernel_old_timeval ns_to_kernel_old_timeval(s64 nsec);
 /* Civil date (month 1..12) to seconds since 1970, UTC. */

@@ -8,6 +8,7 @@
  * See:     fcntl(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/init.h>
 #include <weft/fs.h>
 #include <weft/fcntl.h>
@@ -362,19 +363,44 @@ void kill_fasync(struct fasync_struct **fp, int sig, int band)
 
 /* ---- fcntl(2) ---- */
 
+static int get_flock(struct flock *l, const struct flock __user *ul)
+{
+	struct compat_flock l32;
+
+	if (!in_compat_syscall())
+		return copy_from_user(l, ul, sizeof(*l)) ? -EFAULT : 0;
+	if (copy_from_user(&l32, ul, sizeof(l32)))
+		return -EFAULT;
+	*l = (struct flock){ .l_type = l32.l_type, .l_whence = l32.l_whence, .l_start = l32.l_start, .l_len = l32.l_len,
+			     .l_pid = l32.l_pid };
+	return 0;
+}
+
+static int put_flock(const struct flock *l, struct flock __user *ul)
+{
+	struct compat_flock l32 = { l->l_type, l->l_whence, (s32)l->l_start, (s32)l->l_len, l->l_pid };
+
+	if (!in_compat_syscall())
+		return copy_to_user(ul, l, sizeof(*l)) ? -EFAULT : 0;
+	if (l->l_start > S32_MAX)
+		return -EOVERFLOW;
+	if (l->l_len > S32_MAX)
+		l32.l_len = 0;		/* to the end, as far as the program can tell */
+	return copy_to_user(ul, &l32, sizeof(l32)) ? -EFAULT : 0;
+}
+
 static long fcntl_lock(int fd, unsigned int cmd, struct file *filp, struct flock __user *uarg)
 {
 	struct flock flock;
 	int err;
 
-	if (copy_from_user(&flock, uarg, sizeof(flock)))
-		return -EFAULT;
+	err = get_flock(&flock, uarg);
+	if (err)
+		return err;
 	if (cmd != F_GETLK && cmd != F_OFD_GETLK)
 		return fcntl_setlk(fd, filp, cmd, &flock);
 	err = fcntl_getlk(filp, cmd, &flock);
-	if (!err && copy_to_user(uarg, &flock, sizeof(flock)))
-		err = -EFAULT;
-	return err;
+	return err ? err : put_flock(&flock, uarg);
 }
 
 static long do_fcntl(int fd, unsigned int cmd, unsigned long arg, struct file *filp)
@@ -431,6 +457,43 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg, struct file *f
 static bool check_fcntl_cmd(unsigned int cmd)
 {
 	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD || cmd == F_GETFL;
+}
+
+/* fcntl64 of 32-bit programs: commands 12 to 14, and the OFD locks, have the structure with 64-bit offsets. */
+static long fcntl_lock64(int fd, unsigned int cmd, struct file *filp, struct compat_flock64 __user *uarg)
+{
+	struct compat_flock64 l;
+	struct flock flock;
+	int err;
+
+	if (copy_from_user(&l, uarg, sizeof(l)))
+		return -EFAULT;
+	flock = (struct flock){ .l_type = l.l_type, .l_whence = l.l_whence, .l_start = l.l_start, .l_len = l.l_len,
+				.l_pid = l.l_pid };
+	if (cmd >= F_GETLK64 && cmd <= F_SETLKW64)
+		cmd = cmd - F_GETLK64 + F_GETLK;
+	if (cmd != F_GETLK && cmd != F_OFD_GETLK)
+		return fcntl_setlk(fd, filp, cmd, &flock);
+	err = fcntl_getlk(filp, cmd, &flock);
+	if (err)
+		return err;
+	l = (struct compat_flock64){ flock.l_type, flock.l_whence, flock.l_start, flock.l_len, flock.l_pid };
+	return copy_to_user(uarg, &l, sizeof(l)) ? -EFAULT : 0;
+}
+
+long compat_sys_fcntl64(unsigned int fd, unsigned int cmd, unsigned long arg)
+{
+	struct fd f;
+	long err = -EBADF;
+
+	if (!(cmd >= F_GETLK64 && cmd <= F_SETLKW64) && !(cmd >= F_OFD_GETLK && cmd <= F_OFD_SETLKW))
+		return sys_fcntl(fd, cmd, arg);
+	f = fdget(fd);
+	if (f.file) {
+		err = fcntl_lock64((int)fd, cmd, f.file, (void __user *)arg);
+		fdput(f);
+	}
+	return err;
 }
 
 long sys_fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)

@@ -4,6 +4,7 @@
  * See: open(2), close(2), truncate(2), fallocate(2), access(2), chdir(2), chmod(2), chown(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/fs_struct.h>
 #include <weft/file.h>
@@ -183,7 +184,7 @@ static long do_sys_openat2(int dfd, const char __user *filename, struct open_how
 	struct file *file;
 	int fd;
 
-	if (!(how->flags & O_PATH))
+	if (!(how->flags & O_PATH) && !in_compat_syscall())
 		how->flags |= O_LARGEFILE;	/* as F_GETFL shows it on 64 bits */
 	fd = build_open_flags(how, &op);
 	if (unlikely(fd))
@@ -280,7 +281,8 @@ long sys_close(unsigned int fd)
 
 int generic_file_open(struct inode *inode, struct file *filp)
 {
-	return 0;		/* O_LARGEFILE is always set */
+	/* Without O_LARGEFILE, which 64-bit programs always have, the offsets of a program cannot reach the end. */
+	return !(filp->f_flags & O_LARGEFILE) && i_size_read(inode) > MAX_NON_LFS ? -EOVERFLOW : 0;
 }
 
 int nonseekable_open(struct inode *inode, struct file *filp)

@@ -6,6 +6,7 @@
  * Locking: i_rwsem of the directory for reading: entries stand still, others may look up and read.
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/dcache.h>
@@ -97,6 +98,20 @@ static int put_record64(struct linux_dirent64 __user *d, const char *name, int l
 	return clear_user((char __user *)d->d_name + len, reclen - offsetof(struct linux_dirent64, d_name) - len) ? -EFAULT : 0;
 }
 
+static int put_compat_record(struct compat_linux_dirent __user *d, const char *name, int len, u64 ino, unsigned int type,
+			     int reclen)
+{
+	struct compat_linux_dirent head = { .d_ino = (u32)ino, .d_reclen = reclen };
+
+	if (head.d_ino != ino)
+		return -EOVERFLOW;
+	if (copy_to_user(d, &head, offsetof(struct compat_linux_dirent, d_name)) || copy_to_user(d->d_name, name, len))
+		return -EFAULT;
+	if (clear_user((char __user *)d->d_name + len, reclen - offsetof(struct compat_linux_dirent, d_name) - len))
+		return -EFAULT;
+	return put_user((char)type, (char __user *)d + reclen - 1);
+}
+
 static int put_record(struct linux_dirent __user *d, const char *name, int len, u64 ino, unsigned int type, int reclen)
 {
 	struct linux_dirent head = { .d_ino = ino, .d_reclen = reclen };
@@ -117,14 +132,24 @@ static int close_prev(struct getdents_buf *buf, loff_t offset)
 		return 0;
 	if (buf->is64)
 		return put_user((s64)offset, &((struct linux_dirent64 __user *)prev)->d_off);
+	if (in_compat_syscall())
+		return put_user((u32)offset, &((struct compat_linux_dirent __user *)prev)->d_off);
 	return put_user((unsigned long)offset, &((struct linux_dirent __user *)prev)->d_off);
+}
+
+static int record_length(const struct getdents_buf *buf, int name_len)
+{
+	if (buf->is64)
+		return round_up(offsetof(struct linux_dirent64, d_name) + 1 + name_len, sizeof(u64));
+	if (in_compat_syscall())
+		return round_up(offsetof(struct compat_linux_dirent, d_name) + 2 + name_len, sizeof(u32));
+	return round_up(offsetof(struct linux_dirent, d_name) + 2 + name_len, sizeof(long));
 }
 
 static bool fill_one(struct dir_context *ctx, const char *name, int len, loff_t offset, u64 ino, unsigned int type)
 {
 	struct getdents_buf *buf = container_of(ctx, struct getdents_buf, ctx);
-	size_t head = buf->is64 ? offsetof(struct linux_dirent64, d_name) + 1 : offsetof(struct linux_dirent, d_name) + 2;
-	int reclen = round_up(head + len, sizeof(long));
+	int reclen = record_length(buf, len);
 
 	buf->error = verify_name(name, len);
 	if (unlikely(buf->error))
@@ -135,9 +160,14 @@ static bool fill_one(struct dir_context *ctx, const char *name, int len, loff_t 
 	if (buf->prev_reclen && signal_pending(current))
 		return false;
 	buf->error = close_prev(buf, offset);
-	if (!buf->error)
-		buf->error = buf->is64 ? put_record64((void __user *)buf->next, name, len, ino, type, reclen) :
-					 put_record((void __user *)buf->next, name, len, ino, type, reclen);
+	if (buf->error)
+		return false;
+	if (buf->is64)
+		buf->error = put_record64((void __user *)buf->next, name, len, ino, type, reclen);
+	else if (in_compat_syscall())
+		buf->error = put_compat_record((void __user *)buf->next, name, len, ino, type, reclen);
+	else
+		buf->error = put_record((void __user *)buf->next, name, len, ino, type, reclen);
 	if (buf->error)
 		return false;
 	buf->next += reclen;
@@ -173,4 +203,44 @@ long sys_getdents64(unsigned int fd, struct linux_dirent64 __user *dirent, unsig
 long sys_getdents(unsigned int fd, struct linux_dirent __user *dirent, unsigned int count)
 {
 	return do_getdents(fd, dirent, count, false);
+}
+
+/* ---- readdir(2): one record a call, for 32-bit programs only ---- */
+
+struct readdir_one {
+	struct dir_context	ctx;
+	void __user		*dirent;
+	int			result;		/* 1: written */
+};
+
+static bool fill_old(struct dir_context *ctx, const char *name, int len, loff_t offset, u64 ino, unsigned int type)
+{
+	struct readdir_one *one = container_of(ctx, struct readdir_one, ctx);
+	struct compat_linux_dirent head = { .d_ino = (u32)ino, .d_off = (u32)offset, .d_reclen = (u16)len };
+	char __user *to = one->dirent;
+
+	if (one->result)
+		return false;
+	one->result = verify_name(name, len);
+	if (one->result)
+		return false;
+	one->result = 1;
+	if (copy_to_user(to, &head, offsetof(struct compat_linux_dirent, d_name)) ||
+	    copy_to_user(to + offsetof(struct compat_linux_dirent, d_name), name, len) ||
+	    put_user('\0', to + offsetof(struct compat_linux_dirent, d_name) + len))
+		one->result = -EFAULT;
+	return true;
+}
+
+long compat_sys_old_readdir(unsigned int fd, void __user *dirent, unsigned int count)
+{
+	struct readdir_one one = { .ctx.actor = fill_old, .dirent = dirent };
+	struct fd f = fdget_pos(fd);
+	int err;
+
+	if (!f.file)
+		return -EBADF;
+	err = iterate_dir(f.file, &one.ctx);
+	fdput_pos(f);
+	return one.result ? one.result : err;
 }

@@ -11,6 +11,7 @@
  * See:     select(2), poll(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/fdtable.h>
@@ -206,7 +207,7 @@ static int poll_select_finish(struct timespec64 *end, void __user *p, enum timeo
 	if (type == PT_TIMEVAL) {
 		struct __kernel_old_timeval tv = { .tv_sec = rest.tv_sec, .tv_usec = rest.tv_nsec / NSEC_PER_USEC };
 
-		if (!copy_to_user(p, &tv, sizeof(tv)))
+		if (!put_old_timeval(&tv, p))
 			return ret;
 	} else if (!put_timespec64(&rest, p)) {
 		return ret;
@@ -333,6 +334,12 @@ static int do_select(int n, struct fd_sets *fds, struct timespec64 *end)
 
 #define SELECT_STACK_ALLOC	256
 
+/* The bits of n descriptors in user memory, in words of the program's size. */
+static size_t fd_set_bytes(int n)
+{
+	return in_compat_syscall() ? DIV_ROUND_UP((size_t)n, 32) * sizeof(u32) : BITS_TO_LONGS(n) * sizeof(long);
+}
+
 static int get_fd_set(size_t bytes, void __user *ufdset, unsigned long *fdset)
 {
 	if (!ufdset) {
@@ -363,17 +370,19 @@ static int core_sys_select(int n, fd_set __user *inp, fd_set __user *outp, fd_se
 	rcu_read_unlock();
 	n = min(n, max_fds);
 	words = BITS_TO_LONGS(n);
-	size = words * sizeof(long);
-	if (6 * size > sizeof(stack_bits)) {
-		bits = kvmalloc(6 * size, GFP_KERNEL);
+	size = fd_set_bytes(n);
+	if (6 * words * sizeof(long) > sizeof(stack_bits)) {
+		bits = kvmalloc(6 * words * sizeof(long), GFP_KERNEL);
 		if (!bits)
 			return -ENOMEM;
 	}
 	fds = (struct fd_sets){ bits, bits + words, bits + 2 * words, bits + 3 * words, bits + 4 * words, bits + 5 * words };
+	if (words)	/* what the program's last word does not fill */
+		fds.in[words - 1] = fds.out[words - 1] = fds.ex[words - 1] = 0;
 	ret = -EFAULT;
 	if (get_fd_set(size, inp, fds.in) || get_fd_set(size, outp, fds.out) || get_fd_set(size, exp, fds.ex))
 		goto out;
-	memset(fds.res_in, 0, 3 * size);
+	memset(fds.res_in, 0, 3 * words * sizeof(long));
 	ret = do_select(n, &fds, end);
 	if (ret < 0)
 		goto out;
@@ -391,7 +400,7 @@ long sys_select(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user *e
 	struct __kernel_old_timeval tv;
 
 	if (tvp) {
-		if (copy_from_user(&tv, tvp, sizeof(tv)))
+		if (get_old_timeval(&tv, tvp))
 			return -EFAULT;
 		to = &end;
 		if (poll_select_set_timeout(to, tv.tv_sec + tv.tv_usec / USEC_PER_SEC,
@@ -407,6 +416,18 @@ struct sigset_argpack {
 	size_t		size;
 };
 
+static int get_argpack(struct sigset_argpack *x, const void __user *sig)
+{
+	struct { compat_uptr_t p; compat_size_t size; } x32;
+
+	if (!in_compat_syscall())
+		return copy_from_user(x, sig, sizeof(*x)) ? -EFAULT : 0;
+	if (copy_from_user(&x32, sig, sizeof(x32)))
+		return -EFAULT;
+	*x = (struct sigset_argpack){ compat_ptr(x32.p), x32.size };
+	return 0;
+}
+
 long sys_pselect6(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user *exp, struct __kernel_timespec __user *tsp,
 		  void __user *sig)
 {
@@ -414,7 +435,7 @@ long sys_pselect6(int n, fd_set __user *inp, fd_set __user *outp, fd_set __user 
 	struct sigset_argpack x = { };
 	int ret;
 
-	if (sig && copy_from_user(&x, sig, sizeof(x)))
+	if (sig && get_argpack(&x, sig))
 		return -EFAULT;
 	if (tsp) {
 		if (get_timespec64(&ts, tsp))

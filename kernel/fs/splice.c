@@ -160,26 +160,33 @@ static ssize_t sendfile_files(struct file *in, loff_t *ppos, struct file *out, s
 	return ret;
 }
 
-long sys_sendfile64(int out_fd, int in_fd, loff_t __user *offset, size_t count)
+/* From *pos on, which moves on; pos NULL: from the file's own position.  Bytes or -errno. */
+ssize_t do_sendfile(int out_fd, int in_fd, loff_t *pos, size_t count)
 {
 	struct fd in = fdget(in_fd), out = fdget(out_fd);
 	ssize_t ret = -EBADF;
-	loff_t pos = 0;
+	loff_t own = 0;
 
-	if (!in.file || !out.file)
-		goto out;
-	ret = -EFAULT;
-	if (offset && copy_from_user(&pos, offset, sizeof(pos)))
-		goto out;
-	ret = sendfile_files(in.file, &pos, out.file, count, !offset);
-	if (offset && ret >= 0 && put_user(pos, offset))
-		ret = -EFAULT;
-out:
+	if (in.file && out.file)
+		ret = sendfile_files(in.file, pos ? pos : &own, out.file, count, !pos);
 	if (in.file)
 		fdput(in);
 	if (out.file)
 		fdput(out);
 	return ret;
+}
+
+long sys_sendfile64(int out_fd, int in_fd, loff_t __user *offset, size_t count)
+{
+	ssize_t ret;
+	loff_t pos;
+
+	if (!offset)
+		return do_sendfile(out_fd, in_fd, NULL, count);
+	if (copy_from_user(&pos, offset, sizeof(pos)))
+		return -EFAULT;
+	ret = do_sendfile(out_fd, in_fd, &pos, count);
+	return ret >= 0 && put_user(pos, offset) ? -EFAULT : ret;
 }
 
 /* Regular files only; overlapping ranges of one file are refused.  Bytes or -errno. */

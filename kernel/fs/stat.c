@@ -7,6 +7,7 @@
  * See:     stat(2), inode(7), statx(2), readlink(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <asm/page.h>
 #include <weft/file.h>
@@ -132,6 +133,38 @@ int vfs_statx(int dfd, const char __user *filename, int flags, struct kstat *sta
 	return err;
 }
 
+/* A 32-bit program asked by a call that knows no larger numbers. */
+static int cp_compat_stat(const struct kstat *stat, void __user *statbuf)
+{
+	struct compat_stat tmp = {
+		.st_dev = (u32)old_encode_dev(stat->dev), .st_ino = (u32)stat->ino, .st_mode = stat->mode,
+		.st_nlink = (u16)stat->nlink, .st_uid = high2lowuid(stat->uid), .st_gid = high2lowuid(stat->gid),
+		.st_rdev = (u32)old_encode_dev(stat->rdev), .st_size = (u32)stat->size, .st_blksize = stat->blksize,
+		.st_blocks = (u32)stat->blocks, .st_atime = (u32)stat->atime.tv_sec, .st_atime_nsec = (u32)stat->atime.tv_nsec,
+		.st_mtime = (u32)stat->mtime.tv_sec, .st_mtime_nsec = (u32)stat->mtime.tv_nsec,
+		.st_ctime = (u32)stat->ctime.tv_sec, .st_ctime_nsec = (u32)stat->ctime.tv_nsec,
+	};
+
+	if (tmp.st_ino != stat->ino || tmp.st_nlink != stat->nlink || stat->size > MAX_NON_LFS)
+		return -EOVERFLOW;
+	return copy_to_user(statbuf, &tmp, sizeof(tmp)) ? -EFAULT : 0;
+}
+
+/* stat64, lstat64, fstat64, fstatat64 of 32-bit programs. */
+int cp_compat_stat64(const struct kstat *stat, void __user *statbuf)
+{
+	struct compat_stat64 tmp = {
+		.st_dev = new_encode_dev(stat->dev), .old_ino = (u32)stat->ino, .st_mode = stat->mode, .st_nlink = stat->nlink,
+		.st_uid = stat->uid, .st_gid = stat->gid, .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
+		.st_blksize = stat->blksize, .st_blocks = (s64)stat->blocks,
+		.st_atime = (u32)stat->atime.tv_sec, .st_atime_nsec = (u32)stat->atime.tv_nsec,
+		.st_mtime = (u32)stat->mtime.tv_sec, .st_mtime_nsec = (u32)stat->mtime.tv_nsec,
+		.st_ctime = (u32)stat->ctime.tv_sec, .st_ctime_nsec = (u32)stat->ctime.tv_nsec, .st_ino = stat->ino,
+	};
+
+	return copy_to_user(statbuf, &tmp, sizeof(tmp)) ? -EFAULT : 0;
+}
+
 static int cp_new_stat(const struct kstat *stat, struct stat __user *statbuf)
 {
 	struct stat tmp = {
@@ -143,6 +176,8 @@ static int cp_new_stat(const struct kstat *stat, struct stat __user *statbuf)
 		.st_ctime = stat->ctime.tv_sec, .st_ctime_nsec = stat->ctime.tv_nsec,
 	};
 
+	if (in_compat_syscall())
+		return cp_compat_stat(stat, statbuf);
 	return copy_to_user(statbuf, &tmp, sizeof(tmp)) ? -EFAULT : 0;
 }
 

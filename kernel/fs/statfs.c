@@ -2,6 +2,7 @@
  * statfs.c: statfs(2), fstatfs(2): how full a file system is.
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/namei.h>
@@ -46,6 +47,34 @@ int vfs_statfs(const struct path *path, struct kstatfs *buf)
 	return 0;
 }
 
+/* statfs, fstatfs of 32-bit programs: what does not fit is an error. */
+static int put_compat_statfs(const struct kstatfs *st, void __user *p)
+{
+	struct compat_statfs buf = {
+		.f_type = (u32)st->f_type, .f_bsize = (u32)st->f_bsize, .f_blocks = (u32)st->f_blocks,
+		.f_bfree = (u32)st->f_bfree, .f_bavail = (u32)st->f_bavail, .f_files = (u32)st->f_files,
+		.f_ffree = (u32)st->f_ffree, .f_fsid = { st->f_fsid.val[0], st->f_fsid.val[1] },
+		.f_namelen = (u32)st->f_namelen, .f_frsize = (u32)st->f_frsize, .f_flags = (u32)st->f_flags,
+	};
+
+	if ((st->f_blocks | st->f_bfree | st->f_bavail) >> 32)
+		return -EOVERFLOW;
+	return copy_to_user(p, &buf, sizeof(buf)) ? -EFAULT : 0;
+}
+
+/* statfs64, fstatfs64. */
+int put_compat_statfs64(const struct kstatfs *st, void __user *p)
+{
+	struct compat_statfs64 buf = {
+		.f_type = (u32)st->f_type, .f_bsize = (u32)st->f_bsize, .f_blocks = st->f_blocks,
+		.f_bfree = st->f_bfree, .f_bavail = st->f_bavail, .f_files = st->f_files, .f_ffree = st->f_ffree,
+		.f_fsid = { st->f_fsid.val[0], st->f_fsid.val[1] }, .f_namelen = (u32)st->f_namelen,
+		.f_frsize = (u32)st->f_frsize, .f_flags = (u32)st->f_flags,
+	};
+
+	return copy_to_user(p, &buf, sizeof(buf)) ? -EFAULT : 0;
+}
+
 static int do_statfs(const struct path *path, struct statfs __user *p)
 {
 	struct kstatfs st;
@@ -54,6 +83,8 @@ static int do_statfs(const struct path *path, struct statfs __user *p)
 
 	if (err)
 		return err;
+	if (in_compat_syscall())
+		return put_compat_statfs(&st, p);
 	buf = (struct statfs){
 		.f_type = st.f_type, .f_bsize = st.f_bsize, .f_blocks = st.f_blocks, .f_bfree = st.f_bfree,
 		.f_bavail = st.f_bavail, .f_files = st.f_files, .f_ffree = st.f_ffree, .f_fsid = st.f_fsid,

@@ -4,6 +4,7 @@
  * See: utimensat(2), utime(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/namei.h>
@@ -97,7 +98,7 @@ long sys_utimensat(int dfd, const char __user *filename, struct __kernel_timespe
 
 	if (!utimes)
 		return do_utimes(dfd, filename, NULL, flags);
-	if (get_timespec64(&times[0], &utimes[0]) || get_timespec64(&times[1], &utimes[1]))
+	if (get_timespec64(&times[0], utimes) || get_timespec64(&times[1], second_timespec(utimes)))
 		return -EFAULT;
 	if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
 		return 0;		/* nothing to do, whatever the name says */
@@ -111,7 +112,7 @@ long sys_futimesat(int dfd, const char __user *filename, struct __kernel_old_tim
 
 	if (!utimes)
 		return do_utimes(dfd, filename, NULL, 0);
-	if (copy_from_user(tv, utimes, sizeof(tv)))
+	if (get_old_timeval(&tv[0], utimes) || get_old_timeval(&tv[1], second_timeval(utimes)))
 		return -EFAULT;
 	for (int i = 0; i < 2; i++) {
 		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= USEC_PER_SEC)
@@ -126,6 +127,18 @@ long sys_utimes(char __user *filename, struct __kernel_old_timeval __user *utime
 	return sys_futimesat(AT_FDCWD, filename, utimes);
 }
 
+static int get_utimbuf(struct utimbuf *buf, const struct utimbuf __user *ubuf)
+{
+	struct old_utimbuf32 t32;
+
+	if (!in_compat_syscall())
+		return copy_from_user(buf, ubuf, sizeof(*buf)) ? -EFAULT : 0;
+	if (copy_from_user(&t32, ubuf, sizeof(t32)))
+		return -EFAULT;
+	*buf = (struct utimbuf){ t32.actime, t32.modtime };
+	return 0;
+}
+
 long sys_utime(char __user *filename, struct utimbuf __user *utimes)
 {
 	struct timespec64 times[2] = { };
@@ -133,7 +146,7 @@ long sys_utime(char __user *filename, struct utimbuf __user *utimes)
 
 	if (!utimes)
 		return do_utimes(AT_FDCWD, filename, NULL, 0);
-	if (copy_from_user(&buf, utimes, sizeof(buf)))
+	if (get_utimbuf(&buf, utimes))
 		return -EFAULT;
 	times[0].tv_sec = buf.actime;
 	times[1].tv_sec = buf.modtime;

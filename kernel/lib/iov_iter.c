@@ -9,6 +9,7 @@
  * Cost:    one indirect-free switch a piece; a single user buffer, the usual case, costs nothing but the copy.
  */
 #include <weft/uio.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/highmem.h>
 #include <weft/kernel.h>
@@ -305,6 +306,23 @@ const void *dup_iter(struct iov_iter *new, struct iov_iter *old, gfp_t flags)
 	return new->iov = kmemdup(old->iov, old->nr_segs * sizeof(struct iovec), flags);
 }
 
+static int copy_iovec(struct iovec *iov, const struct iovec __user *uvec, unsigned long n)
+{
+	const struct compat_iovec __user *u32vec = (const void __user *)uvec;
+	struct compat_iovec one;
+
+	if (!in_compat_syscall())
+		return copy_from_user(iov, uvec, n * sizeof(*iov)) ? -EFAULT : 0;
+	for (unsigned long i = 0; i < n; i++) {
+		if (copy_from_user(&one, u32vec + i, sizeof(one)))
+			return -EFAULT;
+		if ((s32)one.iov_len < 0)
+			return -EINVAL;
+		iov[i] = (struct iovec){ compat_ptr(one.iov_base), one.iov_len };
+	}
+	return 0;
+}
+
 /* The pieces as the user gave them; none longer than a signed size.  fast_iov if they fit, else allocated; ERR_PTR. */
 struct iovec *iovec_from_user(const struct iovec __user *uvec, unsigned long nr_segs, unsigned long fast_segs,
 			      struct iovec *fast_iov)
@@ -320,7 +338,7 @@ struct iovec *iovec_from_user(const struct iovec __user *uvec, unsigned long nr_
 		if (!iov)
 			return ERR_PTR(-ENOMEM);
 	}
-	if (copy_from_user(iov, uvec, nr_segs * sizeof(*iov))) {
+	if (copy_iovec(iov, uvec, nr_segs)) {
 		if (iov != fast_iov)
 			kfree(iov);
 		return ERR_PTR(-EFAULT);

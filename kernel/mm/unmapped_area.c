@@ -8,6 +8,7 @@
  * See:     man 2 mmap; man 2 personality, ADDR_COMPAT_LAYOUT; kernel/arch/x86/mm/mmap.c sets the bases
  */
 #include <weft/capability.h>
+#include <weft/compat.h>
 #include <weft/fs.h>
 #include <weft/mman.h>
 #include <weft/sched.h>
@@ -125,7 +126,8 @@ static unsigned long pick_area(struct mm_struct *mm, unsigned long len, unsigned
 {
 	unsigned long addr;
 
-	if (flags & MAP_32BIT)
+	/* A 64-bit program in a 32-bit call could not tell a higher address. */
+	if ((flags & MAP_32BIT) || (in_compat_syscall() && mm->task_size > U32_MAX))
 		return vm_unmapped_area_bottomup(mm, len, LOW_2GB_START, LOW_2GB_END);
 	if (mm->mmap_base == mm->mmap_legacy_base)
 		return vm_unmapped_area_bottomup(mm, len, mm->mmap_legacy_base, mm->task_size);

@@ -143,6 +143,8 @@ void scm_destroy(struct scm_cookie *scm);
 void scm_recv(struct sock *sk, struct msghdr *msg, struct scm_cookie *scm, int flags);	/* hands out; empties scm */
 void scm_fp_free(struct scm_fp_list *fpl);
 struct scm_fp_list *scm_fp_dup(struct scm_fp_list *fpl);	/* new references; NULL without memory */
+/* A 32-bit program's control messages, widened, into msg: 0, -EINVAL, -EFAULT, -ENOMEM. */
+int cmsg_from_compat(void __user *control, size_t len, struct msghdr *msg);
 int put_cmsg(struct msghdr *msg, int level, int type, int len, const void *data);
 
 #endif

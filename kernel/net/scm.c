@@ -6,6 +6,7 @@
  * See:     cmsg(3), unix(7)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/file.h>
@@ -139,26 +140,82 @@ void scm_destroy(struct scm_cookie *scm)
 	scm->fp = NULL;
 }
 
+/*
+ * The headers of 32-bit messages are 4 bytes shorter and the data starts earlier, so the whole is copied message by message.
+ * Each needs at most 8 bytes more here: header and alignment.
+ */
+int cmsg_from_compat(void __user *control, size_t len, struct msghdr *msg)
+{
+	size_t in = 0, out = 0;
+	struct compat_cmsghdr c;
+	u8 *buf = kzalloc(len / sizeof(c) * 8 + len + 8, GFP_KERNEL);
+	int err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (!err && len - in >= sizeof(c)) {
+		struct cmsghdr *h = (struct cmsghdr *)(buf + out);
+
+		err = copy_from_user(&c, control + in, sizeof(c)) ? -EFAULT : 0;
+		if (!err && (c.cmsg_len < sizeof(c) || c.cmsg_len > len - in))
+			err = -EINVAL;
+		if (err)
+			break;
+		*h = (struct cmsghdr){ CMSG_LEN(c.cmsg_len - sizeof(c)), c.cmsg_level, c.cmsg_type };
+		if (copy_from_user(h + 1, control + in + sizeof(c), c.cmsg_len - sizeof(c)))
+			err = -EFAULT;
+		out += CMSG_ALIGN(h->cmsg_len);
+		in += min(round_up((size_t)c.cmsg_len, sizeof(u32)), len - in);
+	}
+	if (err) {
+		kfree(buf);
+		return err;
+	}
+	msg->msg_control_kern = buf;
+	msg->msg_controllen = out;
+	return 0;
+}
+
 /* ---- receiving ---- */
+
+/* The size of a header, and what a message of len bytes takes with the gap behind it, as the receiver counts them. */
+static size_t cmsg_header_size(void)
+{
+	return in_compat_syscall() ? sizeof(struct compat_cmsghdr) : sizeof(struct cmsghdr);
+}
+
+static size_t cmsg_space(size_t len)
+{
+	return cmsg_header_size() + round_up(len, in_compat_syscall() ? sizeof(u32) : sizeof(long));
+}
+
+static int put_cmsg_header(struct msghdr *msg, int level, int type, size_t cmsg_len)
+{
+	struct compat_cmsghdr c = { (u32)cmsg_len, level, type };
+	struct cmsghdr hdr = { cmsg_len, level, type };
+
+	if (in_compat_syscall())
+		return copy_to_user(msg->msg_control, &c, sizeof(c)) ? -EFAULT : 0;
+	return copy_to_user(msg->msg_control, &hdr, sizeof(hdr)) ? -EFAULT : 0;
+}
 
 /* Appends a control message, cut off when there is too little room (MSG_CTRUNC).  0 or -EFAULT. */
 int put_cmsg(struct msghdr *msg, int level, int type, int len, const void *data)
 {
-	struct cmsghdr hdr = { .cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len) };
-	size_t space;
+	size_t header = cmsg_header_size(), cmsg_len = header + len, space;
 
-	if (!msg->msg_control || msg->msg_controllen < sizeof(hdr)) {
+	if (!msg->msg_control || msg->msg_controllen < header) {
 		msg->msg_flags |= MSG_CTRUNC;
 		return 0;
 	}
-	if (msg->msg_controllen < hdr.cmsg_len) {
+	if (msg->msg_controllen < cmsg_len) {
 		msg->msg_flags |= MSG_CTRUNC;
-		hdr.cmsg_len = msg->msg_controllen;
+		cmsg_len = msg->msg_controllen;
 	}
-	if (copy_to_user(msg->msg_control, &hdr, sizeof(hdr)) ||
-	    copy_to_user(msg->msg_control + sizeof(hdr), data, hdr.cmsg_len - sizeof(hdr)))
+	if (put_cmsg_header(msg, level, type, cmsg_len) ||
+	    copy_to_user(msg->msg_control + header, data, cmsg_len - header))
 		return -EFAULT;
-	space = min(CMSG_SPACE((size_t)len), msg->msg_controllen);
+	space = min(cmsg_space(len), msg->msg_controllen);
 	msg->msg_control += space;
 	msg->msg_controllen -= space;
 	return 0;
@@ -168,21 +225,20 @@ int put_cmsg(struct msghdr *msg, int level, int type, int len, const void *data)
 static void detach_fds(struct msghdr *msg, struct scm_cookie *scm, int flags)
 {
 	unsigned int o_flags = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
-	struct cmsghdr hdr = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	size_t header = cmsg_header_size();
 	int room = 0, i;
 	int __user *out;
 
-	if (msg->msg_controllen > sizeof(hdr))
-		room = min_t(size_t, (msg->msg_controllen - sizeof(hdr)) / sizeof(int), scm->fp->count);
-	out = msg->msg_control + sizeof(hdr);
+	if (msg->msg_controllen > header)
+		room = min_t(size_t, (msg->msg_controllen - header) / sizeof(int), scm->fp->count);
+	out = msg->msg_control + header;
 	for (i = 0; i < room; i++)
 		if (receive_fd(scm->fp->fp[i], out + i, o_flags) < 0)
 			break;
 	if (i > 0) {
-		size_t space = min(CMSG_SPACE(i * sizeof(int)), msg->msg_controllen);
+		size_t space = min(cmsg_space(i * sizeof(int)), msg->msg_controllen);
 
-		hdr.cmsg_len = CMSG_LEN(i * sizeof(int));
-		if (!copy_to_user(msg->msg_control, &hdr, sizeof(hdr))) {
+		if (!put_cmsg_header(msg, SOL_SOCKET, SCM_RIGHTS, header + i * sizeof(int))) {
 			msg->msg_control += space;
 			msg->msg_controllen -= space;
 		}

@@ -7,6 +7,7 @@
  * See:     socket(7)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/init.h>
 #include <weft/string.h>
 #include <weft/signal.h>
@@ -140,13 +141,18 @@ static int clamp_buffer(int val, int max, int min)
 	return max_t(int, min(val < 0 ? 0 : val, max) * 2, min);
 }
 
+static size_t timeval_size(void)
+{
+	return in_compat_syscall() ? sizeof(struct old_timeval32) : sizeof(struct __kernel_old_timeval);
+}
+
 static int set_timeout(long *timeo, char __user *optval, int optlen)
 {
-	struct { s64 tv_sec, tv_usec; } tv;
+	struct __kernel_old_timeval tv;
 
-	if (optlen < (int)sizeof(tv))
+	if (optlen < (int)timeval_size())
 		return -EINVAL;
-	if (copy_from_user(&tv, optval, sizeof(tv)))
+	if (get_old_timeval(&tv, (struct __kernel_old_timeval __user *)optval))
 		return -EFAULT;
 	if (tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC)
 		return -EDOM;
@@ -286,11 +292,16 @@ static int get_peergroups(struct sock *sk, char __user *optval, int __user *optl
 
 static int get_timeout(long timeo, char __user *optval, int __user *optlen, int room)
 {
-	struct { s64 tv_sec, tv_usec; } tv = { 0, 0 };
+	struct __kernel_old_timeval tv = { 0, 0 };
+	struct old_timeval32 tv32;
 
 	if (timeo != MAX_SCHEDULE_TIMEOUT) {
 		tv.tv_sec = timeo / HZ;
 		tv.tv_usec = (timeo % HZ) * (USEC_PER_SEC / HZ);
+	}
+	if (in_compat_syscall()) {
+		tv32 = (struct old_timeval32){ (s32)tv.tv_sec, (s32)tv.tv_usec };
+		return copy_out(optval, optlen, &tv32, sizeof(tv32), room);
 	}
 	return copy_out(optval, optlen, &tv, sizeof(tv), room);
 }

@@ -8,6 +8,7 @@
  * See:     socket(2), send(2), recv(2), recvmmsg(2); spec.md §10
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/err.h>
 #include <weft/slab.h>
 #include <weft/string.h>
@@ -426,11 +427,29 @@ static int copy_control(const struct user_msghdr *uh, struct msghdr *msg)
 		return 0;
 	if (uh->msg_controllen > (size_t)sysctl_optmem_max)
 		return -ENOBUFS;
+	if (in_compat_syscall())
+		return cmsg_from_compat(uh->msg_control, uh->msg_controllen, msg);
 	buf = memdup_user(uh->msg_control, uh->msg_controllen);
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
 	msg->msg_control_kern = buf;
 	msg->msg_controllen = uh->msg_controllen;
+	return 0;
+}
+
+static int get_header(struct user_msghdr *uh, const struct user_msghdr __user *umsg)
+{
+	struct compat_msghdr c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(uh, umsg, sizeof(*uh)) ? -EFAULT : 0;
+	if (copy_from_user(&c, umsg, sizeof(c)))
+		return -EFAULT;
+	*uh = (struct user_msghdr){
+		.msg_name = compat_ptr(c.msg_name), .msg_namelen = c.msg_namelen, .msg_iov = compat_ptr(c.msg_iov),
+		.msg_iovlen = c.msg_iovlen, .msg_control = compat_ptr(c.msg_control), .msg_controllen = c.msg_controllen,
+		.msg_flags = c.msg_flags,
+	};
 	return 0;
 }
 
@@ -442,7 +461,7 @@ static long do_sendmsg(struct socket *sock, struct file *file, struct user_msghd
 	struct user_msghdr uh;
 	long ret;
 
-	if (copy_from_user(&uh, umsg, sizeof(uh)))
+	if (get_header(&uh, umsg))
 		return -EFAULT;
 	ret = copy_header(&uh, &msg, ITER_SOURCE, &iov);
 	if (ret)
@@ -467,12 +486,28 @@ free_iov:
 	return ret;
 }
 
+static int put_compat_header(const struct user_msghdr *uh, struct compat_msghdr __user *umsg, const struct msghdr *msg,
+			     const struct sockaddr_storage *addr)
+{
+	int err = 0;
+
+	if (uh->msg_name)
+		err = copy_addr_out(addr, msg->msg_namelen, uh->msg_name, &umsg->msg_namelen);
+	if (!err)
+		err = put_user(msg->msg_flags & ~MSG_CMSG_COMPAT, &umsg->msg_flags);
+	if (!err)
+		err = put_user((u32)(uh->msg_controllen - msg->msg_controllen), &umsg->msg_controllen);
+	return err;
+}
+
 /* What the user's header gets back. */
 static int put_header(const struct user_msghdr *uh, struct user_msghdr __user *umsg, const struct msghdr *msg,
 		      const struct sockaddr_storage *addr)
 {
 	int err = 0;
 
+	if (in_compat_syscall())
+		return put_compat_header(uh, (struct compat_msghdr __user *)umsg, msg, addr);
 	if (uh->msg_name)
 		err = copy_addr_out(addr, msg->msg_namelen, uh->msg_name, &umsg->msg_namelen);
 	if (!err)
@@ -491,7 +526,7 @@ static long do_recvmsg(struct socket *sock, struct file *file, struct user_msghd
 	long ret;
 	int err;
 
-	if (copy_from_user(&uh, umsg, sizeof(uh)))
+	if (get_header(&uh, umsg))
 		return -EFAULT;
 	ret = copy_header(&uh, &msg, ITER_DEST, &iov);
 	if (ret)
@@ -547,6 +582,20 @@ long sys_recvmsg(int fd, struct user_msghdr __user *msg, unsigned int flags)
 	return ret;
 }
 
+static struct user_msghdr __user *nth_header(struct mmsghdr __user *mmsg, unsigned int n)
+{
+	if (in_compat_syscall())
+		return (struct user_msghdr __user *)&((struct compat_mmsghdr __user *)mmsg)[n].msg_hdr;
+	return &mmsg[n].msg_hdr;
+}
+
+static int put_length(struct mmsghdr __user *mmsg, unsigned int n, long length)
+{
+	if (in_compat_syscall())
+		return put_user((u32)length, &((struct compat_mmsghdr __user *)mmsg)[n].msg_len);
+	return put_user((unsigned int)length, &mmsg[n].msg_len);
+}
+
 /* Both return how many messages went through; an error only when none did. */
 long sys_sendmmsg(int fd, struct mmsghdr __user *mmsg, unsigned int vlen, unsigned int flags)
 {
@@ -562,10 +611,10 @@ long sys_sendmmsg(int fd, struct mmsghdr __user *mmsg, unsigned int vlen, unsign
 		return PTR_ERR(sock);
 	vlen = min_t(unsigned int, vlen, UIO_MAXIOV);
 	while (done < vlen) {
-		ret = do_sendmsg(sock, f.file, &mmsg[done].msg_hdr, flags);
+		ret = do_sendmsg(sock, f.file, nth_header(mmsg, done), flags);
 		if (ret < 0)
 			break;
-		ret = put_user((unsigned int)ret, &mmsg[done].msg_len);
+		ret = put_length(mmsg, done, ret);
 		if (ret)
 			break;
 		done++;
@@ -585,10 +634,10 @@ static long recv_many(struct socket *sock, struct file *file, struct mmsghdr __u
 
 	ret = sock_error(sock->sk);
 	while (!ret && done < vlen) {
-		ret = do_recvmsg(sock, file, &mmsg[done].msg_hdr, flags & ~MSG_WAITFORONE);
+		ret = do_recvmsg(sock, file, nth_header(mmsg, done), flags & ~MSG_WAITFORONE);
 		if (ret < 0)
 			break;
-		ret = put_user((unsigned int)ret, &mmsg[done].msg_len);
+		ret = put_length(mmsg, done, ret);
 		if (ret)
 			break;
 		done++;

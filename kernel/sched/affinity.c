@@ -8,6 +8,7 @@
  */
 #include "sched.h"
 #include <weft/capability.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/ktime.h>
 #include <weft/pid.h>
@@ -205,7 +206,7 @@ long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *us
 	struct task_struct *p;
 	cpumask_t mask;
 
-	if (len * 8 < nr_cpu_ids || (len & (sizeof(long) - 1)))
+	if (len * 8 < nr_cpu_ids || (len & ((in_compat_syscall() ? sizeof(u32) : sizeof(long)) - 1)))
 		return -EINVAL;
 	rcu_read_lock();
 	p = pid ? find_task_by_pid(pid) : current;

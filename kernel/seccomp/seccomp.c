@@ -8,6 +8,7 @@
  *          RET_TRACE, where a tracer may have changed it again, it is judged again.
  * See:     seccomp(2); spec.md §8; filter.c, notify.c; entry/common.c
  */
+#include <weft/compat.h>
 #include <weft/kernel.h>
 #include <weft/init.h>
 #include <weft/errno.h>
@@ -34,9 +35,9 @@ static void read_call(struct seccomp_data *data, const struct pt_regs *regs)
 {
 	unsigned long args[6];
 
-	syscall_get_arguments(regs, args);
+	syscall_get_arguments(current, regs, args);
 	data->nr = syscall_get_nr(regs);
-	data->arch = syscall_get_arch();
+	data->arch = syscall_get_arch(current);
 	data->instruction_pointer = regs->ip;
 	for (int i = 0; i < 6; i++)
 		data->args[i] = args[i];
@@ -133,6 +134,8 @@ static bool judge(struct pt_regs *regs, bool traced_already)
 
 static bool strict_allows(int nr)
 {
+	if (in_compat_syscall())		/* i386's exit, read, write, sigreturn, rt_sigreturn */
+		return nr == 1 || nr == 3 || nr == 4 || nr == 119 || nr == 173;
 	return nr == __NR_read || nr == __NR_write || nr == __NR_exit || nr == __NR_rt_sigreturn;
 }
 

@@ -1,5 +1,5 @@
 /*
- * binfmt_elf.c: loads 64-bit ELF programs: static, position-independent, and with a dynamic linker.
+ * binfmt_elf.c: loads ELF programs of 64 and 32 bits: static, position-independent, and with a dynamic linker.
  *
  * What:    maps the PT_LOAD segments of the program and of its interpreter (PT_INTERP), clears what is beyond the file
  *          (bss), writes the auxiliary vector and the argument pointers onto the stack, and sets the registers.
@@ -9,6 +9,8 @@
  *          top of stack:  file name, environment and argument strings (exec_args.c)
  *                         "x86_64", 16 random bytes
  *                         auxv, NULL, envp pointers, NULL, argv pointers, argc   <- rsp, 16-byte aligned
+ * 32 bits: the headers are widened when they are read, so that the loader knows one kind; words on the stack are written in
+ *          the program's size.
  * ASLR:    unless ADDR_NO_RANDOMIZE: stack top, mmap base (mm), heap start, program base of PIE.
  * See:     elf(5), getauxval(3); the System V ABI for x86-64, "Process Initialization"; spec.md §3 "execve"
  */
@@ -32,13 +34,15 @@
 #define MAX_PHDRS_SIZE	65536
 #define MAX_INTERP_NAME	PATH_MAX
 #define STACK_RND_PAGES	0x3fffff	/* 16 GiB of places for the stack */
+#define STACK_RND_PAGES_32 0x7ff	/* 8 MiB */
 #define MMAP_RND_BITS	28
+#define MMAP_RND_BITS_32 8
 #define BAD_ADDR(x)	((unsigned long)(x) >= TASK_SIZE)
 
 /* A file's headers. */
 struct elf_image {
 	struct file	*file;
-	struct elfhdr	hdr;
+	struct elfhdr	hdr;			/* widened */
 	struct elf_phdr	*phdrs;			/* hdr.e_phnum of them, kfree() it */
 };
 
@@ -63,28 +67,64 @@ static int elf_read(struct file *file, void *buf, size_t len, loff_t pos)
 	return n < 0 ? (int)n : -EIO;
 }
 
-static bool elf_ok(const struct elfhdr *h, const struct file *file)
+static bool is_32bit(const struct elf_image *img)
 {
-	return !memcmp(h->e_ident, ELFMAG, SELFMAG) && h->e_ident[EI_CLASS] == ELF_CLASS &&
-	       (h->e_type == ET_EXEC || h->e_type == ET_DYN) && elf_check_arch(h) && file->f_op->mmap;
+	return img->hdr.e_ident[EI_CLASS] == ELFCLASS32;
+}
+
+/* The file's first bytes into img->hdr; false: this is no program for this processor. */
+static bool take_header(struct elf_image *img, const void *bytes)
+{
+	const struct elf32_hdr *h = bytes;
+
+	memcpy(&img->hdr, bytes, sizeof(img->hdr));
+	if (memcmp(img->hdr.e_ident, ELFMAG, SELFMAG) || !img->file->f_op->mmap)
+		return false;
+	if (is_32bit(img)) {
+		img->hdr.e_entry = h->e_entry;
+		img->hdr.e_phoff = h->e_phoff;
+		img->hdr.e_phentsize = h->e_phentsize;
+		img->hdr.e_phnum = h->e_phnum;
+	}
+	return (img->hdr.e_type == ET_EXEC || img->hdr.e_type == ET_DYN) &&
+	       elf_check_arch(&img->hdr, img->hdr.e_ident[EI_CLASS]);
+}
+
+/* n headers of 32 bits, at the end of room for n of 64: widened from the first on, no unread one is overwritten. */
+static void widen_phdrs(struct elf_phdr *to, const struct elf32_phdr *from, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct elf32_phdr p = from[i];
+
+		to[i] = (struct elf_phdr){ .p_type = p.p_type, .p_flags = p.p_flags, .p_offset = p.p_offset,
+					   .p_vaddr = p.p_vaddr, .p_paddr = p.p_paddr, .p_filesz = p.p_filesz,
+					   .p_memsz = p.p_memsz, .p_align = p.p_align };
+	}
 }
 
 static int load_phdrs(struct elf_image *img)
 {
-	size_t size = (size_t)img->hdr.e_phnum * sizeof(struct elf_phdr);
+	unsigned int n = img->hdr.e_phnum;
+	size_t entry = is_32bit(img) ? sizeof(struct elf32_phdr) : sizeof(struct elf_phdr);
+	size_t size = n * entry, room = n * sizeof(struct elf_phdr);
+	char *bytes;
 	int err;
 
-	if (img->hdr.e_phentsize != sizeof(struct elf_phdr) || !size || size > MAX_PHDRS_SIZE)
+	if (img->hdr.e_phentsize != entry || !size || size > MAX_PHDRS_SIZE)
 		return -ENOEXEC;
-	img->phdrs = kmalloc(size, GFP_KERNEL);
+	img->phdrs = kmalloc(room, GFP_KERNEL);
 	if (!img->phdrs)
 		return -ENOMEM;
-	err = elf_read(img->file, img->phdrs, size, (loff_t)img->hdr.e_phoff);
+	bytes = (char *)img->phdrs + room - size;
+	err = elf_read(img->file, bytes, size, (loff_t)img->hdr.e_phoff);
 	if (err) {
 		kfree(img->phdrs);
 		img->phdrs = NULL;
+		return err;
 	}
-	return err;
+	if (is_32bit(img))
+		widen_phdrs(img->phdrs, (const struct elf32_phdr *)bytes, n);
+	return 0;
 }
 
 static const struct elf_phdr *find_phdr(const struct elf_image *img, u32 type)
@@ -99,6 +139,7 @@ static const struct elf_phdr *find_phdr(const struct elf_image *img, u32 type)
 static int open_interpreter(struct linux_binprm *bprm, const struct elf_image *prog, struct elf_image *img)
 {
 	const struct elf_phdr *ph = find_phdr(prog, PT_INTERP);
+	struct elfhdr hdr;
 	char *name;
 	int err;
 
@@ -122,10 +163,12 @@ static int open_interpreter(struct linux_binprm *bprm, const struct elf_image *p
 	if (err)
 		return err;
 	would_dump(bprm, img->file);
-	err = elf_read(img->file, &img->hdr, sizeof(img->hdr), 0);
+	err = elf_read(img->file, &hdr, sizeof(hdr), 0);
 	if (err)
 		return err;
-	return elf_ok(&img->hdr, img->file) ? load_phdrs(img) : -ELIBBAD;
+	if (!take_header(img, &hdr) || is_32bit(img) != is_32bit(prog))
+		return -ELIBBAD;
+	return load_phdrs(img);
 }
 
 static void close_interpreter(struct elf_image *img)
@@ -308,13 +351,14 @@ static void fill_auxv(struct linux_binprm *bprm, const struct elf_image *prog, c
 	struct auxv v = { .p = current->mm->saved_auxv };
 
 	memset(v.p, 0, sizeof(current->mm->saved_auxv));
-	aux(&v, AT_SYSINFO_EHDR, current->mm->context.vdso);
+	if (!is_32bit(prog))
+		aux(&v, AT_SYSINFO_EHDR, current->mm->context.vdso);
 	aux(&v, AT_MINSIGSTKSZ, get_sigframe_size());
 	aux(&v, AT_HWCAP, ELF_HWCAP);
 	aux(&v, AT_PAGESZ, ELF_EXEC_PAGESIZE);
 	aux(&v, AT_CLKTCK, USER_HZ);
 	aux(&v, AT_PHDR, l->phdr_addr);
-	aux(&v, AT_PHENT, sizeof(struct elf_phdr));
+	aux(&v, AT_PHENT, prog->hdr.e_phentsize);
 	aux(&v, AT_PHNUM, prog->hdr.e_phnum);
 	aux(&v, AT_BASE, interp_base);
 	aux(&v, AT_FLAGS, 0);
@@ -331,20 +375,31 @@ static void fill_auxv(struct linux_binprm *bprm, const struct elf_image *prog, c
 	BUILD_BUG_ON(sizeof(current->mm->saved_auxv) < 2 * 21 * sizeof(unsigned long));
 }
 
+/* One word of the program's size; *sp moves on. */
+static int put_word(unsigned long *sp, unsigned long value, size_t word)
+{
+	void __user *to = (void __user *)*sp;
+
+	*sp += word;
+	if (word == sizeof(u32))
+		return put_user((u32)value, (u32 __user *)to);
+	return put_user(value, (unsigned long __user *)to);
+}
+
 /* Writes pointers to n strings that lie one after the other from *p on, then NULL. */
-static int put_pointers(unsigned long __user **sp, unsigned long *p, int n)
+static int put_pointers(unsigned long *sp, unsigned long *p, int n, size_t word)
 {
 	while (n-- > 0) {
 		long len;
 
-		if (put_user(*p, (*sp)++))
+		if (put_word(sp, *p, word))
 			return -EFAULT;
 		len = strnlen_user((void __user *)*p, MAX_ARG_STRLEN);
 		if (!len || (unsigned long)len > MAX_ARG_STRLEN)
 			return -EINVAL;
 		*p += len;
 	}
-	return put_user(0, (*sp)++);
+	return put_word(sp, 0, word);
 }
 
 /* Everything below the strings.  bprm->p is the stack pointer afterwards. */
@@ -352,16 +407,17 @@ static int create_tables(struct linux_binprm *bprm, const struct elf_image *prog
 			 unsigned long interp_base, unsigned long entry)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long p = bprm->p, platform, random, strings = mm->arg_start;
-	unsigned long __user *sp;
+	const char *platform_name = is_32bit(prog) ? ELF_PLATFORM_IA32 : ELF_PLATFORM;
+	size_t platform_size = strlen(platform_name) + 1, word = is_32bit(prog) ? sizeof(u32) : sizeof(long);
+	unsigned long p = bprm->p, platform, random, strings = mm->arg_start, sp;
 	unsigned int auxv_words;
 	u8 random_bytes[16];
 
 	p = layout_is_random() ? arch_align_stack(p) : p & ~0xfUL;
-	platform = p -= sizeof(ELF_PLATFORM);
+	platform = p -= platform_size;
 	get_random_bytes(random_bytes, sizeof(random_bytes));
 	random = p -= sizeof(random_bytes);
-	if (copy_to_user((void __user *)platform, ELF_PLATFORM, sizeof(ELF_PLATFORM)) ||
+	if (copy_to_user((void __user *)platform, platform_name, platform_size) ||
 	    copy_to_user((void __user *)random, random_bytes, sizeof(random_bytes)))
 		return -EFAULT;
 
@@ -369,31 +425,32 @@ static int create_tables(struct linux_binprm *bprm, const struct elf_image *prog
 	for (auxv_words = 0; mm->saved_auxv[auxv_words]; auxv_words += 2)
 		;
 	auxv_words += 2;	/* AT_NULL */
-	p -= (1 + bprm->argc + 1 + bprm->envc + 1 + auxv_words) * sizeof(long);
+	p -= (1 + bprm->argc + 1 + bprm->envc + 1 + auxv_words) * word;
 	p &= ~0xfUL;
 	bprm->p = p;
 
-	sp = (unsigned long __user *)p;
-	if (put_user((unsigned long)bprm->argc, sp++))
+	sp = p;
+	if (put_word(&sp, (unsigned long)bprm->argc, word))
 		return -EFAULT;
-	if (put_pointers(&sp, &strings, bprm->argc))
+	if (put_pointers(&sp, &strings, bprm->argc, word))
 		return -EFAULT;
 	mm->arg_end = mm->env_start = strings;
-	if (put_pointers(&sp, &strings, bprm->envc))
+	if (put_pointers(&sp, &strings, bprm->envc, word))
 		return -EFAULT;
 	mm->env_end = strings;
-	return copy_to_user(sp, mm->saved_auxv, auxv_words * sizeof(long)) ? -EFAULT : 0;
+	for (unsigned int i = 0; i < auxv_words; i++)
+		if (put_word(&sp, mm->saved_auxv[i], word))
+			return -EFAULT;
+	return 0;
 }
 
 /* ---- the whole ---- */
 
 static unsigned long stack_top(void)
 {
-	unsigned long random = 0;
+	unsigned long places = test_thread_flag(TIF_ADDR32) ? STACK_RND_PAGES_32 : STACK_RND_PAGES;
 
-	if (layout_is_random())
-		random = (get_random_u64() & STACK_RND_PAGES) << PAGE_SHIFT;
-	return STACK_TOP - random;
+	return STACK_TOP - (layout_is_random() ? (get_random_u64() & places) << PAGE_SHIFT : 0);
 }
 
 /*
@@ -407,7 +464,7 @@ static unsigned long pie_base(const struct elf_image *prog, bool has_interp)
 	if (prog->hdr.e_type != ET_DYN || !has_interp)
 		return 0;
 	if (layout_is_random())
-		base += (get_random_u64() & ((1UL << MMAP_RND_BITS) - 1)) << PAGE_SHIFT;
+		base += (get_random_u64() & ((1UL << (is_32bit(prog) ? MMAP_RND_BITS_32 : MMAP_RND_BITS)) - 1)) << PAGE_SHIFT;
 	return round_down(base, max_align(prog));
 }
 
@@ -445,6 +502,7 @@ static int load_program(struct linux_binprm *bprm, const struct elf_image *prog,
 	bool has_interp = interp->file != NULL;
 	int err;
 
+	arch_set_personality(is_32bit(prog));
 	setup_new_exec(bprm);
 	err = setup_arg_pages(bprm, stack_top(), executable_stack(prog));
 	if (err)
@@ -471,7 +529,10 @@ static int load_program(struct linux_binprm *bprm, const struct elf_image *prog,
 	if (current->personality & MMAP_PAGE_ZERO)
 		vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED | MAP_PRIVATE, 0);
 	finalize_exec(bprm);
-	start_thread(current_pt_regs(), start, bprm->p);
+	if (is_32bit(prog))
+		start_thread_ia32(current_pt_regs(), start, bprm->p);
+	else
+		start_thread(current_pt_regs(), start, bprm->p);
 	return 0;
 }
 
@@ -480,8 +541,7 @@ static int load_elf_binary(struct linux_binprm *bprm)
 	struct elf_image prog = { .file = bprm->file }, interp = { .file = NULL };
 	int err;
 
-	memcpy(&prog.hdr, bprm->buf, sizeof(prog.hdr));
-	if (!elf_ok(&prog.hdr, prog.file))
+	if (!take_header(&prog, bprm->buf))
 		return -ENOEXEC;
 	err = load_phdrs(&prog);
 	if (err)

@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/highmem.h>
 #include <weft/mm.h>
@@ -131,7 +132,14 @@ static int copy_string_user(const char __user *str, struct linux_binprm *bprm)
 
 static int get_user_arg(struct arg_list list, int i, const char __user **str)
 {
-	return get_user(*str, list.user + i) ? -EFAULT : 0;
+	u32 uptr;
+
+	if (!in_compat_syscall())
+		return get_user(*str, list.user + i) ? -EFAULT : 0;
+	if (get_user(uptr, (const u32 __user *)list.user + i))
+		return -EFAULT;
+	*str = compat_ptr(uptr);
+	return 0;
 }
 
 static int count(struct arg_list list)

@@ -91,7 +91,7 @@ struct task_struct *dup_task_struct(struct task_struct *orig)
 	if (arch_dup_task_struct(p, orig))
 		goto free_stack;
 	p->stack = stack;
-	setup_thread_info(p, read_thread_flags() & (_TIF_SYSCALL_TRACEPOINT | (1UL << TIF_IA32) | (1UL << TIF_NOTSC)));
+	setup_thread_info(p, read_thread_flags() & (_TIF_SYSCALL_TRACEPOINT | (1UL << TIF_ADDR32) | (1UL << TIF_NOTSC)));
 	clear_inherited(p);
 	return p;
 

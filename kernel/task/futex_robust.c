@@ -9,6 +9,7 @@
  * See:     set_robust_list(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/mm.h>
 #include <weft/ptrace.h>
@@ -21,9 +22,10 @@
 
 long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
 {
-	if (len != sizeof(*head))
+	if (len != (in_compat_syscall() ? sizeof(struct compat_robust_list_head) : sizeof(*head)))
 		return -EINVAL;
 	current->robust_list = head;
+	current->robust_list_compat = in_compat_syscall();
 	return 0;
 }
 
@@ -43,6 +45,9 @@ long sys_get_robust_list(int pid, struct robust_list_head __user *__user *head_p
 	rcu_read_unlock();
 	if (err)
 		return err;
+	if (in_compat_syscall())
+		return put_user((u32)sizeof(struct compat_robust_list_head), (u32 __user *)len_ptr) ||
+		       put_user(ptr_to_compat(head), (u32 __user *)head_ptr) ? -EFAULT : 0;
 	return put_user(sizeof(*head), len_ptr) || put_user(head, head_ptr) ? -EFAULT : 0;
 }
 
@@ -84,38 +89,55 @@ static int handle_futex_death(u32 __user *uaddr, struct task_struct *curr, bool 
 	return 0;
 }
 
+/* A word of the list, of the program's size.  The thread dies, so the list tells the size, not the call. */
+static int fetch_long(unsigned long *value, const void __user *from)
+{
+	u32 value32;
+
+	if (!current->robust_list_compat)
+		return get_user(*value, (const unsigned long __user *)from);
+	if (get_user(value32, (const u32 __user *)from))
+		return -EFAULT;
+	*value = value32;
+	return 0;
+}
+
 /* A pointer of the list: bit 0 says that the futex is a PI one. */
-static int fetch_entry(struct robust_list __user **entry, struct robust_list __user *__user *from, bool *pi)
+static int fetch_entry(struct robust_list __user **entry, const void __user *from, bool *pi)
 {
 	unsigned long uentry;
 
-	if (get_user(uentry, (unsigned long __user *)from))
+	if (fetch_long(&uentry, from))
 		return -EFAULT;
 	*entry = (struct robust_list __user *)(uentry & ~1UL);
 	*pi = uentry & 1;
 	return 0;
 }
 
-static u32 __user *futex_of(struct robust_list __user *entry, long offset)
+static u32 __user *futex_of(struct robust_list __user *entry, unsigned long offset)
 {
 	return (u32 __user *)((char __user *)entry + offset);
 }
 
 static void exit_robust_list(struct task_struct *curr)
 {
-	struct robust_list_head __user *head = curr->robust_list;
+	/* Three words: the list, the futex's distance from its entry, the entry in work. */
+	char __user *head = (char __user *)curr->robust_list;
+	size_t word = curr->robust_list_compat ? sizeof(u32) : sizeof(long);
 	struct robust_list __user *entry, *next, *pending;
 	unsigned int limit = ROBUST_LIST_LIMIT;
 	bool pi, next_pi = false, pending_pi;
-	long offset;
+	unsigned long offset;
 	int err;
 
-	if (fetch_entry(&entry, &head->list.next, &pi) || get_user(offset, &head->futex_offset) ||
-	    fetch_entry(&pending, &head->list_op_pending, &pending_pi))
+	if (fetch_entry(&entry, head, &pi) || fetch_long(&offset, head + word) ||
+	    fetch_entry(&pending, head + 2 * word, &pending_pi))
 		return;
-	while (entry != &head->list && limit--) {
+	if (curr->robust_list_compat)
+		offset = (unsigned long)(long)(s32)offset;
+	while (entry != (struct robust_list __user *)head && limit--) {
 		/* The next pointer first: once woken, the waiter may free this entry. */
-		err = fetch_entry(&next, &entry->next, &next_pi);
+		err = fetch_entry(&next, entry, &next_pi);
 		if (entry != pending && handle_futex_death(futex_of(entry, offset), curr, pi, false))
 			return;
 		if (err)
@@ -170,6 +192,7 @@ void futex_exit_recursive(struct task_struct *tsk) __no_context_analysis	/* fute
 void futex_init_task(struct task_struct *tsk)
 {
 	tsk->robust_list = NULL;
+	tsk->robust_list_compat = false;
 	INIT_LIST_HEAD(&tsk->pi_state_list);
 	tsk->pi_state_cache = NULL;
 	tsk->futex_state = FUTEX_STATE_OK;

@@ -420,14 +420,14 @@ static long ptrace_get_syscall_info(struct task_struct *child, unsigned long use
 	struct pt_regs *regs = task_pt_regs(child);
 	struct ptrace_syscall_info info = {
 		.op = syscall_stop_kind(child),
-		.arch = AUDIT_ARCH_X86_64,
+		.arch = syscall_get_arch(child),
 		.instruction_pointer = regs->ip,
 		.stack_pointer = regs->sp,
 	};
 	unsigned long args[6], size = offsetof(struct ptrace_syscall_info, entry);
 
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-		syscall_get_arguments(regs, args);
+		syscall_get_arguments(child, regs, args);
 		info.entry.nr = (u64)(long)syscall_get_nr(regs);
 		for (int i = 0; i < 6; i++)
 			info.entry.args[i] = args[i];

@@ -7,6 +7,7 @@
  * See:     getrlimit(2), prlimit(2), getrusage(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/fdtable.h>
 #include <weft/mm.h>
@@ -26,7 +27,7 @@
  * Sets and gets; each may be NULL.  tsk must not go away, nor its leader change (it is of our group, or tasklist_lock is
  * held); rights have been checked but for raising.
  */
-static int do_prlimit(struct task_struct *tsk, unsigned int resource, const struct rlimit64 *new, struct rlimit64 *old)
+int do_prlimit(struct task_struct *tsk, unsigned int resource, const struct rlimit64 *new, struct rlimit64 *old)
 {
 	struct rlimit64 *rlim;
 	int err = 0;
@@ -53,23 +54,35 @@ static int do_prlimit(struct task_struct *tsk, unsigned int resource, const stru
 
 long sys_getrlimit(unsigned int resource, struct rlimit __user *rlim)
 {
+	struct compat_rlimit r32;
 	struct rlimit64 value;
 	struct rlimit r;
 	int err = do_prlimit(current, resource, NULL, &value);
 
 	if (err)
 		return err;
+	if (in_compat_syscall()) {
+		r32 = (struct compat_rlimit){ compat_clamp(value.rlim_cur), compat_clamp(value.rlim_max) };
+		return copy_to_user(rlim, &r32, sizeof(r32)) ? -EFAULT : 0;
+	}
 	r = (struct rlimit){ value.rlim_cur, value.rlim_max };
 	return copy_to_user(rlim, &r, sizeof(r)) ? -EFAULT : 0;
 }
 
 long sys_setrlimit(unsigned int resource, struct rlimit __user *rlim)
 {
+	struct compat_rlimit r32;
 	struct rlimit64 new;
 	struct rlimit r;
 
-	if (copy_from_user(&r, rlim, sizeof(r)))
+	if (in_compat_syscall()) {
+		if (copy_from_user(&r32, rlim, sizeof(r32)))
+			return -EFAULT;
+		r.rlim_cur = r32.rlim_cur == U32_MAX ? RLIM_INFINITY : r32.rlim_cur;
+		r.rlim_max = r32.rlim_max == U32_MAX ? RLIM_INFINITY : r32.rlim_max;
+	} else if (copy_from_user(&r, rlim, sizeof(r))) {
 		return -EFAULT;
+	}
 	new = (struct rlimit64){ r.rlim_cur, r.rlim_max };
 	return do_prlimit(current, resource, &new, NULL);
 }
@@ -218,6 +231,22 @@ void getrusage(struct task_struct *p, int who, struct rusage *r)
 	r->ru_maxrss = (long)(max_rss(p, who) * (PAGE_SIZE / 1024));
 }
 
+int put_rusage(const struct rusage *r, struct rusage __user *ru)
+{
+	struct compat_rusage c;
+
+	if (!in_compat_syscall())
+		return copy_to_user(ru, r, sizeof(*r)) ? -EFAULT : 0;
+	c = (struct compat_rusage){
+		.ru_utime = { (s32)r->ru_utime.tv_sec, (s32)r->ru_utime.tv_usec },
+		.ru_stime = { (s32)r->ru_stime.tv_sec, (s32)r->ru_stime.tv_usec },
+		.ru_maxrss = (s32)r->ru_maxrss, .ru_minflt = (s32)r->ru_minflt, .ru_majflt = (s32)r->ru_majflt,
+		.ru_inblock = (s32)r->ru_inblock, .ru_oublock = (s32)r->ru_oublock,
+		.ru_nvcsw = (s32)r->ru_nvcsw, .ru_nivcsw = (s32)r->ru_nivcsw,
+	};
+	return copy_to_user(ru, &c, sizeof(c)) ? -EFAULT : 0;
+}
+
 long sys_getrusage(int who, struct rusage __user *ru)
 {
 	struct rusage r;
@@ -225,5 +254,5 @@ long sys_getrusage(int who, struct rusage __user *ru)
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
 	getrusage(current, who, &r);
-	return copy_to_user(ru, &r, sizeof(r)) ? -EFAULT : 0;
+	return put_rusage(&r, ru);
 }

@@ -7,6 +7,7 @@
  * See:     sigaction(2), sigprocmask(2), sigaltstack(2), kill(2), sigqueue(3), sigtimedwait(2), pidfd_send_signal(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/hrtimer.h>
@@ -115,21 +116,27 @@ long sys_rt_sigprocmask(int how, sigset_t __user *nset, sigset_t __user *oset, s
 	return oset && copy_to_user(oset, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
+/* What waits to be unblocked, for this thread and for all. */
+void do_sigpending(sigset_t *set)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(set, &current->pending.signal, &current->signal->shared_pending.signal);
+	spin_unlock_irq(&current->sighand->siglock);
+	sigandsets(set, &current->blocked, set);
+}
+
 long sys_rt_sigpending(sigset_t __user *uset, size_t sigsetsize)
 {
 	sigset_t set;
 
 	if (sigsetsize > sizeof(set))
 		return -EINVAL;
-	spin_lock_irq(&current->sighand->siglock);
-	sigorsets(&set, &current->pending.signal, &current->signal->shared_pending.signal);
-	spin_unlock_irq(&current->sighand->siglock);
-	sigandsets(&set, &current->blocked, &set);
+	do_sigpending(&set);
 	return copy_to_user(uset, &set, sigsetsize) ? -EFAULT : 0;
 }
 
 /* Until a signal comes that runs a handler or kills.  The mask is in force meanwhile. */
-static long sigsuspend(sigset_t *set)
+long sigsuspend(sigset_t *set)
 {
 	current->saved_sigmask = current->blocked;
 	set_current_blocked(set);
@@ -187,6 +194,8 @@ int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oact)
 	if (oact)
 		oact->sa.sa_flags &= UAPI_SA_FLAGS;
 	if (act) {
+		if (in_compat_syscall())
+			act->sa.sa_flags |= SA_IA32_ABI;
 		sigdelsetmask(&act->sa.sa_mask, SIG_KERNEL_ONLY_MASK);
 		*k = *act;
 		/* POSIX: ignoring a signal throws away what is pending of it, even if it is blocked. */
@@ -201,6 +210,31 @@ int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oact)
 	return 0;
 }
 
+static int get_sigaction(struct sigaction *sa, const struct sigaction __user *usa)
+{
+	struct compat_sigaction c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(sa, usa, sizeof(*sa)) ? -EFAULT : 0;
+	if (copy_from_user(&c, usa, sizeof(c)))
+		return -EFAULT;
+	*sa = (struct sigaction){ .sa_handler = (__sighandler_t)compat_ptr(c.sa_handler), .sa_flags = c.sa_flags,
+				  .sa_restorer = (__sigrestore_t)compat_ptr(c.sa_restorer), .sa_mask.sig[0] = c.sa_mask };
+	return 0;
+}
+
+static int put_sigaction(const struct sigaction *sa, struct sigaction __user *usa)
+{
+	struct compat_sigaction c = {
+		.sa_handler = (u32)(unsigned long)sa->sa_handler, .sa_flags = (u32)sa->sa_flags,
+		.sa_restorer = (u32)(unsigned long)sa->sa_restorer, .sa_mask = sa->sa_mask.sig[0],
+	};
+
+	if (in_compat_syscall())
+		return copy_to_user(usa, &c, sizeof(c)) ? -EFAULT : 0;
+	return copy_to_user(usa, sa, sizeof(*sa)) ? -EFAULT : 0;
+}
+
 long sys_rt_sigaction(int sig, const struct sigaction __user *act, struct sigaction __user *oact, size_t sigsetsize)
 {
 	struct k_sigaction new, old;
@@ -208,12 +242,12 @@ long sys_rt_sigaction(int sig, const struct sigaction __user *act, struct sigact
 
 	if (sigsetsize != sizeof(sigset_t))
 		return -EINVAL;
-	if (act && copy_from_user(&new.sa, act, sizeof(new.sa)))
+	if (act && get_sigaction(&new.sa, act))
 		return -EFAULT;
 	err = do_sigaction(sig, act ? &new : NULL, oact ? &old : NULL);
 	if (err)
 		return err;
-	return oact && copy_to_user(oact, &old.sa, sizeof(old.sa)) ? -EFAULT : 0;
+	return oact ? put_sigaction(&old.sa, oact) : 0;
 }
 
 /* ---- alternate stack ---- */
@@ -244,17 +278,36 @@ static int do_sigaltstack(const stack_t *ss, stack_t *oss, unsigned long sp)
 	return 0;
 }
 
+static int get_stack(stack_t *ss, const stack_t __user *uss)
+{
+	struct compat_sigaltstack c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(ss, uss, sizeof(*ss)) ? -EFAULT : 0;
+	if (copy_from_user(&c, uss, sizeof(c)))
+		return -EFAULT;
+	*ss = (stack_t){ .ss_sp = compat_ptr(c.ss_sp), .ss_flags = c.ss_flags, .ss_size = c.ss_size };
+	return 0;
+}
+
+static int put_stack(const stack_t *ss, stack_t __user *uss)
+{
+	struct compat_sigaltstack c = { ptr_to_compat(ss->ss_sp), ss->ss_flags, (u32)ss->ss_size };
+
+	if (in_compat_syscall())
+		return copy_to_user(uss, &c, sizeof(c)) ? -EFAULT : 0;
+	return copy_to_user(uss, ss, sizeof(*ss)) ? -EFAULT : 0;
+}
+
 long sys_sigaltstack(const stack_t __user *uss, stack_t __user *uoss)
 {
 	stack_t new, old;
 	int err;
 
-	if (uss && copy_from_user(&new, uss, sizeof(new)))
+	if (uss && get_stack(&new, uss))
 		return -EFAULT;
 	err = do_sigaltstack(uss ? &new : NULL, uoss ? &old : NULL, current_pt_regs()->sp);
-	if (!err && uoss && copy_to_user(uoss, &old, sizeof(old)))
-		err = -EFAULT;
-	return err;
+	return err || !uoss ? err : put_stack(&old, uoss);
 }
 
 /* sigreturn: the frame's stack_t comes back in force.  What it refuses is ignored, a bad pointer is not. */
@@ -262,7 +315,7 @@ int restore_altstack(const stack_t __user *uss)
 {
 	stack_t new;
 
-	if (copy_from_user(&new, uss, sizeof(new)))
+	if (get_stack(&new, uss))
 		return -EFAULT;
 	(void)do_sigaltstack(&new, NULL, current_pt_regs()->sp);
 	return 0;
@@ -280,6 +333,14 @@ int __save_altstack(stack_t __user *uss, unsigned long sp)
 
 int copy_siginfo_to_user(siginfo_t __user *to, const kernel_siginfo_t *from)
 {
+	if (in_compat_syscall())
+		return copy_siginfo_to_user32((struct compat_siginfo __user *)to, from);
+	return copy_siginfo_to_user64(to, from);
+}
+
+/* For the frame of a 64-bit handler, whatever call it interrupts. */
+int copy_siginfo_to_user64(siginfo_t __user *to, const kernel_siginfo_t *from)
+{
 	if (copy_to_user(to, from, sizeof(*from)))
 		return -EFAULT;
 	return clear_user((char __user *)to + sizeof(*from), sizeof(*to) - sizeof(*from)) ? -EFAULT : 0;
@@ -290,6 +351,8 @@ int copy_siginfo_from_user(kernel_siginfo_t *to, const siginfo_t __user *from)
 {
 	int zero;
 
+	if (in_compat_syscall())
+		return copy_siginfo_from_user32(to, (const struct compat_siginfo __user *)from);
 	if (copy_from_user(to, from, sizeof(*to)))
 		return -EFAULT;
 	zero = check_zeroed_user((const char __user *)from + sizeof(*to), sizeof(*from) - sizeof(*to));
@@ -500,6 +563,7 @@ long sys_restart_syscall(void)
 {
 	struct restart_block *restart = &current->restart_block;
 
+	current_thread_info()->status |= restart->arch_data & TS_TIME32;
 	return restart->fn(restart);
 }
 

@@ -5,6 +5,7 @@
  * See:     uname(2), sethostname(2), sysinfo(2), getcpu(2), personality(2), reboot(2)
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/fs_struct.h>
 #include <weft/personality.h>
@@ -23,6 +24,28 @@
 
 /* ---- state ---- */
 
+/* Sizes in the unit in which the largest fits 32 bits. */
+static long put_compat_sysinfo(const struct sysinfo *s, void __user *info)
+{
+	struct compat_sysinfo c = {
+		.uptime = (s32)s->uptime, .loads = { (u32)s->loads[0], (u32)s->loads[1], (u32)s->loads[2] },
+		.procs = s->procs, .mem_unit = s->mem_unit,
+	};
+	unsigned int shift = 0;
+
+	while ((s->totalram >> shift | s->totalswap >> shift) > U32_MAX) {
+		shift++;
+		c.mem_unit <<= 1;
+	}
+	c.totalram = (u32)(s->totalram >> shift);
+	c.freeram = (u32)(s->freeram >> shift);
+	c.sharedram = (u32)(s->sharedram >> shift);
+	c.bufferram = (u32)(s->bufferram >> shift);
+	c.totalswap = (u32)(s->totalswap >> shift);
+	c.freeswap = (u32)(s->freeswap >> shift);
+	return copy_to_user(info, &c, sizeof(c)) ? -EFAULT : 0;
+}
+
 long sys_sysinfo(struct sysinfo __user *info)
 {
 	struct sysinfo val = { 0 };
@@ -33,6 +56,8 @@ long sys_sysinfo(struct sysinfo __user *info)
 	get_avenrun(val.loads, 0, SI_LOAD_SHIFT - 11);
 	val.procs = (unsigned short)min(data_race(nr_threads), 0xffff);
 	si_meminfo(&val);
+	if (in_compat_syscall())
+		return put_compat_sysinfo(&val, info);
 	return copy_to_user(info, &val, sizeof(val)) ? -EFAULT : 0;
 }
 

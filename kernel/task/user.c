@@ -174,24 +174,13 @@ long sys_getgroups(int gidsetsize, gid_t __user *grouplist)
 	return copy_to_user(grouplist, gi->gid, n * sizeof(gid_t)) ? -EFAULT : n;
 }
 
-long sys_setgroups(int gidsetsize, gid_t __user *grouplist)
+/* Takes over the caller's reference to gi, which need not be sorted.  0, -EINVAL, -ENOMEM. */
+int set_current_groups(struct group_info *gi)
 {
-	struct group_info *gi;
 	struct cred *new;
-	int err;
+	int err = -EINVAL;
 
-	if (!capable(CAP_SETGID))
-		return -EPERM;
-	if ((unsigned int)gidsetsize > NGROUPS_MAX)
-		return -EINVAL;
-	gi = groups_alloc(gidsetsize);
-	if (!gi)
-		return -ENOMEM;
-	err = -EFAULT;
-	if (copy_from_user(gi->gid, grouplist, gidsetsize * sizeof(gid_t)))
-		goto out;
-	err = -EINVAL;
-	for (int i = 0; i < gidsetsize; i++)
+	for (int i = 0; i < gi->ngroups; i++)
 		if (!gid_valid(gi->gid[i]))
 			goto out;
 	groups_sort(gi);
@@ -205,4 +194,22 @@ long sys_setgroups(int gidsetsize, gid_t __user *grouplist)
 out:
 	put_group_info(gi);
 	return err;
+}
+
+long sys_setgroups(int gidsetsize, gid_t __user *grouplist)
+{
+	struct group_info *gi;
+
+	if (!capable(CAP_SETGID))
+		return -EPERM;
+	if ((unsigned int)gidsetsize > NGROUPS_MAX)
+		return -EINVAL;
+	gi = groups_alloc(gidsetsize);
+	if (!gi)
+		return -ENOMEM;
+	if (copy_from_user(gi->gid, grouplist, gidsetsize * sizeof(gid_t))) {
+		put_group_info(gi);
+		return -EFAULT;
+	}
+	return set_current_groups(gi);
 }

@@ -7,6 +7,7 @@
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/err.h>
+#include <weft/personality.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
 #include <weft/string.h>
@@ -94,6 +95,8 @@ long sys_newuname(struct new_utsname __user *name)
 	down_read(&uts_sem);
 	copy = *utsname();
 	up_read(&uts_sem);
+	if ((current->personality & PER_MASK) == PER_LINUX32)
+		strscpy(copy.machine, "i686", sizeof(copy.machine));
 	return copy_to_user(name, &copy, sizeof(copy)) ? -EFAULT : 0;
 }
 

@@ -9,6 +9,7 @@
  * See:     wait(2); exit.c has the other side of the race in its head
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/cred.h>
 #include <weft/ptrace.h>
 #include <weft/resource.h>
@@ -405,6 +406,11 @@ static long kernel_waitid(int which, pid_t upid, struct waitid_info *info, int o
 
 static int put_waitid_info(siginfo_t __user *infop, const struct waitid_info *info, int signo)
 {
+	struct compat_siginfo c = { .si_signo = signo, .si_code = info->cause,
+				    ._sigchld = { ._pid = info->pid, ._uid = info->uid, ._status = info->status } };
+
+	if (in_compat_syscall())
+		return copy_to_user(infop, &c, offsetof(struct compat_siginfo, _sigchld._utime)) ? -EFAULT : 0;
 	return put_user(signo, &infop->si_signo) || put_user(0, &infop->si_errno) ||
 	       put_user(info->cause, &infop->si_code) || put_user(info->pid, &infop->si_pid) ||
 	       put_user(info->uid, &infop->si_uid) || put_user(info->status, &infop->si_status) ? -EFAULT : 0;
@@ -420,7 +426,7 @@ long sys_waitid(int which, pid_t pid, struct siginfo __user *infop, int options,
 	if (err > 0) {
 		signo = SIGCHLD;
 		err = 0;
-		if (ru && copy_to_user(ru, &r, sizeof(r)))
+		if (ru && put_rusage(&r, ru))
 			return -EFAULT;
 	}
 	if (!infop || err < 0)
@@ -453,7 +459,7 @@ long sys_wait4(pid_t upid, int __user *stat_addr, int options, struct rusage __u
 	put_pid(wo.wo_pid);
 	if (ret > 0 && stat_addr && put_user(wo.wo_stat, stat_addr))
 		ret = -EFAULT;
-	if (ret > 0 && ru && copy_to_user(ru, &r, sizeof(r)))
+	if (ret > 0 && ru && put_rusage(&r, ru))
 		ret = -EFAULT;
 	return ret;
 }

@@ -153,7 +153,8 @@ static int get_itimerval(struct itimerspec64 *o, const struct __kernel_old_itime
 {
 	struct __kernel_old_itimerval v;
 
-	if (copy_from_user(&v, i, sizeof(v)))
+	if (get_old_timeval(&v.it_interval, &i->it_interval) ||
+	    get_old_timeval(&v.it_value, second_timeval(&i->it_interval)))
 		return -EFAULT;
 	if (!timeval_valid(&v.it_value) || !timeval_valid(&v.it_interval))
 		return -EINVAL;
@@ -169,7 +170,8 @@ static int put_itimerval(struct __kernel_old_itimerval __user *o, const struct i
 		.it_value = { i->it_value.tv_sec, i->it_value.tv_nsec / NSEC_PER_USEC },
 	};
 
-	return copy_to_user(o, &v, sizeof(v)) ? -EFAULT : 0;
+	return put_old_timeval(&v.it_interval, &o->it_interval) ||
+	       put_old_timeval(&v.it_value, second_timeval(&o->it_interval)) ? -EFAULT : 0;
 }
 
 long sys_getitimer(int which, struct __kernel_old_itimerval __user *value)

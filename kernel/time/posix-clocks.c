@@ -163,10 +163,10 @@ long sys_clock_adjtime(clockid_t which_clock, struct __kernel_timex __user *utx)
 		return -EINVAL;
 	if (which_clock != CLOCK_REALTIME)
 		return -EOPNOTSUPP;
-	if (copy_from_user(&txc, utx, sizeof(txc)))
+	if (get_timex(&txc, utx))
 		return -EFAULT;
 	ret = do_adjtimex(&txc);
-	if (ret >= 0 && copy_to_user(utx, &txc, sizeof(txc)))
+	if (ret >= 0 && put_timex(&txc, utx))
 		return -EFAULT;
 	return ret;
 }

@@ -12,6 +12,7 @@
  * See:     spec.md §6 "timers"; timer_create(2), timer_settime(2), timer_getoverrun(2)
  */
 #include <weft/capability.h>
+#include <weft/compat.h>
 #include <weft/hashtable.h>
 #include <weft/init.h>
 #include <weft/jiffies.h>
@@ -354,11 +355,24 @@ free:
 	return err;
 }
 
+int get_sigevent(sigevent_t *event, const struct sigevent __user *uevent)
+{
+	struct compat_sigevent c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(event, uevent, sizeof(*event)) ? -EFAULT : 0;
+	if (copy_from_user(&c, uevent, sizeof(c)))
+		return -EFAULT;
+	*event = (sigevent_t){ .sigev_value.sival_ptr = compat_ptr(c.sigev_value), .sigev_signo = c.sigev_signo,
+			       .sigev_notify = c.sigev_notify, .sigev_notify_thread_id = c._tid };
+	return 0;
+}
+
 long sys_timer_create(clockid_t which_clock, struct sigevent __user *timer_event_spec, timer_t __user *created_timer_id)
 {
 	sigevent_t event;
 
-	if (timer_event_spec && copy_from_user(&event, timer_event_spec, sizeof(event)))
+	if (timer_event_spec && get_sigevent(&event, timer_event_spec))
 		return -EFAULT;
 	return do_timer_create(which_clock, timer_event_spec ? &event : NULL, created_timer_id);
 }

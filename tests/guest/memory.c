@@ -333,7 +333,7 @@ TEST(maps_shows_areas)
 	}
 	CHECK(found);
 	CHECK(stack);
-	CHECK(vdso);
+	CHECK(vdso || sizeof(long) == 4);	/* 32-bit programs have none on Weft */
 }
 
 TEST(bad_pointers_get_efault)
@@ -342,10 +342,12 @@ TEST(bad_pointers_get_efault)
 	struct stat st;
 	char *ro = map(PG, PROT_READ, ANON), *end = map(2 * PG, RW, ANON);
 
+	if (sizeof(long) == 4)
+		SKIP("the C library looks into 32-bit structures itself");
 	CHECK_OK(pipe(p));
 	munmap(end + PG, PG);
 	CHECK_ERR(write(p[1], (void *)8, 10), EFAULT);
-	CHECK_ERR(write(p[1], (void *)0xffffffff81000000UL, 10), EFAULT);
+	CHECK_ERR(write(p[1], (void *)-0x7f000000L, 10), EFAULT);	/* the kernel's text, in 64 bits */
 	CHECK_EQ(write(p[1], "hello", 5), 5);
 	CHECK_ERR(read(p[0], ro, 5), EFAULT);
 	CHECK_ERR(open((char *)0x1234, O_RDONLY), EFAULT);

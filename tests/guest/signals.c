@@ -332,9 +332,15 @@ TEST(registers_survive_a_handler)
 	double a = 1.25, b;
 	sigaction(SIGUSR1, &sa, NULL);
 	for (int i = 0; i < 1000; i++) {
+#ifdef __x86_64__
 		asm volatile("movsd %1, %%xmm7; mov %2, %%rdi; mov %3, %%rsi; mov $62, %%eax; syscall; movsd %%xmm7, %0"
 			     : "=m"(b) : "m"(a), "r"((long)getpid()), "r"((long)SIGUSR1)
 			     : "rax", "rdi", "rsi", "rcx", "r11", "xmm7", "memory");
+#else
+		int r = 37;					/* i386's kill() */
+		asm volatile("movsd %2, %%xmm7; int $0x80; movsd %%xmm7, %0"
+			     : "=m"(b), "+a"(r) : "m"(a), "b"(getpid()), "c"(SIGUSR1) : "xmm7", "memory");
+#endif
 		CHECK(a == b);
 	}
 }

@@ -269,17 +269,26 @@ const struct file_operations proc_environ_operations = {
 static ssize_t auxv_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct mm_struct *mm = iocb->ki_filp->private_data;
+	u32 auxv32[ARRAY_SIZE(mm->saved_auxv)];
+	const char *from;
 	size_t words = 0, len, n;
 
 	if (!mm)
 		return 0;
+	from = (const char *)mm->saved_auxv;
 	do {
 		words += 2;
 	} while (mm->saved_auxv[words - 2] && words + 2 <= ARRAY_SIZE(mm->saved_auxv));
 	len = words * sizeof(mm->saved_auxv[0]);
+	if (mm->task_size <= U32_MAX) {		/* as a 32-bit program found it on its stack */
+		for (size_t i = 0; i < words; i++)
+			auxv32[i] = (u32)mm->saved_auxv[i];
+		from = (const char *)auxv32;
+		len = words * sizeof(auxv32[0]);
+	}
 	if ((size_t)iocb->ki_pos >= len)
 		return 0;
-	n = copy_to_iter((char *)mm->saved_auxv + iocb->ki_pos, min(len - (size_t)iocb->ki_pos, iov_iter_count(to)), to);
+	n = copy_to_iter(from + iocb->ki_pos, min(len - (size_t)iocb->ki_pos, iov_iter_count(to)), to);
 	iocb->ki_pos += n;
 	return n ? (ssize_t)n : -EFAULT;
 }

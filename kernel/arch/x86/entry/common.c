@@ -84,9 +84,12 @@ void syscall_exit_to_user_mode(struct pt_regs *regs)
 /* Returns the number of the call to make, -1: none, and ax holds what the program gets. */
 long syscall_trace_enter(struct pt_regs *regs)
 {
+	unsigned long args[6];
+
 	if (!ptrace_syscall_enter(regs, read_thread_flags()) || !secure_computing(regs))
 		return -1;
-	trace_sys_enter(current->pid, regs->orig_ax, regs->di, regs->si, regs->dx, regs->r10);
+	syscall_get_arguments(current, regs, args);
+	trace_sys_enter(current->pid, regs->orig_ax, args[0], args[1], args[2], args[3]);
 	return (long)regs->orig_ax;
 }
 

@@ -214,6 +214,24 @@ ENTRY(__switch_to_asm)
 END(__switch_to_asm)
 
 /*
+ * `int 0x80`: the system calls of 32-bit programs, which 64-bit ones may make, too.  The arguments stay in pt_regs: the
+ * gate is slow anyway, and the halves of the registers must be cut out.  Always returns by iret.
+ */
+ENTRY(entry_INT80_compat)
+	ASM_CLAC
+	cld
+	movl	%eax, %eax
+	pushq	%rax
+	pushq	%rdi
+	PUSH_REGS_AFTER_RDI rax=$-ENOSYS
+	swapgs
+	leaq	1(%rsp), %rbp
+	movq	%rsp, %rdi
+	call	do_int80_syscall
+	jmp	restore_user_regs_and_iret
+END(entry_INT80_compat)
+
+/*
  * Exceptions and interrupts.  On the stack: rdi, error code (in orig_rax's place), the processor's five words.
  * rdi = the C function: f(regs, error code).
  */

@@ -86,6 +86,7 @@ void __init trap_init_early(void)
 	set_exception_gates();
 	for (unsigned int v = FIRST_EXTERNAL_VECTOR; v < NR_VECTORS; v++)
 		set_gate(v, (void (*)(void))(irq_entries_start + 8 * (v - FIRST_EXTERNAL_VECTOR)), 0, GATE_INTERRUPT);
+	set_gate(IA32_SYSCALL_VECTOR, entry_INT80_compat, 0, GATE_INTERRUPT_USER);
 	load_idt();
 }
 

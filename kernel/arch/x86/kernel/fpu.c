@@ -24,6 +24,7 @@
 #include <weft/mm.h>
 #include <asm/asm.h>
 #include <asm/fpu.h>
+#include <asm/ia32.h>
 #include <asm/processor.h>
 
 #define XFEATURE_FP_SSE		0x03ULL
@@ -304,6 +305,10 @@ unsigned long fpu__alloc_mathframe(unsigned long sp, int ia32_frame, unsigned lo
 	*size = sigframe_size();
 	sp = round_down(sp - *size, 64);
 	*buf_fx = sp;
+	if (ia32_frame) {
+		sp -= sizeof(struct fregs_state);
+		*size += sizeof(struct fregs_state);
+	}
 	return sp;
 }
 
@@ -346,6 +351,18 @@ static bool save_to_frame(struct xregs_state __user *to)
 	return done;
 }
 
+/* In front of the image at buf_fx: the same registers as FSAVE writes them. */
+static bool put_fregs(struct fregs_state __user *buf, const void __user *buf_fx)
+{
+	struct fregs_state env;
+	struct fxregs_state fx;
+
+	if (copy_from_user(&fx, buf_fx, sizeof(fx)))
+		return false;
+	fregs_from_fxregs(&env, &fx);
+	return !copy_to_user(buf, &env, sizeof(env));
+}
+
 bool copy_fpstate_to_sigframe(void __user *buf, void __user *buf_fx, int size)
 {
 	struct xregs_state __user *image = buf_fx;
@@ -357,13 +374,15 @@ bool copy_fpstate_to_sigframe(void __user *buf, void __user *buf_fx, int size)
 	};
 	u32 __user *magic2 = (u32 __user *)((char __user *)buf_fx + fpu_user_xstate_size);
 
-	if (!access_ok(buf_fx, (unsigned long)size))
+	if (!access_ok(buf, (unsigned long)size))
 		return false;
 	if (use_xsave && clear_user(&image->header, sizeof(image->header)))
 		return false;
 	while (!save_to_frame(image))
-		if (fault_in_writeable(buf_fx, (size_t)size))
+		if (fault_in_writeable(buf_fx, sigframe_size()))
 			return false;
+	if (buf != buf_fx && !put_fregs(buf, buf_fx))
+		return false;
 	if (!use_xsave)
 		return true;
 	return !copy_to_user(&image->i387.sw_reserved, &sw, sizeof(sw)) && !put_user(FP_XSTATE_MAGIC2, magic2);
@@ -414,11 +433,17 @@ bool fpu__restore_sig(void __user *buf, int ia32_frame)
 	struct fpx_sw_bytes sw;
 	unsigned long size = sizeof(struct fxregs_state);
 	u64 features = XFEATURE_FP_SSE;
+	struct fregs_state env;
 	bool whole, done;
 
 	if (!buf) {
 		fpu_flush_thread();
 		return true;
+	}
+	if (ia32_frame) {
+		if (copy_from_user(&env, buf, sizeof(env)))
+			return false;
+		buf += sizeof(env);
 	}
 	whole = use_xsave && frame_has_xstate(buf, &sw);
 	if (whole) {
@@ -428,7 +453,7 @@ bool fpu__restore_sig(void __user *buf, int ia32_frame)
 	/* From here on the registers are stale: a switch in the middle of the copy must not save them over the new state. */
 	fpregs_lock();
 	fpregs_deactivate(fpu);
-	done = whole && features == fpu_user_xfeatures && load_from_frame(fpu, buf);
+	done = !ia32_frame && whole && features == fpu_user_xfeatures && load_from_frame(fpu, buf);
 	fpregs_unlock();
 	if (done)
 		return true;
@@ -436,6 +461,8 @@ bool fpu__restore_sig(void __user *buf, int ia32_frame)
 		fpstate_init(fpu->state);
 		return false;
 	}
+	if (ia32_frame)		/* what the program sees first counts */
+		fregs_to_fxregs(&fpu->state->i387, &env);
 	if (use_xsave && !whole)
 		fpu->state->header.xfeatures = XFEATURE_FP_SSE;
 	sanitize_state(fpu->state, features);

@@ -20,6 +20,7 @@
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
 #include <asm/desc.h>
+#include <asm/ia32.h>
 #include <asm/mmu_context.h>
 #include <asm/tlbflush.h>
 #include <uapi/ldt.h>
@@ -132,13 +133,13 @@ void destroy_context_ldt(struct mm_struct *mm)
 /* ---- modify_ldt ---- */
 
 /* An entry that describes nothing: it clears the slot. */
-static bool desc_is_empty(const struct user_desc *d)
+bool desc_is_empty(const struct user_desc *d)
 {
 	return !d->base_addr && !d->limit && !d->contents && d->read_exec_only && !d->seg_32bit && !d->limit_in_pages &&
 	       d->seg_not_present && !d->useable && !d->lm;
 }
 
-static u64 pack_desc(const struct user_desc *d)
+u64 pack_desc(const struct user_desc *d)
 {
 	u64 access = 0x70 | (u64)d->contents << 2 | (d->read_exec_only ? 0 : 2) | (d->seg_not_present ? 0 : 0x80);
 	u64 flags = (d->useable ? 1 : 0) | (d->seg_32bit ? 4 : 0) | (d->limit_in_pages ? 8 : 0);

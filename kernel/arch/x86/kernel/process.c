@@ -11,6 +11,7 @@
  * See:     spec.md §3 "creation", §5 "segmentation"; entry/entry_64.S; doc/tour.md
  */
 #include <weft/kernel.h>
+#include <weft/compat.h>
 #include <weft/init.h>
 #include <weft/sched.h>
 #include <weft/smp.h>
@@ -22,6 +23,7 @@
 #include <asm/desc.h>
 #include <asm/entry.h>
 #include <asm/fpu.h>
+#include <asm/ia32.h>
 #include <asm/msr.h>
 #include <asm/switch_to.h>
 
@@ -67,6 +69,10 @@ static void save_segments(struct thread_struct *t)
 	if (fsgsbase_enabled) {
 		asm volatile("rdfsbase %0" : "=r" (t->fsbase));
 		t->gsbase = rdgsbase_inactive();
+	} else if (unlikely(t->fsindex | t->gsindex)) {
+		/* A selector's base came from its descriptor, past us. */
+		rdmsrl(MSR_FS_BASE, t->fsbase);
+		rdmsrl(MSR_KERNEL_GS_BASE, t->gsbase);
 	}
 }
 
@@ -79,15 +85,17 @@ static void save_segments(struct thread_struct *t)
  *      switched to: mov %gs: #GP; base unchanged,
  *      so the handler and the fixup work: null selector
  * Both bases are the kernel's meanwhile, so that an NMI in between finds it with swapgs and without.  Interrupts off; the
- * caller writes the user's base afterwards.
+ * caller writes the user's base afterwards.  The base that the selector's descriptor has.
  */
-static void load_user_gs(unsigned int selector)
+static unsigned long load_user_gs(unsigned int selector)
 {
-	unsigned long base = per_cpu_offset(raw_smp_processor_id());
+	unsigned long base = per_cpu_offset(raw_smp_processor_id()), user;
 
 	wrmsrl(MSR_KERNEL_GS_BASE, base);
 	loadsegment(gs, selector);
+	rdmsrl(MSR_GS_BASE, user);
 	wrmsrl(MSR_GS_BASE, base);
+	return user;
 }
 
 static void load_segments(const struct thread_struct *prev, const struct thread_struct *next)
@@ -208,6 +216,10 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	local_irq_save(flags);
 	save_segments(&current->thread);
 	local_irq_restore(flags);
+	p->thread.ds = current->thread.ds;
+	p->thread.es = current->thread.es;
+	p->thread.fsindex = current->thread.fsindex;
+	p->thread.gsindex = current->thread.gsindex;
 	p->thread.fsbase = current->thread.fsbase;
 	p->thread.gsbase = current->thread.gsbase;
 	ff->regs = *current_pt_regs();
@@ -217,7 +229,8 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	if (args->stack)
 		ff->regs.sp = args->stack;
 	if (args->flags & CLONE_SETTLS)
-		return (int)do_arch_prctl_64(p, ARCH_SET_FS, args->tls);
+		return in_compat_syscall() ? do_set_thread_area(p, -1, (struct user_desc __user *)args->tls, false) :
+					     (int)do_arch_prctl_64(p, ARCH_SET_FS, args->tls);
 	return 0;
 }
 
@@ -234,6 +247,16 @@ void flush_thread(void)
 	t->trap_nr = t->error_code = t->cr2 = 0;
 	flush_ptrace_hw_breakpoint(current);
 	fpu_flush_thread();
+}
+
+void arch_set_personality(bool ia32)
+{
+	if (ia32)
+		set_thread_flag(TIF_ADDR32);
+	else
+		clear_thread_flag(TIF_ADDR32);
+	/* The call that runs this returns to the new program, and is none of it. */
+	current_thread_info()->status &= ~(TS_COMPAT | TS_TIME32);
 }
 
 void start_thread(struct pt_regs *regs, unsigned long ip, unsigned long sp)
@@ -257,6 +280,36 @@ void start_thread(struct pt_regs *regs, unsigned long ip, unsigned long sp)
 	t->fsbase = t->gsbase = 0;
 	load_tls(t->tls_array, raw_smp_processor_id());
 	local_irq_restore(flags);
+}
+
+/* The same for a 32-bit program, in which data segments count. */
+void start_thread_ia32(struct pt_regs *regs, unsigned long ip, unsigned long sp)
+{
+	start_thread(regs, ip, sp);
+	regs->cs = __USER32_CS;
+	load_user_selectors(__USER_DS, __USER_DS, 0, 0);
+}
+
+void load_user_selectors(u16 ds, u16 es, u16 fs, u16 gs)
+{
+	unsigned long flags, base;
+
+	local_irq_save(flags);
+	loadsegment(ds, ds);
+	loadsegment(es, es);
+	loadsegment(fs, fs);
+	/* The base that the selector brings along is the user's; ours comes back into force. */
+	base = load_user_gs(gs);
+	wrgsbase_inactive(gs & ~3 ? base : 0);
+	local_irq_restore(flags);
+}
+
+void read_user_selectors(u16 *ds, u16 *es, u16 *fs, u16 *gs)
+{
+	savesegment(ds, *ds);
+	savesegment(es, *es);
+	savesegment(fs, *fs);
+	savesegment(gs, *gs);
 }
 
 static long set_base(struct task_struct *task, bool fs, unsigned long addr)

@@ -11,8 +11,10 @@
  *          SA_RESTART, ip goes back by the two bytes of `syscall` and ax gets the number again.
  * Trust:   everything in the frame may have been changed by the program: flags are masked, selectors are forced to
  *          ring 3, and what iretq still refuses becomes a signal (fixup_bad_iret).
+ * 32 bits: signal_ia32.c.
  * See:     sigreturn(2), signal(7) "Interruption of system calls"; kernel/task/signal_take.c
  */
+#include <weft/compat.h>
 #include <weft/kernel.h>
 #include <weft/rseq.h>
 #include <weft/sched.h>
@@ -21,6 +23,8 @@
 #include <weft/uaccess.h>
 #include <uapi/ucontext.h>
 #include <asm/fpu.h>
+#include <asm/ia32.h>
+#include <asm/signal.h>
 #include <asm/syscall.h>
 
 struct rt_sigframe {
@@ -30,22 +34,9 @@ struct rt_sigframe {
 };
 
 #define NR_restart_syscall	219
+#define NR_restart_syscall_ia32	0
 #define REDZONE			128
 #define FRAME_ALIGNMENT		16
-
-#define X86_EFLAGS_CF		0x00000001UL
-#define X86_EFLAGS_PF		0x00000004UL
-#define X86_EFLAGS_AF		0x00000010UL
-#define X86_EFLAGS_ZF		0x00000040UL
-#define X86_EFLAGS_SF		0x00000080UL
-#define X86_EFLAGS_TF		0x00000100UL
-#define X86_EFLAGS_DF		0x00000400UL
-#define X86_EFLAGS_OF		0x00000800UL
-#define X86_EFLAGS_RF		0x00010000UL
-#define X86_EFLAGS_AC		0x00040000UL
-/* What a program may change by sigreturn. */
-#define FIX_EFLAGS	(X86_EFLAGS_AC | X86_EFLAGS_OF | X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_SF | X86_EFLAGS_ZF | \
-			 X86_EFLAGS_AF | X86_EFLAGS_PF | X86_EFLAGS_CF | X86_EFLAGS_RF)
 
 /* The frame, the image, and what their alignments can cost. */
 unsigned long get_sigframe_size(void)
@@ -112,7 +103,7 @@ static bool put_frame(struct rt_sigframe __user *frame, struct ksignal *ksig, co
 	       !__save_altstack(&frame->uc.uc_stack, regs->sp) &&
 	       save_sigcontext(&frame->uc.uc_mcontext, regs, fpstate, set->sig[0]) &&
 	       !copy_to_user(&frame->uc.uc_sigmask, set, sizeof(*set)) &&
-	       !((ksig->ka.sa.sa_flags & SA_SIGINFO) && copy_siginfo_to_user(&frame->info, &ksig->info));
+	       !((ksig->ka.sa.sa_flags & SA_SIGINFO) && copy_siginfo_to_user64(&frame->info, &ksig->info));
 }
 
 /* 0, or -EFAULT: the program cannot take the signal. */
@@ -138,6 +129,14 @@ static int setup_rt_frame(struct ksignal *ksig, struct pt_regs *regs)
 	regs->cs = __USER_CS;
 	regs->ss = __USER_DS;
 	return 0;
+}
+
+/* The kind of frame depends on the call that installed the handler. */
+static int setup_frame(struct ksignal *ksig, struct pt_regs *regs)
+{
+	if (likely(!(ksig->ka.sa.sa_flags & SA_IA32_ABI)))
+		return setup_rt_frame(ksig, regs);
+	return ksig->ka.sa.sa_flags & SA_SIGINFO ? ia32_setup_rt_frame(ksig, regs) : ia32_setup_frame(ksig, regs);
 }
 
 /* ---- interrupted system calls ---- */
@@ -182,7 +181,7 @@ static void restart_now(struct pt_regs *regs)
 		restart_syscall_at(regs, regs->orig_ax);
 		break;
 	case -ERESTART_RESTARTBLOCK:
-		restart_syscall_at(regs, NR_restart_syscall);
+		restart_syscall_at(regs, in_compat_syscall() ? NR_restart_syscall_ia32 : NR_restart_syscall);
 		break;
 	}
 }
@@ -192,7 +191,7 @@ static void handle_signal(struct ksignal *ksig, struct pt_regs *regs)
 	int failed;
 
 	restart_after_handler(ksig, regs);
-	failed = setup_rt_frame(ksig, regs);
+	failed = setup_frame(ksig, regs);
 	if (!failed) {
 		/* The ABI: direction flag clear at function entry.  A single step must not step through the handler. */
 		regs->flags &= ~(X86_EFLAGS_DF | X86_EFLAGS_RF | X86_EFLAGS_TF);

@@ -73,6 +73,9 @@ int arch_setup_additional_pages(struct linux_binprm *bprm, int uses_interp)
 	struct vm_area_struct *vma;
 	int err = 0;
 
+	/* 32-bit programs do without. */
+	if (test_thread_flag(TIF_ADDR32))
+		return 0;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	addr = get_unmapped_area(NULL, vdso_address_hint(mm->start_stack), PAGE_SIZE + len, 0, 0);

@@ -15,27 +15,33 @@
 #include <asm/processor.h>
 
 #define MMAP_RND_BITS		28		/* of the page number */
+#define MMAP_RND_BITS_IA32	8
 #define STACK_RND_SIZE		(16ul << 30)	/* the most that execve moves the stack's top down */
+#define STACK_RND_SIZE_IA32	(8ul << 20)
 #define MIN_STACK_ROOM		(128ul << 20)
-#define MAX_STACK_ROOM		(TASK_SIZE_MAX / 6 * 5)
+
+static bool is_ia32(void)
+{
+	return test_thread_flag(TIF_ADDR32);
+}
 
 static unsigned long mmap_rnd(void)
 {
 	if (!layout_is_random())
 		return 0;
-	return (get_random_u64() & ((1ul << MMAP_RND_BITS) - 1)) << PAGE_SHIFT;
+	return (get_random_u64() & ((1ul << (is_ia32() ? MMAP_RND_BITS_IA32 : MMAP_RND_BITS)) - 1)) << PAGE_SHIFT;
 }
 
 /* The stack's limit, its random shift and its guard gap fit above the answer. */
 static unsigned long mmap_base(unsigned long rnd, const struct rlimit64 *rlim_stack)
 {
-	unsigned long pad = stack_guard_gap + (layout_is_random() ? STACK_RND_SIZE : 0);
+	unsigned long pad = stack_guard_gap + (layout_is_random() ? (is_ia32() ? STACK_RND_SIZE_IA32 : STACK_RND_SIZE) : 0);
 	unsigned long room = rlim_stack->rlim_cur;
 
 	if (room + pad > room)
 		room += pad;
-	room = clamp(room, MIN_STACK_ROOM, MAX_STACK_ROOM);
-	return PAGE_ALIGN(TASK_SIZE_MAX - room - rnd);
+	room = clamp(room, MIN_STACK_ROOM, TASK_SIZE / 6 * 5);
+	return PAGE_ALIGN(TASK_SIZE - room - rnd);
 }
 
 /* Called by execve for the mm that the program will have. */
@@ -43,7 +49,7 @@ void arch_pick_mmap_layout(struct mm_struct *mm, const struct rlimit64 *rlim_sta
 {
 	unsigned long rnd = mmap_rnd();
 
-	mm->mmap_legacy_base = TASK_UNMAPPED_BASE + rnd;
+	mm->mmap_legacy_base = PAGE_ALIGN(TASK_SIZE / 3) + rnd;
 	if ((current->personality & ADDR_COMPAT_LAYOUT) || rlim_stack->rlim_cur == RLIM_INFINITY)
 		mm->mmap_base = mm->mmap_legacy_base;
 	else

@@ -11,6 +11,7 @@ void exit_to_user_mode(struct pt_regs *regs);
 void syscall_exit_to_user_mode(struct pt_regs *regs);
 long syscall_trace_enter(struct pt_regs *regs);
 long sys_unimplemented(void);
+void do_int80_syscall(struct pt_regs *regs);
 struct pt_regs *fixup_bad_iret(struct pt_regs *regs);
 void handle_vector(struct pt_regs *regs, unsigned long pushed);
 
@@ -36,6 +37,7 @@ void exc_reserved(struct pt_regs *regs, unsigned long error_code);
 /* Gates in entry_64.S. */
 void entry_SYSCALL_64(void);
 void entry_SYSCALL_compat(void);
+void entry_INT80_compat(void);
 void ret_from_fork_asm(void);
 extern char irq_entries_start[];
 void asm_exc_divide_error(void);

@@ -25,6 +25,7 @@
 
 #define FIRST_EXTERNAL_VECTOR	0x20	/* the 8259s, should they fire in spite of their mask: 0x20-0x2f */
 #define FIRST_DEVICE_VECTOR	0x30	/* I/O APIC pins */
+#define IA32_SYSCALL_VECTOR	0x80	/* not for devices */
 #define LAST_DEVICE_VECTOR	0xdf
 #define LOCAL_TIMER_VECTOR	0xec
 #define REBOOT_VECTOR		0xf8	/* stop this CPU */

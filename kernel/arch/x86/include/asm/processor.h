@@ -45,11 +45,13 @@
 struct task_struct;
 
 #define TASK_SIZE_MAX		0x00007ffffffff000UL
-#define TASK_SIZE		TASK_SIZE_MAX
-#define STACK_TOP		TASK_SIZE_MAX
+/* A 32-bit program has all of 4 GiB but for its last two pages, or 3 GiB if it asked for that. */
+#define IA32_PAGE_OFFSET	(current->personality & 0x8000000 ? 0xc0000000UL : 0xffffe000UL)
+#define TASK_SIZE		(test_thread_flag(TIF_ADDR32) ? IA32_PAGE_OFFSET : TASK_SIZE_MAX)
+#define STACK_TOP		TASK_SIZE
 #define STACK_TOP_MAX		TASK_SIZE_MAX
-#define TASK_UNMAPPED_BASE	0x0000155555555000UL	/* TASK_SIZE / 3: the legacy, bottom-up layout */
-#define ELF_ET_DYN_BASE		0x0000555555554000UL	/* TASK_SIZE / 3 * 2: where PIE programs go */
+/* Where PIE programs go: two thirds up, or low in 32 bits. */
+#define ELF_ET_DYN_BASE		(test_thread_flag(TIF_ADDR32) ? 0x00400000UL : 0x0000555555554000UL)
 
 struct thread_struct {
 	unsigned long		sp;		/* the kernel stack pointer while it does not run */
@@ -107,6 +109,9 @@ BUILD_CR(4)
 /* Sets regs up so that the return to user mode starts a fresh program at ip with stack sp. */
 void start_thread(struct pt_regs *regs, unsigned long ip, unsigned long sp);
 void flush_ptrace_hw_breakpoint(struct task_struct *tsk);	/* fork, exec: not inherited */
+void start_thread_ia32(struct pt_regs *regs, unsigned long ip, unsigned long sp);
+/* execve: what the running task's addresses and its start depend on from now on. */
+void arch_set_personality(bool ia32);
 /* Where a task that does not run sleeps in the kernel, 0 if unknown: /proc/PID/wchan. */
 unsigned long __get_wchan(struct task_struct *p);
 

@@ -30,12 +30,16 @@
 #define TIF_RESTORE_SIGMASK	8	/* put saved_sigmask back when no handler ran */
 #define TIF_NEED_FPU_LOAD	9	/* the FPU registers are not this task's: load them before user mode */
 #define TIF_SECCOMP		10
-#define TIF_IA32		11	/* a 32-bit program */
+#define TIF_ADDR32		11	/* a 32-bit program: 4 GiB of address space */
 #define TIF_POLLING_NRFLAG	12	/* the idle loop looks at TIF_NEED_RESCHED itself: no interrupt needed */
 #define TIF_SYSCALL_TRACEPOINT	13	/* the syscall trace events are on */
 #define TIF_NOTSC		14
 #define TIF_FORCED_TF		15	/* the trap flag is the tracer's, not the program's */
 #define TIF_SYSCALL_EMU		16	/* ptrace: report system calls but do not make them */
+
+/* thread_info->status: of the running system call. */
+#define TS_COMPAT		1	/* it came by int 0x80: in_compat_syscall() */
+#define TS_TIME32		2	/* its times have 32 bits: in_time32_syscall() */
 
 #define _TIF_SYSCALL_TRACE	(1 << TIF_SYSCALL_TRACE)
 #define _TIF_NOTIFY_RESUME	(1 << TIF_NOTIFY_RESUME)
@@ -72,7 +76,7 @@ struct task_struct;
 struct thread_info {
 	struct task_struct	*task;		/* [I] whose stack this is */
 	unsigned long		flags;		/* [a] TIF_* */
-	u32			status;		/* [o] */
+	u32			status;		/* [o] TS_* */
 	u32			cpu;		/* [c] on which it last ran */
 	unsigned long		canary;		/* STACK_END_MAGIC: a stack that ran over is seen at the next switch */
 };

@@ -1,0 +1,21 @@
+/*
+ * asm/signal.h: what the two kinds of signal frames share.
+ */
+#ifndef ASM_SIGNAL_H
+#define ASM_SIGNAL_H
+
+#define X86_EFLAGS_CF		0x00000001UL
+#define X86_EFLAGS_PF		0x00000004UL
+#define X86_EFLAGS_AF		0x00000010UL
+#define X86_EFLAGS_ZF		0x00000040UL
+#define X86_EFLAGS_SF		0x00000080UL
+#define X86_EFLAGS_TF		0x00000100UL
+#define X86_EFLAGS_DF		0x00000400UL
+#define X86_EFLAGS_OF		0x00000800UL
+#define X86_EFLAGS_RF		0x00010000UL
+#define X86_EFLAGS_AC		0x00040000UL
+/* What a program may change by sigreturn. */
+#define FIX_EFLAGS	(X86_EFLAGS_AC | X86_EFLAGS_OF | X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_SF | X86_EFLAGS_ZF | \
+			 X86_EFLAGS_AF | X86_EFLAGS_PF | X86_EFLAGS_CF | X86_EFLAGS_RF)
+
+#endif
