@@ -202,6 +202,16 @@ def make_stress_root(bindir):
     return cpio if r.returncode == 0 else sys.exit(r.stdout)
 
 
+def libweft(a, builds):
+    """libweft's tests on the host, then the same programs in a guest."""
+    host_command("libweft", ["make", "-s", "libweft-test"], 3600)
+    cpio = make_libweft_root()
+    for build in builds:
+        kernel = a.kernel or ("build/debug/weft.elf" if build == "debug" else "build/weft.elf")
+        if a.kernel or build_kernel(build == "debug"):
+            guest(f"{build} libweft", kernel, cpio, libweft_commands(), 2, "1G", "pc", 900 if build == "release" else 2400)
+
+
 def stress_record(a, bindir):
     """The long record: storms, fuzzer and memory eaters for minutes, stress-ng 20 s a stressor, in the checking kernel."""
     kernel = a.kernel or "build/debug/weft.elf"
@@ -406,7 +416,7 @@ def host_cases(bindir, programs):
 def main():
     global verbose
     ap = argparse.ArgumentParser()
-    ap.add_argument("plan", choices=["check", "test", "stress", "stressng", "guest", "host", "debian", "python"])
+    ap.add_argument("plan", choices=["check", "test", "stress", "stressng", "guest", "host", "debian", "python", "libweft"])
     ap.add_argument("-v", action="store_true", help="show the guests' consoles")
     ap.add_argument("--only", help="programs to run, comma separated")
     ap.add_argument("--cpus", default="1,2,4")
@@ -426,6 +436,9 @@ def main():
 
     if a.plan == "debian":
         debian(a)
+        return finish(start)
+    if a.plan == "libweft":
+        libweft(a, a.builds.split(","))
         return finish(start)
 
     if a.plan == "python":
@@ -508,6 +521,8 @@ def main():
             futures.append(pool.submit(debian_quick, a.kernel or "build/weft.elf"))
         for f in futures:
             f.result()
+    if a.plan == "test" and not a.only:
+        libweft(a, ["release"])
     finish(start)
 
 

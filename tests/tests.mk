@@ -6,7 +6,7 @@ check:
 	@tools/deps.sh build run test lockcheck
 	@tests/run.py check
 test:
-	@tools/deps.sh build run test lockcheck debian
+	@tools/deps.sh build run test lockcheck debian libweft
 	@tests/run.py test
 # Debian's own programs, and Python's own tests: minutes of emulation each.
 .PHONY: test-debian test-python
@@ -17,7 +17,7 @@ test-python:
 # The long record (about 15 minutes): 10 minutes of storms and stress-ng in the checking kernel on 4 CPUs.
 .PHONY: stress
 stress:
-	@tools/deps.sh build run test
+	@tools/deps.sh build run test libweft
 	@tests/run.py stress
 # stress-ng's whole classes, 10 seconds a stressor, in the checking kernel on 4 CPUs: an hour.
 .PHONY: stressng

@@ -2,7 +2,7 @@
 BB := $(B)/bench
 bench: all
 	@mkdir -p $(BB)
-	@$(HERE)deps.sh bench || true
+	@$(TOOLS) peers || true
 	@$(CC) -O2 -I$(HERE)include -o $(BB)/weft $(HERE)bench/bench_weft.c $(B)/libweft.a -pthread -ldl
 	@$(CC) -O2 -I$(HERE)include -o $(BB)/echo $(HERE)bench/echo.c $(B)/libweft.a -pthread -ldl
 	@$(CC) -O2 -o $(BB)/libc $(HERE)bench/bench_libc.c -pthread

@@ -15,15 +15,16 @@
 #include <unistd.h>
 #include <weft/thread.h>
 
-static int ticks, stop;
+static int ticks, stop, block_ms;
 static void *ticker(void *a) { while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) { weft_sleep(WEFT_MS(10)); ticks++; } return a; }
-static void *raw_block(void *a) { usleep(150000); __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); return a; }	/* the plain libc call */
-static void *jacketed(void *a) { weft_sleep(WEFT_MS(150)); __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); return a; }
+static void *raw_block(void *a) { usleep(block_ms * 1000); __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); return a; }	/* the plain libc call */
+static void *jacketed(void *a) { weft_sleep(WEFT_MS(block_ms)); __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); return a; }
 
-static int ticks_during(void *(*blocker)(void *))
+static int ticks_once(void *(*blocker)(void *), int ms)
 {
 	weft_t a, b;
 
+	block_ms = ms;
 	ticks = stop = 0;
 	weft_spawn(&a, NULL, ticker, NULL);
 	weft_yield();
@@ -31,6 +32,16 @@ static int ticks_during(void *(*blocker)(void *))
 	weft_join(b, NULL);
 	weft_join(a, NULL);
 	return ticks;
+}
+
+/* On a machine so busy that the others cannot show within 150 ms that they go on, they get more time. */
+static int ticks_during(void *(*blocker)(void *), int least)
+{
+	int ms = 150, n;
+
+	while ((n = ticks_once(blocker, ms)) < least && ms < 60000)
+		ms *= 4;
+	return n;
 }
 
 static void *compute(void *a)
@@ -99,17 +110,17 @@ static double switch_ns(void)
 /* Exit status: bit 0 set when the model did not behave as the seed says. */
 static int one_model(const char *name)
 {
-	int raw, soft, want = strcmp(name, "1:1") ? 200000 : 2000, many, wrong;
+	int raw, soft, want = strcmp(name, "1:1") ? 50000 : 2000, many, wrong, alone = !strcmp(name, "N:1");
 	double up;
 
 	weft_init(NULL);
-	raw = ticks_during(raw_block);
-	soft = ticks_during(jacketed);
+	raw = ticks_during(raw_block, alone ? 0 : 3);
+	soft = ticks_during(jacketed, 3);
 	up = speed_up();
 	many = how_many(want);
 	printf("%-5s | %9d | %12d | %9.2f | %8d | %8.0f ns\n", name, raw, soft, up, many, switch_ns());
 	fflush(stdout);
-	wrong = !strcmp(name, "N:1") ? raw > 3 || soft < 5 || up > 1.1 : raw < 3 || soft < 3;
+	wrong = soft < 3 || (alone ? raw > 3 || up > 1.1 : raw < 3);
 	return wrong || many < want;
 }
 

@@ -315,7 +315,19 @@ int weft_accept(int fd, struct sockaddr *addr, socklen_t *len)
 	}
 }
 
-/* connect has no "do not wait" flag: the descriptor is non-blocking while it lasts. */
+struct connect_call { int fd, r; const struct sockaddr *addr; socklen_t len; };
+
+static void do_connect(void *arg)
+{
+	struct connect_call *c = arg;
+
+	c->r = neg(connect(c->fd, c->addr, c->len));
+}
+
+/*
+ * connect has no "do not wait" flag: the descriptor is non-blocking while it lasts.  EAGAIN comes from a Unix socket
+ * whose listener has no room; no event tells when it has, so a helper waits.
+ */
 int weft_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int flags = fcntl(fd, F_GETFL), r, error = 0;
@@ -338,6 +350,12 @@ int weft_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	}
 	if (!(flags & O_NONBLOCK))
 		fcntl(fd, F_SETFL, flags);
+	if (r == -EAGAIN && !(flags & O_NONBLOCK)) {
+		struct connect_call c = { fd, 0, addr, len };
+
+		helper_run(do_connect, &c);
+		r = c.r;
+	}
 	return r;
 }
 

@@ -8,11 +8,16 @@ DEPS    := $(wildcard $(HERE)src/*.[ch] $(HERE)src/arch/*/* $(HERE)include/weft/
 A64SRC  := $(patsubst %/arch/$(ARCH)/switch.S,%/arch/aarch64/switch.S,$(TSRC))
 HAVE_A64 := $(shell command -v $(CROSS)gcc)
 
-PROGRAMS := $(T)/unit_test $(T)/model_test $(T)/sim_test $(T)/unit_asan $(T)/unit_tsan $(T)/model_asan $(if $(HAVE_A64),$(T)/unit_a64 $(T)/sim_a64)
+PROGRAMS := $(T)/unit_test $(T)/unit_static $(T)/model_test $(T)/preload_prog $(T)/sim_test $(T)/unit_asan $(T)/unit_tsan $(T)/model_asan $(if $(HAVE_A64),$(T)/unit_a64 $(T)/sim_a64)
 
-$(T)/unit_test $(T)/model_test: $(T)/%: $(HERE)tests/%.c $(B)/libweft.so.1
+$(T)/unit_test $(T)/model_test $(T)/preload_prog: $(T)/%: $(HERE)tests/%.c $(B)/libweft.so.1
 	@mkdir -p $(T)
 	@$(CC) $(TFLAGS) -I$(HERE)include -o $@ $< -L$(B) -lweft -Wl,-rpath,$(B)
+
+# getaddrinfo in a static program wants the shared C library at run time: the linker says so.
+$(T)/unit_static: $(HERE)tests/unit_test.c $(B)/libweft.a
+	@mkdir -p $(T)
+	@$(CC) $(TFLAGS) -static -I$(HERE)include -Wl,--no-warnings -o $@ $< $(B)/libweft.a
 
 $(T)/sim_test: $(DEPS)
 	@mkdir -p $(T)
@@ -36,6 +41,9 @@ $(T)/unit_a64: $(DEPS)
 $(T)/sim_a64: $(DEPS)
 	@mkdir -p $(T)
 	@$(CROSS)gcc $(TFLAGS) -DWEFT_NO_VALGRIND -DWEFT_SIM -static -w -I$(HERE)include -I$(HERE)src -I$(HERE)src/arch/aarch64 -I$(HERE)tests -o $@ $(patsubst %/arch/$(ARCH)/switch.S,%/arch/aarch64/switch.S,$(SIMSRC))
+
+# What a guest runs, too.
+programs: all $(T)/unit_test $(T)/unit_static $(T)/model_test $(T)/preload_prog
 
 test: all $(PROGRAMS)
 	@$(HERE)tests/run.sh $(HERE) $(B) quick

@@ -4,6 +4,7 @@
  * What:  small cases of one function each; a case that must end the process runs in a child (in_child).
  * Idea:  the expectations are the same for all three models, since the interface is; what only one model promises (order
  *        by priority, preemption, replacement of blocked workers) asks weft_model() first.
+ * Time:  no expectation is shorter than PATIENCE where something may be late: a test machine is a busy machine.
  * Output: a line for each failure, and "N passed, N failed".  unit_test NAME runs one case.
  * See:   sim_test.c for races, model_test.c for properties.
  */
@@ -15,12 +16,17 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weft/thread.h>
+
+enum { PATIENCE = 120 };		/* seconds: what is later than this hangs */
 
 static const char *current;
 static int failed_checks;
@@ -53,7 +59,7 @@ static int in_child(const char *name, const char *env, char *out, int size)
 		close(p[1]);
 		if (env)
 			putenv((char *)env);
-		alarm(20);
+		alarm(PATIENCE);
 		execl("/proc/self/exe", "unit_test", name, (char *)NULL);
 		_exit(127);
 	}
@@ -98,7 +104,11 @@ static void t_detach(void)
 	SPAWN(t, post_done, 0);
 	CHECK(weft_detach(t) == 0);
 	CHECK(weft_sem_wait(&done_sem) == 0);
-	weft_sleep(WEFT_MS(5));
+	for (int i = 0, r = 0; i < PATIENCE * 1000 && r != ESRCH; i++) {	/* it has posted, and is on its way out */
+		weft_sleep(WEFT_MS(1));
+		r = weft_detach(t);
+		CHECK(r == ESRCH || r == EINVAL);
+	}
 	CHECK(weft_detach(t) == ESRCH);
 }
 
@@ -115,7 +125,7 @@ static void t_exit(void)
 	CHECK(weft_join(t, &r) == 0 && !strcmp(r, "bottom"));
 }
 
-static void *sleep_long(void *a) { int r = weft_sleep(WEFT_MS(60000)); (void)a; return (void *)(intptr_t)r; }
+static void *sleep_long(void *a) { int r = weft_sleep(WEFT_MS(PATIENCE * 1000)); (void)a; return (void *)(intptr_t)r; }
 
 static void t_join_deadline_cancel(void)
 {
@@ -134,7 +144,7 @@ static void t_sleep(void)
 	weft_time_t t = weft_now();
 
 	CHECK(weft_sleep(WEFT_MS(20)) == 0);
-	CHECK(weft_now() - t >= WEFT_MS(20) && weft_now() - t < WEFT_MS(2000));
+	CHECK(weft_now() - t >= WEFT_MS(20) && weft_now() - t < WEFT_MS(PATIENCE * 1000));
 	CHECK(weft_after(WEFT_FOREVER) == WEFT_FOREVER);
 }
 
@@ -198,7 +208,14 @@ static void t_priority(void)
 
 static volatile int starved_ran;
 static void *low(void *a) { __atomic_store_n(&starved_ran, 1, __ATOMIC_RELAXED); return a; }
-static void *hog(void *a) { for (int i = 0; i < 100000 && !__atomic_load_n(&starved_ran, __ATOMIC_RELAXED); i++) weft_yield(); return a; }
+static void *hog(void *a)
+{
+	weft_time_t end = weft_after(WEFT_MS(PATIENCE * 1000));
+
+	while (!__atomic_load_n(&starved_ran, __ATOMIC_RELAXED) && weft_now() < end)
+		weft_yield();
+	return a;
+}
 
 /* Two urgent threads that never wait; the third gets its turn all the same. */
 static void t_no_starvation(void)
@@ -212,7 +229,7 @@ static void t_no_starvation(void)
 	CHECK(weft_spawn(&t[2], &hi, hog, NULL) == 0);
 	for (int i = 1; i < 3; i++)
 		JOIN(t[i]);
-	CHECK(starved_ran);
+	CHECK(__atomic_load_n(&starved_ran, __ATOMIC_RELAXED));
 	JOIN(t[0]);
 }
 
@@ -255,12 +272,13 @@ static void t_stack_overflow(void)
 }
 
 static weft_mutex dm[2] = { WEFT_MUTEX_INIT, WEFT_MUTEX_INIT };
+static weft_barrier both_have_one;
 static void *cross(void *a)
 {
 	int i = (int)(intptr_t)a;
 
 	weft_mutex_lock(&dm[i]);
-	weft_sleep(WEFT_MS(20));
+	weft_barrier_wait(&both_have_one);
 	weft_mutex_lock(&dm[!i]);
 	return NULL;
 }
@@ -270,6 +288,7 @@ static void dead(void)
 	weft_attr x = { "philosopher-x", 0, 4, 0 }, y = { "philosopher-y", 0, 4, 0 };
 	weft_t a, b;
 
+	weft_barrier_init(&both_have_one, 2);
 	weft_spawn(&a, &x, cross, (void *)0);
 	weft_spawn(&b, &y, cross, (void *)1);
 	weft_join(a, NULL);
@@ -287,7 +306,6 @@ static void t_deadlock(void)
 	CHECK(strstr(out, "deadlock: ") && strstr(out, "\"philosopher-x\" waits for mutex") && strstr(out, "held by"));
 }
 
-static weft_barrier both_have_one;
 static void *cross_until(void *a)
 {
 	int i = (int)(intptr_t)a;
@@ -310,7 +328,7 @@ static void t_find_deadlock(void)
 	CHECK(weft_find_deadlock(report, sizeof report) == 0);
 	SPAWN(a, cross_until, 0);
 	SPAWN(b, cross_until, 1);
-	for (i = 0; i < 1000 && n == 0; i++) {
+	for (i = 0; i < PATIENCE * 200 && n == 0; i++) {
 		weft_sleep(WEFT_MS(5));
 		n = weft_find_deadlock(report, sizeof report);
 	}
@@ -567,7 +585,8 @@ static void t_pipe_write(void)
 }
 
 static int listener;
-static struct sockaddr_in where;
+static struct sockaddr_storage where;
+static socklen_t where_len;
 
 static void *serve(void *a)
 {
@@ -599,10 +618,10 @@ static void *acceptor(void *a)
 
 static void *client(void *a)
 {
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = socket(where.ss_family, SOCK_STREAM, 0);
 	char b[64], c[64];
 
-	CHECK(weft_connect(s, (struct sockaddr *)&where, sizeof where) == 0);
+	CHECK(weft_connect(s, (struct sockaddr *)&where, where_len) == 0);
 	CHECK(!(fcntl(s, F_GETFL) & O_NONBLOCK));
 	for (int i = 0; i < 50; i++) {
 		int n = snprintf(b, sizeof b, "client %ld message %d", (long)(intptr_t)a, i);
@@ -614,17 +633,15 @@ static void *client(void *a)
 	return NULL;
 }
 
-static void t_tcp(void)
+/* Ten clients and a thread for each at the server's end (a Unix one has no room for all at once); then nobody listens any more. */
+static void echo_server(void)
 {
-	socklen_t len = sizeof where;
 	weft_t acc, t[10];
+	int s;
 
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	memset(&where, 0, sizeof where);
-	where.sin_family = AF_INET;
-	where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	CHECK(bind(listener, (struct sockaddr *)&where, sizeof where) == 0 && listen(listener, 64) == 0);
-	CHECK(getsockname(listener, (struct sockaddr *)&where, &len) == 0);
+	CHECK(bind(listener, (struct sockaddr *)&where, where_len) == 0 && listen(listener, where.ss_family == AF_UNIX ? 1 : 64) == 0);
+	where_len = sizeof where;
+	CHECK(getsockname(listener, (struct sockaddr *)&where, &where_len) == 0);
 	SPAWN(acc, acceptor, 10);
 	for (int i = 0; i < 10; i++)
 		SPAWN(t[i], client, i);
@@ -632,7 +649,35 @@ static void t_tcp(void)
 		JOIN(t[i]);
 	JOIN(acc);
 	weft_close(listener);
-	CHECK(weft_connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&where, sizeof where) == -ECONNREFUSED);
+	s = socket(where.ss_family, SOCK_STREAM, 0);
+	CHECK(weft_connect(s, (struct sockaddr *)&where, where_len) == -ECONNREFUSED);
+	weft_close(s);
+}
+
+static void t_tcp(void)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&where;
+
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 && errno == EAFNOSUPPORT)
+		return;		/* a kernel without a network: t_unix does the same */
+	memset(&where, 0, sizeof where);
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	where_len = sizeof *in;
+	echo_server();
+}
+
+static void t_unix(void)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&where;
+
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	memset(&where, 0, sizeof where);
+	un->sun_family = AF_UNIX;
+	where_len = offsetof(struct sockaddr_un, sun_path) + 1 +	/* an abstract name: leaves nothing behind */
+		    snprintf(un->sun_path + 1, sizeof un->sun_path - 1, "weft-unit-%d", getpid());
+	echo_server();
 }
 
 static void t_file(void)
@@ -665,8 +710,8 @@ static void t_poll(void)
 	p[1] = (struct pollfd){ fds[0], POLLIN, 0 };
 	CHECK(weft_poll(p, 2, 5) == 0);
 	SPAWN(t, ring_bell, 0);
-	CHECK(weft_poll(p, 2, 5000) == 1 && p[1].revents == POLLIN);
-	CHECK(weft_wait_fd(fds[0], POLLIN, weft_after(WEFT_MS(100))) == 0);
+	CHECK(weft_poll(p, 2, PATIENCE * 1000) == 1 && p[1].revents == POLLIN);
+	CHECK(weft_wait_fd(fds[0], POLLIN, weft_after(WEFT_MS(PATIENCE * 1000))) == 0);
 	CHECK(weft_read(fds[0], &c, 1) == 1 && c == '!');
 	JOIN(t);
 	/* closed behind the library's back, the number used again */
@@ -688,7 +733,6 @@ static void *run_blocking(void *a) { return weft_blocking(slow, a); }
 static void t_blocking(void)
 {
 	struct addrinfo *ai = NULL;
-	weft_time_t start = weft_now();
 	weft_t t[4];
 	void *r;
 	pid_t pid;
@@ -698,7 +742,6 @@ static void t_blocking(void)
 		SPAWN(t[i], run_blocking, i);
 	for (int i = 0; i < 4; i++)
 		CHECK(weft_join(t[i], &r) == 0 && (intptr_t)r == i + 1);
-	CHECK(weft_now() - start < WEFT_MS(2000));
 	CHECK(weft_getaddrinfo("127.0.0.1", "80", NULL, &ai) == 0 && ai);
 	freeaddrinfo(ai);
 	pid = fork();
@@ -737,6 +780,16 @@ static void stuck_body(void)
 static void *compute(void *a) { while (!released) ; return a; }
 static void *set_released(void *a) { released = 1; return a; }
 
+/* Refused, as documented, where the library's code cannot be told from the program's: sanitizer builds, static ones. */
+static int no_preemption(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return 1;
+#else
+	return getauxval(AT_BASE) == 0;		/* the kernel loaded no dynamic linker */
+#endif
+}
+
 static void preempt_body(void)
 {
 	struct weft_config c = { .model = getenv("PREEMPT_M_N") ? WEFT_M_N : WEFT_N_1, .workers = 1, .preempt_us = 2000 };
@@ -747,11 +800,7 @@ static void preempt_body(void)
 	unsetenv("WEFT_MODEL");
 	unsetenv("WEFT_WORKERS");
 	if ((r = weft_init(&c)))
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-		_exit(r != ENOTSUP);	/* refused there, as documented */
-#else
-		_exit(1);
-#endif
+		_exit(r != ENOTSUP || !no_preemption());
 	weft_spawn(&b, NULL, set_released, NULL);
 	weft_spawn(&a, NULL, compute, NULL);
 	weft_join(a, NULL);
@@ -766,7 +815,7 @@ static void exits_0(const char *name, const char *env)
 	int status = in_child(name, env, out, sizeof out);
 
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	if (out[0])
+	if (failed_checks && out[0])
 		printf("  %s said: %s", name, out);
 }
 
@@ -786,21 +835,31 @@ static void t_preempt(void)
 
 /* ---- seeing ---- */
 
+/* What weft_dump writes, in b. */
+static void read_dump(char *b, int size)
+{
+	int p[2], n = 0, r;
+
+	CHECK(pipe(p) == 0);
+	weft_dump(p[1]);
+	close(p[1]);
+	while ((r = read(p[0], b + n, size - 1 - n)) > 0)
+		n += r;
+	b[n] = 0;
+	close(p[0]);
+}
+
 static void t_dump(void)
 {
 	weft_attr a = { "sleeper-in-dump", 0, 4, 0 };
 	static char b[65536];
-	int p[2], n = 0, r;
 	weft_t t;
 
 	CHECK(weft_spawn(&t, &a, sleep_long, NULL) == 0);
-	weft_sleep(WEFT_MS(10));
-	CHECK(pipe(p) == 0);
-	weft_dump(p[1]);
-	close(p[1]);
-	while ((r = read(p[0], b + n, sizeof b - 1 - n)) > 0)
-		n += r;
-	close(p[0]);
+	for (int i = 0; i < PATIENCE * 100 && !strstr(b, "waits for sleep"); i++) {
+		weft_sleep(WEFT_MS(10));
+		read_dump(b, sizeof b);
+	}
 	CHECK(strstr(b, "\"sleeper-in-dump\"") && strstr(b, "waits for sleep") && strstr(b, "weft: model"));
 	weft_cancel(t);
 	JOIN(t);
@@ -837,7 +896,7 @@ static const struct { const char *name; void (*fn)(void); } test[] = {
 #define T(n) { #n, t_##n }
 	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority),
 	T(no_starvation), T(big_stack), T(mutex_misuse), T(mutex_count), T(small_ones), T(packed), T(many), T(pipe), T(pipe_write),
-	T(tcp), T(file), T(poll), T(blocking), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
+	T(tcp), T(unix), T(file), T(poll), T(blocking), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
 };
 
 int main(int argc, char **argv)
@@ -857,7 +916,7 @@ int main(int argc, char **argv)
 		dump_body();
 	setlinebuf(stdout);
 	signal(SIGPIPE, SIG_IGN);
-	alarm(150);
+	alarm(10 * PATIENCE);
 	if (weft_init(NULL)) {
 		printf("weft_init failed\n0 passed, 1 failed\n");
 		return 1;
