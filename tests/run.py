@@ -154,7 +154,7 @@ STRESSORS = ("cpu fork vfork clone mmap fault pipe futex switch signal sigq time
              "sysinval sysbadaddr").split()
 
 
-def copy_with_libraries(d, programs):
+def copy_program(d, programs):
     """Debian's programs as they are installed here, and the shared objects they want, into the folder d."""
     for name in programs:
         prog = shutil.which(name) or sys.exit(f"run.py: {name} is not installed (tools/deps.sh test)")
@@ -189,6 +189,15 @@ def make_tracers_root():
     return cpio if r.returncode == 0 else sys.exit(r.stdout)
 
 
+def copy_program(root, prog, to):
+    """A program of the host into a root file system, with the shared objects that it wants."""
+    libs = [f for f in re.findall(r"(/\S+) \(0x", run(["ldd", str(prog)]).stdout) if not f.startswith(str(ROOT))]
+    for source, target in [(str(prog), to), *((f, f) for f in libs)]:
+        target = root / target.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(os.path.realpath(source), target)
+
+
 def make_stress_root(bindir):
     """... and with Debian's stress-ng and the shared objects it wants."""
     d = OUT / "stress-root"
@@ -212,6 +221,35 @@ def libweft(a, builds):
             guest(f"{build} libweft", kernel, cpio, libweft_commands(), 2, "1G", "pc", 900 if build == "release" else 2400)
 
 
+def make_libweft_root():
+    """The root file system with libweft's tests and examples, as they run on the host: dynamically linked and static."""
+    r = run(["make", "-s", "libweft-programs"])
+    count(r.returncode == 0, "build libweft", r.stdout[-2000:])
+    built, d = ROOT / "build" / "libweft", OUT / "libweft-root"
+    shutil.rmtree(d, ignore_errors=True)
+    for name in ("unit_test", "unit_static", "model_test", "preload_prog"):
+        copy_program(d, built / "t" / name, f"/libweft/{name}")
+    for exe in (built / "examples").iterdir():
+        copy_program(d, exe, f"/libweft/examples/{exe.name}")
+    # pthread_exit loads libgcc_s when it is called; programs find libweft where the linker looks
+    for lib in (built / "libweft.so.1", built / "libweft-preload.so", "/lib/x86_64-linux-gnu/libgcc_s.so.1"):
+        shutil.copy2(os.path.realpath(lib), d / "lib/x86_64-linux-gnu" / pathlib.Path(lib).name)
+    cpio = OUT / "libweft.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+
+def libweft_commands():
+    """libweft's own tests on all three models, its examples, and the preload library, for a guest's shell."""
+    cases = [(f"{p}-{m}", f"WEFT_MODEL={m} /libweft/{p}") for p in ("unit_test", "unit_static") for m in ("N:1", "M:N", "1:1")]
+    cases += [(f"preload-{m}", f"WEFT_MODEL={m} LD_PRELOAD=libweft-preload.so /libweft/preload_prog") for m in ("N:1", "M:N")]
+    cases += [("model_test", "/libweft/model_test 1 200")]
+    cases += [(f"example-{e.stem}", f"/libweft/examples/{e.stem}") for e in sorted((ROOT / "libweft/examples").glob("*.c"))]
+    return ["export WEFT_FEW=1"] + [
+        f"{cmd} >/tmp/out 2>&1 && echo ok libweft/{name} || {{ echo not ok libweft/{name}: status $?; tail -n 15 /tmp/out; }}"
+        for name, cmd in cases]
+
+
 def stress_record(a, bindir):
     """The long record: storms, fuzzer and memory eaters for minutes, stress-ng 20 s a stressor, in the checking kernel."""
     kernel = a.kernel or "build/debug/weft.elf"
@@ -224,8 +262,10 @@ def stress_record(a, bindir):
               "/tests/fuzz 10 20000 77 && echo ok stress/fuzz || echo not ok stress/fuzz: failed"]
     ng = [f"stress-ng --pathological --{s} 4 -t 20 --verify --temp-path /tmp >/tmp/out 2>&1 && echo ok stress-ng/{s} || "
           f"{{ echo not ok stress-ng/{s}: status $?; tail -n 5 /tmp/out; }}" for s in STRESSORS]
+    libweft_cpio = make_libweft_root()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for f in [pool.submit(guest, "stress storms", kernel, cpio, storms, 4, "256M", "pc", a.seconds * 3 + 900),
+        for f in [pool.submit(guest, "stress libweft", kernel, libweft_cpio, libweft_commands(), 4, "1G", "pc", 2400),
+                  pool.submit(guest, "stress storms", kernel, cpio, storms, 4, "256M", "pc", a.seconds * 3 + 900),
                   pool.submit(guest, "stress stress-ng", kernel, cpio, ng, 4, "1G", "pc", 3000)]:
             f.result()
 
