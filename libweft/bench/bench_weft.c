@@ -74,6 +74,40 @@ static void yield_among(long threads, const char *name)
 	free(h);
 }
 
+static weft_chan *gate;
+static void *parked(void *a) { long v; started++; weft_chan_recv(gate, &v); return a; }
+
+static void create_join(long n, const char *name)
+{
+	weft_time_t t = weft_now();
+	weft_t h;
+
+	for (long i = 0; i < n; i++) {
+		weft_spawn(&h, NULL, nothing, NULL);
+		weft_join(h, NULL);
+	}
+	row(name, weft_now() - t, n);
+}
+
+/* Create and join while so many others live. */
+static void create_among(long threads, const char *name)
+{
+	weft_t *h = malloc(threads * sizeof *h);
+	long i;
+
+	gate = weft_chan_create(sizeof i, 0);
+	for (i = started = 0; i < threads; i++)
+		if (weft_spawn(&h[i], NULL, parked, NULL))
+			exit(1);
+	while (started < threads)
+		weft_yield();
+	create_join(300000, name);
+	weft_chan_close(gate);
+	for (i = 0; i < threads; i++)
+		weft_join(h[i], NULL);
+	free(h);
+}
+
 static void small(void)
 {
 	int kernel = weft_model() == WEFT_1_1;
@@ -87,12 +121,7 @@ static void small(void)
 	row("coroutine", weft_now() - t, 2 * 5000000);
 	yields = n;
 	row("yield", two(yielder, NULL, NULL), 2 * n);
-	t = weft_now();
-	for (i = 0; i < n / 3; i++) {
-		weft_spawn(&h, NULL, nothing, NULL);
-		weft_join(h, NULL);
-	}
-	row("create", weft_now() - t, n / 3);
+	create_join(n / 3, "create");
 	c1 = weft_chan_create(8, 0);
 	c2 = weft_chan_create(8, 0);
 	t = weft_now();
@@ -109,6 +138,9 @@ static void small(void)
 		yield_among(10, "yield10");
 		yield_among(10000, "yield10k");
 		yield_among(1000000, "yield1M");
+		create_among(10, "create10");
+		create_among(10000, "create10k");
+		create_among(1000000, "create1M");
 	}
 }
 
@@ -158,9 +190,6 @@ static long resident(void)
 	fclose(f);
 	return kb + (getenv("WITH_PTE") ? pt : 0);
 }
-
-static weft_chan *gate;
-static void *parked(void *a) { long v; started++; weft_chan_recv(gate, &v); return a; }
 
 static void memory(unsigned int flags)
 {

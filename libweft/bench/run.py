@@ -4,12 +4,16 @@
 # What:  run.py BUILD_DIR OUTPUT_DIR [ROUNDS]: RESULT.md (table), result.svg (plot), result.json (all numbers).
 # Idea:  one run, one machine, alternating: each round runs every program once, and of each row the best round counts
 #        (small operations: everything that disturbs makes them slower) or the median (echo: throughput varies both ways).
+#        Where the user may, all programs run at a real-time priority, so that a busy machine does not disturb them.
 # Peers: those that are built; a missing one is a gap in the table.
 # See:   bench_weft.c for what the rows mean.
 import json, os, statistics, subprocess, sys, time
 
 B, OUT = sys.argv[1:3]
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 and sys.argv[3] else 5
+FIRST = ["chrt", "-f", "10"]
+if subprocess.run(FIRST + ["true"], stderr=subprocess.DEVNULL).returncode:
+    FIRST = []
 CPU = ["taskset", "-c", str(os.cpu_count() - 1)]
 results = {}
 
@@ -22,7 +26,7 @@ def run(column, cmd, e=None, one_cpu=True, timeout=120, prefix=""):
     if not os.path.exists(cmd[0]):
         return
     try:
-        out = subprocess.run((CPU if one_cpu else []) + cmd, env=e, capture_output=True, text=True, timeout=timeout).stdout
+        out = subprocess.run(FIRST + (CPU if one_cpu else []) + cmd, env=e, capture_output=True, text=True, timeout=timeout).stdout
     except subprocess.TimeoutExpired:
         out = ""
     for line in out.splitlines():
@@ -33,7 +37,7 @@ def run(column, cmd, e=None, one_cpu=True, timeout=120, prefix=""):
 def echo_once(column, server, connections, port):
     if not os.path.exists(server[0]):
         return
-    p = subprocess.Popen(["taskset", "-c", "0"] + server, stdout=subprocess.PIPE, text=True, env=env(WEFT_MODEL="N:1", GOMAXPROCS="1"))
+    p = subprocess.Popen(FIRST + ["taskset", "-c", "0"] + server, stdout=subprocess.PIPE, text=True, env=env(WEFT_MODEL="N:1", GOMAXPROCS="1"))
     try:
         p.stdout.readline()
         run(column, [B + "/echo", "load", str(port), str(connections), "1.5"], prefix="echo%d_" % connections, timeout=60)
@@ -78,6 +82,8 @@ for r in range(ROUNDS):
 
 ROWS = [("coroutine", "bare switch", "ns"), ("yield", "yield, two threads", "ns"), ("yield10", "yield, 10 threads", "ns"),
         ("yield10k", "yield, 10 thousand threads", "ns"), ("yield1M", "yield, 1 million threads", "ns"), ("create", "create + join", "ns"),
+        ("create10", "create + join, 10 others alive", "ns"), ("create10k", "create + join, 10 thousand alive", "ns"),
+        ("create1M", "create + join, 1 million alive", "ns"),
         ("channel", "channel, one way", "ns"), ("mutex", "mutex hand-over (with a yield)", "ns"), ("cond", "condition variable, one way", "ns"),
         ("2cpu_yield", "yield, two processors", "ns"), ("2cpu_create", "create + join, two processors", "ns"),
         ("2cpu_channel", "channel, two processors", "ns"), ("2cpu_mutex", "mutex, two processors", "ns"),
@@ -98,8 +104,9 @@ def show(v):
 model = [l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")][0]
 with open(os.path.join(OUT, "RESULT.md"), "w") as f:
     f.write("# libweft beside its peers\n\nMeasured %s on %s, %d processors, Linux %s; %d rounds, programs taking turns, best round of each "
-            "(echo: median), load average at the end %.1f. Repeat with `make bench-threads`. Small rows run on one processor.\n\n"
-            % (time.strftime("%Y-%m-%d %H:%M"), model, os.cpu_count(), os.uname().release, ROUNDS, os.getloadavg()[0]))
+            "(echo: median), load average at the end %.1f, %s. Repeat with `make bench-threads`. Small rows run on one processor.\n\n"
+            % (time.strftime("%Y-%m-%d %H:%M"), model, os.cpu_count(), os.uname().release, ROUNDS, os.getloadavg()[0],
+               "all at real-time priority" if FIRST else "at ordinary priority"))
     f.write("| | unit | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 2) + "\n")
     for row, label, unit in ROWS:
         f.write("| %s | %s | %s |\n" % (label, unit, " | ".join(show(value(row, c)) for c in COLUMNS)))

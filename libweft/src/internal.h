@@ -32,7 +32,10 @@ struct worker *this_worker(void);
 #define sim_point()	((void)0)
 #endif
 #include "arch.h"
-#if !defined(WEFT_SIM)
+#if defined(WEFT_SIM)
+enum { LOOKS = 40 };		/* queues that a worker looks into before it sleeps */
+#else
+enum { LOOKS = 1200 };
 #define sim_relax()	cpu_relax()
 #endif
 

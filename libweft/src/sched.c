@@ -17,7 +17,7 @@
  *        its registers saved before a thief can take it.
  * Order: new threads are taken last in first out (depth first: a spawn tree's memory stays small), woken and yielding
  *        ones first in first out, every 32nd pick from the other list; every 64th pick serves the lowest priority.
- *        Thieves take the oldest, up to half.  A queue of one is left alone unless its worker has stopped scheduling
+ *        Thieves take the oldest, up to half, of new ones fewer.  A queue of one is left alone unless its worker has stopped scheduling
  *        for a while (the lookout sees to that): two threads that talk to each other stay on one worker.
  * Sleep: a sleeper counts itself in nidle, heavy_fence, looks once more; a pusher pushes, light_fence, reads nidle.
  * Locking: object lock -> tm_lock -> run queue.
@@ -487,27 +487,32 @@ void weft__thread_main(struct weft_thread *t)
 
 /* ---- idle workers ---- */
 
-/* Takes up to half of v's threads, the oldest first.  Pinned ones stay. */
+static int at_most(int limit, int n)
+{
+	return n < limit ? n : limit;
+}
+
+/*
+ * Takes the oldest of v's threads: of those woken up to half, of the new ones one in 32.  The oldest new one of a spawn
+ * tree carries the biggest branch: one is work for long, and to take more would only be stolen back.  Pinned ones stay.
+ */
 static int take_some(struct worker *w, struct worker *v)
 {
-	struct weft_thread *got[STEAL_MAX], *t, *prev;
-	int n = 0, want = (v->rq_len + 1) / 2, level, i;
+	struct weft_thread *got[STEAL_MAX], *t, *next;
+	int n = 0, half = at_most(STEAL_MAX, (v->rq_len + 1) / 2), few = at_most(half, 1 + v->rq_len / 32), level, i;
 
-	if (want > STEAL_MAX)
-		want = STEAL_MAX;
 	for (level = 0; level < NLEVELS; level++) {
-		for (t = v->q[level].lifo_last; t && n < want; t = prev) {
-			prev = t->prev;
+		for (t = v->q[level].lifo_last; t && n < few; t = next) {
+			next = t->prev;
 			if (!t->home)
 				unlink_queued(v, level, got[n++] = t);
 		}
-		for (t = v->q[level].fifo; t && n < want; t = prev) {
-			prev = t->next;
+		for (t = v->q[level].fifo; t && n < half; t = next) {
+			next = t->next;
 			if (!t->home)
 				unlink_queued(v, level, got[n++] = t);
 		}
 	}
-	(void)w;
 	if (RQ_BIASED)
 		a_store(&v->rq_thief, 0);
 	else
@@ -566,6 +571,23 @@ static int steal(struct worker *w, int after_tick)
 			return got;
 		}
 	}
+	return 0;
+}
+
+/* Looks round for LOOKS queues before it gives up: to sleep and be woken costs both sides more than these microseconds. */
+static int search(struct worker *w, int after_tick)
+{
+	int rounds = LOOKS / a_load(&rt.ntotal);
+
+	if (!w->searching) {
+		w->searching = 1;
+		a_add(&rt.nsearching, 1);
+	}
+	do {
+		if (steal(w, after_tick) || a_peek(&w->inbox))
+			return 1;
+		sim_relax();
+	} while (rounds-- > 0);
 	return 0;
 }
 
@@ -678,11 +700,24 @@ static int retire(struct worker *w)
 	return a_cas(&rt.surplus, &s, s - 1);
 }
 
+/* Until the monitor or a pinned thread wants it. */
+static void sleep_retired(struct worker *w)
+{
+	search_ends(w, 0);
+	a_store(&w->sleeping, SLEEP_RETIRED);
+	heavy_fence();
+	while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !a_load(&rt.stopping))
+		os_futex_wait(&w->sleeping, SLEEP_RETIRED, WEFT_FOREVER);
+	a_store(&w->sleeping, SLEEP_NO);
+	if (a_load(&w->inbox))		/* else the monitor needs it again */
+		a_add(&rt.surplus, 1);
+}
+
 static struct weft_thread *find_work(struct worker *w)
 {
 	weft_time_t tick = TICK_MIN;
 	struct weft_thread *t;
-	int spin, ticked = 0;
+	int ticked = 0;
 
 	for (;;) {
 		if (unlikely(a_load(&rt.stopping)))
@@ -700,31 +735,12 @@ static struct weft_thread *find_work(struct worker *w)
 				wake_idle();
 			return t;
 		}
-		if (rt.smp) {
-			if (!w->searching) {
-				w->searching = 1;
-				a_add(&rt.nsearching, 1);
-			}
-			for (spin = 0; spin < SPINS; spin++) {
-				if (steal(w, ticked) || a_peek(&w->inbox))
-					break;
-				sim_relax();
-			}
-			if (spin < SPINS)
-				continue;
-		}
-		if (retire(w)) {
-			search_ends(w, 0);
-			a_store(&w->sleeping, SLEEP_RETIRED);	/* until the monitor or a pinned thread wants it */
-			heavy_fence();
-			while (a_load(&w->sleeping) == SLEEP_RETIRED && !a_load(&w->inbox) && !a_load(&rt.stopping))
-				os_futex_wait(&w->sleeping, SLEEP_RETIRED, WEFT_FOREVER);
-			a_store(&w->sleeping, SLEEP_NO);
-			if (a_load(&w->inbox))		/* else the monitor needs it again */
-				a_add(&rt.surplus, 1);
+		if (rt.smp && search(w, ticked))
 			continue;
-		}
-		ticked = worker_sleep(w, &tick);
+		if (retire(w))
+			sleep_retired(w);
+		else
+			ticked = worker_sleep(w, &tick);
 	}
 }
 

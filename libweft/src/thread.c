@@ -46,7 +46,7 @@ static struct weft_thread *lock_handle(weft_t h)
 	if (!t)
 		return NULL;
 	spin_lock(&t->lock);
-	if (t->life == LIFE_FREE || (h != WEFT_NONE && t->gen != (uint16_t)(h >> 48))) {
+	if (a_peek(&t->life) == LIFE_FREE || (h != WEFT_NONE && t->gen != (uint16_t)(h >> 48))) {
 		spin_unlock(&t->lock);
 		return NULL;
 	}
@@ -138,11 +138,9 @@ int weft_spawn(weft_t *out, const weft_attr *a, void *(*fn)(void *), void *arg)
 	thread_init(t, a, fn, arg);
 	/* Numbers come from the worker, so that counting them costs no shared cache line. */
 	t->id = ++w->idle.id * MAX_WORKERS + (w->index & (MAX_WORKERS - 1));
-	spin_lock(&t->lock);
-	t->life = LIFE_LIVE;
+	a_store(&t->life, LIFE_LIVE);	/* no lock: only old handles lead here so far, and their gen is not ours */
 	if (out)
 		*out = handle_of(t);
-	spin_unlock(&t->lock);
 	TRACE('N', t, t->name);
 	if (kernel) {
 		if (start_in_kernel(t, size)) {
