@@ -154,7 +154,7 @@ STRESSORS = ("cpu fork vfork clone mmap fault pipe futex switch signal sigq time
              "sysinval sysbadaddr").split()
 
 
-def copy_program(d, programs):
+def copy_with_libraries(d, programs):
     """Debian's programs as they are installed here, and the shared objects they want, into the folder d."""
     for name in programs:
         prog = shutil.which(name) or sys.exit(f"run.py: {name} is not installed (tools/deps.sh test)")

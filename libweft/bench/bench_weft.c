@@ -16,7 +16,8 @@
 static void row(const char *name, weft_time_t t, long n) { printf("%s\t%.2f\n", name, (double)t / n); }
 static void *echo(weft_coro *self, void *v) { for (;;) v = weft_coro_yield(self, v); }
 static long yields, started;
-static void *yielder(void *a) { started++; for (long i = 0; i < yields; i++) weft_yield(); return a; }
+static void count_start(void) { __atomic_add_fetch(&started, 1, __ATOMIC_RELAXED); }
+static void *yielder(void *a) { count_start(); for (long i = 0; i < yields; i++) weft_yield(); return a; }
 static void *nothing(void *a) { return a; }
 static weft_chan *c1, *c2;
 static weft_mutex m = WEFT_MUTEX_INIT;
@@ -65,7 +66,7 @@ static void yield_among(long threads, const char *name)
 	for (i = 0; i < threads; i++)
 		if (weft_spawn(&h[i], NULL, yielder, NULL))
 			exit(1);
-	while (started < threads)	/* every stack has been touched */
+	while (__atomic_load_n(&started, __ATOMIC_RELAXED) < threads)	/* every stack has been touched */
 		weft_yield();
 	t = weft_now();
 	for (i = 0; i < threads; i++)
@@ -75,7 +76,7 @@ static void yield_among(long threads, const char *name)
 }
 
 static weft_chan *gate;
-static void *parked(void *a) { long v; started++; weft_chan_recv(gate, &v); return a; }
+static void *parked(void *a) { long v; count_start(); weft_chan_recv(gate, &v); return a; }
 
 static void create_join(long n, const char *name)
 {
@@ -99,7 +100,7 @@ static void create_among(long threads, const char *name)
 	for (i = started = 0; i < threads; i++)
 		if (weft_spawn(&h[i], NULL, parked, NULL))
 			exit(1);
-	while (started < threads)
+	while (__atomic_load_n(&started, __ATOMIC_RELAXED) < threads)
 		weft_yield();
 	create_join(300000, name);
 	weft_chan_close(gate);
@@ -202,10 +203,10 @@ static void memory(unsigned int flags)
 	for (i = 0; i < n; i++) {
 		if (weft_spawn(&h, &a, parked, NULL))
 			exit(1);
-		while (started < i - 1000)
+		while (__atomic_load_n(&started, __ATOMIC_RELAXED) < i - 1000)
 			weft_yield();
 	}
-	while (started < n)
+	while (__atomic_load_n(&started, __ATOMIC_RELAXED) < n)
 		weft_yield();
 	row("parked_bytes", (resident() - before) * 1024, n);
 	setenv("WITH_PTE", "1", 1);

@@ -35,7 +35,7 @@ struct worker *this_worker(void);
 #if defined(WEFT_SIM)
 enum { LOOKS = 40 };		/* queues that a worker looks into before it sleeps */
 #else
-enum { LOOKS = 1200 };
+enum { LOOKS = 120 };
 #define sim_relax()	cpu_relax()
 #endif
 
@@ -120,8 +120,10 @@ struct level { struct weft_thread *lifo, *lifo_last, *fifo, *fifo_last; };
 struct worker {
 	struct weft_thread	*current;	/* [o] read racily by dumps */
 	/* the run queue: biased lock, then what it guards */
-	uint32_t		rq_busy;	/* [a] the owner is inside */
-	uint32_t		rq_thief;	/* [a] somebody else wants in or is inside */
+	uint32_t		rq_busy;	/* [a] the owner is inside, without rq_turn */
+	uint32_t		rq_thief;	/* [a] somebody else is about: use rq_turn */
+	uint32_t		rq_turn;	/* [a] an ordinary lock, for those times */
+	uint32_t		rq_taken;	/* [o] the owner is inside, with rq_turn */
 	uint32_t		rq_mask;	/* [q] levels that hold something */
 	uint32_t		rq_len;		/* [q], read racily by thieves */
 	struct level		q[NLEVELS];	/* [q] */
@@ -148,6 +150,7 @@ struct worker {
 	weft_time_t		tm_next;	/* [tm_lock], read racily */
 	uint32_t		last_seen;	/* [o: the lookout] picks when it last looked */
 	uint32_t		mon_seen, mon_ticks, mon_replaced;	/* [o: the monitor] */
+	uint32_t		preempt_sent;	/* [a] the signal is on its way */
 	int			tid;		/* [I] */
 	int			index;		/* [I] */
 	struct weft_thread	idle;		/* its scheduler context */
@@ -209,24 +212,31 @@ static inline void spin_unlock(uint32_t *l)
 #else
 #define RQ_BIASED 1
 #endif
-HIDDEN void rq_lock_slow(struct worker *w);
+static __attribute__((noinline)) void rq_lock_slow(struct worker *w)
+{
+	a_store(&w->rq_busy, 0);
+	spin_lock(&w->rq_turn);
+	w->rq_taken = 1;
+}
 static inline void rq_lock(struct worker *w)
 {
 	if (!rt.smp)
 		return;
-	if (!RQ_BIASED) {
-		spin_lock(&w->rq_busy);
-		return;
-	}
 	a_set(&w->rq_busy, 1);
 	light_fence();
-	if (unlikely(a_load(&w->rq_thief)))
+	if (unlikely(!RQ_BIASED || a_load(&w->rq_thief)))
 		rq_lock_slow(w);
 }
 static inline void rq_unlock(struct worker *w)
 {
-	if (rt.smp)
+	if (!rt.smp)
+		return;
+	if (unlikely(w->rq_taken)) {
+		w->rq_taken = 0;
+		spin_unlock(&w->rq_turn);
+	} else {
 		a_store(&w->rq_busy, 0);
+	}
 }
 
 HIDDEN struct weft_thread *weft__start_here(void);

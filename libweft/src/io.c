@@ -69,27 +69,41 @@ static ssize_t sock_io(struct sock_op *o, weft_time_t deadline)
 	}
 }
 
-ssize_t weft_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
+static ssize_t receive(struct sock_op *o, weft_time_t deadline)
 {
-	struct sock_op o = { fd, flags, 0, buf, n, addr, len, 0 };
-	size_t sum = 0;
+	char *buf = o->buf;
+	size_t sum = 0, n = o->n;
 	ssize_t r;
 
-	if (!(flags & MSG_WAITALL))
-		return sock_io(&o, WEFT_FOREVER);
-	for (o.flags &= ~MSG_WAITALL; sum < n; sum += r) {
-		o.buf = (char *)buf + sum;
-		o.n = n - sum;
-		r = sock_io(&o, WEFT_FOREVER);
+	if (!(o->flags & MSG_WAITALL))
+		return sock_io(o, deadline);
+	for (o->flags &= ~MSG_WAITALL; sum < n; sum += r) {
+		o->buf = buf + sum;
+		o->n = n - sum;
+		r = sock_io(o, deadline);
 		if (r <= 0)
 			return sum ? (ssize_t)sum : r;
 	}
 	return sum;
 }
 
+ssize_t weft_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
+{
+	struct sock_op o = { fd, flags, 0, buf, n, addr, len, 0 };
+
+	return receive(&o, WEFT_FOREVER);
+}
+
+ssize_t weft_recv_until(int fd, void *buf, size_t n, int flags, weft_time_t deadline)
+{
+	struct sock_op o = { fd, flags, 0, buf, n, NULL, NULL, 0 };
+
+	return receive(&o, deadline);
+}
+
 ssize_t weft_recv(int fd, void *buf, size_t n, int flags)
 {
-	return weft_recvfrom(fd, buf, n, flags, NULL, NULL);
+	return weft_recv_until(fd, buf, n, flags, WEFT_FOREVER);
 }
 
 ssize_t weft_sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t len)
@@ -99,9 +113,16 @@ ssize_t weft_sendto(int fd, const void *buf, size_t n, int flags, const struct s
 	return sock_io(&o, WEFT_FOREVER);
 }
 
+ssize_t weft_send_until(int fd, const void *buf, size_t n, int flags, weft_time_t deadline)
+{
+	struct sock_op o = { fd, flags, 1, (void *)buf, n, NULL, NULL, 0 };
+
+	return sock_io(&o, deadline);
+}
+
 ssize_t weft_send(int fd, const void *buf, size_t n, int flags)
 {
-	return weft_sendto(fd, buf, n, flags, NULL, 0);
+	return weft_send_until(fd, buf, n, flags, WEFT_FOREVER);
 }
 
 /* ---- read and write of anything ---- */
@@ -223,14 +244,19 @@ ssize_t weft_write(int fd, const void *buf, size_t n)
 	return weft_write_until(fd, buf, n, WEFT_FOREVER);
 }
 
-ssize_t weft_readv(int fd, const struct iovec *iov, int n)
+ssize_t weft_readv_until(int fd, const struct iovec *iov, int n, weft_time_t deadline)
 {
 	struct rw_op o = { fd, 0, n, (struct iovec *)iov };
 
-	return n < 0 || n > IOV_MAX ? -EINVAL : rw(&o, WEFT_FOREVER);
+	return n < 0 || n > IOV_MAX ? -EINVAL : rw(&o, deadline);
 }
 
-ssize_t weft_writev(int fd, const struct iovec *iov, int n)
+ssize_t weft_readv(int fd, const struct iovec *iov, int n)
+{
+	return weft_readv_until(fd, iov, n, WEFT_FOREVER);
+}
+
+ssize_t weft_writev_until(int fd, const struct iovec *iov, int n, weft_time_t deadline)
 {
 	struct iovec copy[64];
 
@@ -239,7 +265,12 @@ ssize_t weft_writev(int fd, const struct iovec *iov, int n)
 	if (n > 64)
 		n = 64;			/* a short count, which writev may always return */
 	memcpy(copy, iov, n * sizeof *iov);
-	return write_all(fd, copy, n, WEFT_FOREVER);
+	return write_all(fd, copy, n, deadline);
+}
+
+ssize_t weft_writev(int fd, const struct iovec *iov, int n)
+{
+	return weft_writev_until(fd, iov, n, WEFT_FOREVER);
 }
 
 /* ---- regular files ---- */
@@ -295,7 +326,7 @@ int weft_fsync(int fd)
 
 /* ---- connections ---- */
 
-int weft_accept(int fd, struct sockaddr *addr, socklen_t *len)
+int weft_accept_until(int fd, struct sockaddr *addr, socklen_t *len, weft_time_t deadline)
 {
 	struct pollfd p = { fd, POLLIN, 0 };
 	int r;
@@ -310,25 +341,39 @@ int weft_accept(int fd, struct sockaddr *addr, socklen_t *len)
 		}
 		if (r != -EAGAIN && r != -EINTR && r != -ECONNABORTED)
 			return r;
-		if ((r = fd_wait(fd, POLLIN, WEFT_FOREVER)))
+		if ((r = fd_wait(fd, POLLIN, deadline)))
 			return r;
 	}
 }
 
-struct connect_call { int fd, r; const struct sockaddr *addr; socklen_t len; };
-
-static void do_connect(void *arg)
+int weft_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	struct connect_call *c = arg;
-
-	c->r = neg(connect(c->fd, c->addr, c->len));
+	return weft_accept_until(fd, addr, len, WEFT_FOREVER);
 }
 
 /*
- * connect has no "do not wait" flag: the descriptor is non-blocking while it lasts.  EAGAIN comes from a Unix socket
- * whose listener has no room; no event tells when it has, so a helper waits.
+ * EAGAIN comes from a Unix socket whose listener has no room, and no event tells when it has: asked again and again.
  */
-int weft_connect(int fd, const struct sockaddr *addr, socklen_t len)
+static int connect_once_more(int fd, const struct sockaddr *addr, socklen_t len, weft_time_t deadline)
+{
+	weft_time_t pause = WEFT_MS(1), next;
+	int r;
+
+	do {
+		next = weft_after(pause);
+		if (weft_sleep_until(next < deadline ? next : deadline))
+			return -ECANCELED;
+		r = neg(connect(fd, addr, len));
+		if (r == -EAGAIN && next >= deadline)
+			return -ETIMEDOUT;
+		if (pause < WEFT_MS(20))
+			pause *= 2;
+	} while (r == -EAGAIN);
+	return r;
+}
+
+/* connect has no "do not wait" flag: the descriptor is non-blocking while it lasts. */
+int weft_connect_until(int fd, const struct sockaddr *addr, socklen_t len, weft_time_t deadline)
 {
 	int flags = fcntl(fd, F_GETFL), r, error = 0;
 	socklen_t size = sizeof error;
@@ -339,24 +384,25 @@ int weft_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!(flags & O_NONBLOCK))
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	r = neg(connect(fd, addr, len));
+	if (r == -EAGAIN)
+		r = connect_once_more(fd, addr, len, deadline);
 	if (r == -EINPROGRESS || r == -EINTR) {
 		struct pollfd p = { fd, POLLOUT, 0 };
 
 		r = 0;
 		while (!r && poll(&p, 1, 0) == 0)
-			r = fd_wait(fd, POLLOUT, WEFT_FOREVER);
+			r = fd_wait(fd, POLLOUT, deadline);
 		if (!r && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
 			r = -error;
 	}
 	if (!(flags & O_NONBLOCK))
 		fcntl(fd, F_SETFL, flags);
-	if (r == -EAGAIN && !(flags & O_NONBLOCK)) {
-		struct connect_call c = { fd, 0, addr, len };
-
-		helper_run(do_connect, &c);
-		r = c.r;
-	}
 	return r;
+}
+
+int weft_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return weft_connect_until(fd, addr, len, WEFT_FOREVER);
 }
 
 int weft_close(int fd)
@@ -422,29 +468,49 @@ static void do_waitpid(void *arg)
 	while (c->result == -EINTR);
 }
 
-pid_t weft_waitpid(pid_t pid, int *status, int options)
+/* Any child, or a stop: no descriptor tells, so a helper waits; with a deadline, ask again and again. */
+static pid_t wait_any(pid_t pid, int *status, int options, weft_time_t deadline)
 {
 	struct wait_call c = { pid, 0, status, options };
+	weft_time_t next;
+	pid_t r;
+
+	if (deadline == WEFT_FOREVER) {
+		helper_run(do_waitpid, &c);
+		return c.result;
+	}
+	do {
+		next = weft_after(WEFT_MS(5));
+		if (weft_sleep_until(next < deadline ? next : deadline))
+			return -ECANCELED;
+		r = neg(waitpid(pid, status, options | WNOHANG));
+	} while (r == 0 && next < deadline);
+	return r ? r : -ETIMEDOUT;
+}
+
+pid_t weft_waitpid_until(pid_t pid, int *status, int options, weft_time_t deadline)
+{
 	pid_t r = neg(waitpid(pid, status, options | WNOHANG));
 	int fd = -1, w;
 
 	if (r || (options & WNOHANG))
 		return r;
-	if (pid > 0)
+	if (pid > 0 && !(options & (WUNTRACED | WCONTINUED)))
 		fd = syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 || (options & (WUNTRACED | WCONTINUED))) {
-		if (fd >= 0)
-			close(fd);
-		helper_run(do_waitpid, &c);
-		return c.result;
-	}
+	if (fd < 0)
+		return wait_any(pid, status, options, deadline);
 	fd_reset(fd, 0);
 	do {
-		w = fd_wait(fd, POLLIN, WEFT_FOREVER);
+		w = fd_wait(fd, POLLIN, deadline);
 		r = w ? w : neg(waitpid(pid, status, options | WNOHANG));
 	} while (r == 0);
 	weft_close(fd);
 	return r;
+}
+
+pid_t weft_waitpid(pid_t pid, int *status, int options)
+{
+	return weft_waitpid_until(pid, status, options, WEFT_FOREVER);
 }
 
 struct name_call { const char *node, *service; const struct addrinfo *hints; struct addrinfo **result; int r; };

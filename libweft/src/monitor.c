@@ -78,6 +78,8 @@ static void on_preempt(int sig, siginfo_t *si, void *uc)
 	struct worker *w = this_worker();
 
 	(void)sig, (void)si;
+	if (w)
+		a_set(&w->preempt_sent, 0);
 	if (w && !(w->current->flags & TF_IDLE) && may_preempt(ARCH_UC_PC((ucontext_t *)uc))) {
 		w->preemptions++;
 		TRACE('X', w->current, NULL);
@@ -123,6 +125,16 @@ static int wanted(struct worker *w, weft_time_t now)
 	return a_peek(&w->rq_len) || a_load(&w->inbox) || a_peek(&w->tm_next) <= now;
 }
 
+/*
+ * One signal under way and no more: a worker that does not get a processor for a while would find all of them in its
+ * queue, one handler would interrupt the other, and their frames would fill the thread's stack.
+ */
+static void preempt(struct worker *w)
+{
+	if (!a_xchg(&w->preempt_sent, 1))
+		syscall(SYS_tgkill, getpid(), a_peek(&w->tid), preempt_signal());
+}
+
 /* Returns whether the worker is at work at all. */
 static int look_at(struct worker *w, weft_time_t now)
 {
@@ -142,7 +154,7 @@ static int look_at(struct worker *w, weft_time_t now)
 	if (!wanted(w, now) && !poller_active())
 		return 1;
 	if (rt.preempt_us && wanted(w, now))
-		syscall(SYS_tgkill, getpid(), a_peek(&w->tid), preempt_signal());
+		preempt(w);
 	/* Two full ticks: one may have begun just before its last pick. */
 	if (rt.model == WEFT_M_N && ++w->mon_ticks * (uint64_t)(rt.preempt_us ? rt.preempt_us : TICK_US) >= 2 * TICK_US) {
 		char s = task_state(a_peek(&w->tid));

@@ -145,20 +145,3 @@ void spin_slow(uint32_t *l)
 		}
 	} while (a_xchg(l, 1));
 }
-
-/* A thief wants the queue: let it, then take the queue again. */
-void rq_lock_slow(struct worker *w)
-{
-	int n = 0;
-
-	do {
-		a_store(&w->rq_busy, 0);
-		while (a_load(&w->rq_thief)) {
-			cpu_relax();
-			if (++n % 128 == 0)
-				sched_yield();
-		}
-		a_set(&w->rq_busy, 1);
-		light_fence();
-	} while (a_load(&w->rq_thief));
-}

@@ -6,12 +6,13 @@
  *        other workers' queues, and then sleeps.
  * Idea:  the owner's way through its queue has no atomic read-modify-write.  The queue lock is biased: the owner says
  *        "busy" and looks for thieves, with only a compiler fence between; a thief says "thief", makes all tasks run a
- *        barrier (membarrier) and waits until the owner is out.  One of the two must see the other.
+ *        barrier (membarrier), takes "turn" and waits until the owner is not busy.  One of the two must see the other;
+ *        an owner that sees a thief takes "turn" as well, an ordinary lock, so it goes on during the barrier.
  *
  *            owner                         thief
  *            busy = 1                      thief = 1
  *            light_fence                   heavy_fence
- *            thief? then back off          wait while busy
+ *            thief? busy = 0, lock turn    lock turn, wait while busy
  *
  *        The queue stays locked across the switch and finish_switch() releases it, so a thread in the queue always has
  *        its registers saved before a thief can take it.
@@ -26,19 +27,21 @@
 #include "internal.h"
 #include "san.h"
 
-enum { STEAL_MAX = 64, SPINS = 60, TICK_MIN = 100000, TICK_MAX = 5000000 };
+enum { STEAL_MAX = 64, SPINS = 60, PATIENCE = 10000, TICK_MIN = 100000, TICK_MAX = 5000000 };
 
 /* ---- the run queue: all under rq_lock ---- */
 
-static inline void mark_queued(struct worker *w, struct weft_thread *t)
+static inline void mark_queued(struct worker *w, int level)
 {
-	w->rq_mask |= 1u << t->prio;
+	w->rq_mask |= 1u << level;
 	a_set(&w->rq_len, w->rq_len + 1);
 }
 
+/* The priority is read once: another thread may change it, and then it counts the next time. */
 static inline void push_fifo(struct worker *w, struct weft_thread *t)
 {
-	struct level *l = &w->q[t->prio];
+	int level = a_peek(&t->prio);
+	struct level *l = &w->q[level];
 
 	t->lifo = 0;
 	t->next = NULL;
@@ -48,12 +51,13 @@ static inline void push_fifo(struct worker *w, struct weft_thread *t)
 	else
 		l->fifo = t;
 	l->fifo_last = t;
-	mark_queued(w, t);
+	mark_queued(w, level);
 }
 
 static inline void push_lifo(struct worker *w, struct weft_thread *t)
 {
-	struct level *l = &w->q[t->prio];
+	int level = a_peek(&t->prio);
+	struct level *l = &w->q[level];
 
 	t->lifo = 1;
 	t->prev = NULL;
@@ -63,7 +67,7 @@ static inline void push_lifo(struct worker *w, struct weft_thread *t)
 	else
 		l->lifo_last = t;
 	l->lifo = t;
-	mark_queued(w, t);
+	mark_queued(w, level);
 }
 
 static inline void unlink_queued(struct worker *w, int level, struct weft_thread *t)
@@ -492,6 +496,36 @@ static int at_most(int limit, int n)
 	return n < limit ? n : limit;
 }
 
+/* An owner that has lost its processor inside may be long: then come back later. */
+static int lock_queue_of(struct worker *v)
+{
+	uint32_t zero = 0;
+	int spin = 0;
+
+	if (!a_cas(&v->rq_thief, &zero, 1))
+		return 0;
+	if (RQ_BIASED)
+		heavy_fence();
+	while (a_xchg(&v->rq_turn, 1))
+		if (sim_relax(), ++spin > PATIENCE)
+			goto no_turn;
+	while (RQ_BIASED && a_load(&v->rq_busy))
+		if (sim_relax(), ++spin > PATIENCE)
+			goto busy;
+	return 1;
+busy:
+	spin_unlock(&v->rq_turn);
+no_turn:
+	a_store(&v->rq_thief, 0);
+	return 0;
+}
+
+static void unlock_queue_of(struct worker *v)
+{
+	a_store(&v->rq_thief, 0);
+	spin_unlock(&v->rq_turn);
+}
+
 /*
  * Takes the oldest of v's threads: of those woken up to half, of the new ones one in 32.  The oldest new one of a spawn
  * tree carries the biggest branch: one is work for long, and to take more would only be stolen back.  Pinned ones stay.
@@ -513,37 +547,12 @@ static int take_some(struct worker *w, struct worker *v)
 				unlink_queued(v, level, got[n++] = t);
 		}
 	}
-	if (RQ_BIASED)
-		a_store(&v->rq_thief, 0);
-	else
-		spin_unlock(&v->rq_busy);
+	unlock_queue_of(v);
 	rq_lock(w);
 	for (i = 0; i < n; i++)
 		push_fifo(w, got[i]);
 	rq_unlock(w);
 	return n;
-}
-
-static int steal_from(struct worker *w, struct worker *v)
-{
-	uint32_t zero = 0;
-	int spin = 0;
-
-	if (!RQ_BIASED) {
-		spin_lock(&v->rq_busy);
-		return take_some(w, v);
-	}
-	if (!a_cas(&v->rq_thief, &zero, 1))
-		return 0;
-	heavy_fence();
-	while (a_load(&v->rq_busy)) {
-		sim_relax();
-		if (++spin > 10000) {		/* the owner lost its processor inside: come back later */
-			a_store(&v->rq_thief, 0);
-			return 0;
-		}
-	}
-	return take_some(w, v);
 }
 
 /* after_tick: this worker slept a whole tick, so a pick counter that stood still means a long computation. */
@@ -564,7 +573,7 @@ static int steal(struct worker *w, int after_tick)
 			continue;
 		if (a_peek(&v->rq_len) == 1 && !(after_tick && a_peek(&v->picks) == a_peek(&v->last_seen)))
 			continue;
-		got = steal_from(w, v);
+		got = lock_queue_of(v) ? take_some(w, v) : 0;
 		if (got) {
 			w->steals += got;
 			TRACE('T', NULL, "steal");
@@ -653,24 +662,43 @@ static void sleep_in_kernel(struct worker *w, weft_time_t until, uint32_t how)
 			break;
 }
 
+/*
+ * Counts w among the sleepers and looks once more whether there is nothing to do; *anything says so.  Returns whether w
+ * is to be the lookout, who wakes up at ticks as long as others work.  It is that before it counts as idle, or a
+ * busy worker that pushes its only thread would find an idle colleague and no lookout, and wake it again at once.
+ */
+static int lie_down(struct worker *w, weft_time_t *until, int *busy, int *anything)
+{
+	uint32_t zero = 0;
+	int lookout = rt.smp && a_cas(&rt.lookout, &zero, 1);
+
+	a_add(&rt.nidle, 1);
+	heavy_fence();
+	*until = look_round(w, busy, anything);
+	if (!lookout || *busy)
+		return lookout;
+	/* Nobody to look after.  Who has become busy meanwhile may have relied on us: look again without. */
+	a_store(&rt.lookout, 0);
+	heavy_fence();
+	*until = look_round(w, busy, anything);
+	zero = 0;
+	return *busy && a_cas(&rt.lookout, &zero, 1);
+}
+
 /* Sleeps until kicked, a deadline, an I/O event or a tick.  Returns 1 when it was the tick that ended it. */
 static int worker_sleep(struct worker *w, weft_time_t *tick)
 {
 	uint32_t how = SLEEP_FUTEX, zero = 0;
-	int busy, anything, lookout = 0, ticked = 0;
+	int busy, anything, lookout, ticked = 0;
 	weft_time_t until;
 
 	search_ends(w, 0);
 	if (poller_active() && a_cas(&rt.poll_lock, &zero, 1))
 		how = SLEEP_POLL;
 	a_store(&w->sleeping, how);
-	a_add(&rt.nidle, 1);
-	heavy_fence();
-	until = look_round(w, &busy, &anything);
+	lookout = lie_down(w, &until, &busy, &anything);
 	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !a_load(&rt.stopping)) {
-		zero = 0;
-		if (rt.smp && busy && a_cas(&rt.lookout, &zero, 1)) {
-			lookout = 1;
+		if (lookout) {
 			if (until - *tick > weft_now())
 				until = weft_now() + *tick;
 			*tick = *tick * 2 > TICK_MAX ? TICK_MAX : *tick * 2;

@@ -387,19 +387,17 @@ int weft_get_name(weft_t h, char *buffer, size_t size)
 	return r;
 }
 
-/* One's own only: a queued thread's level is its queue's business. */
+/* A queued thread stays on the level where it is: see push_fifo. */
 int weft_set_priority(weft_t h, int priority)
 {
 	struct weft_thread *t = lock_handle(h);
-	int r;
 
 	if (!t)
 		return ESRCH;
-	r = (unsigned)priority >= NLEVELS ? EINVAL : t != this_thread() ? EPERM : 0;
-	if (!r)
-		t->prio = priority;
+	if ((unsigned)priority < NLEVELS)
+		a_set(&t->prio, priority);
 	spin_unlock(&t->lock);
-	return r;
+	return (unsigned)priority < NLEVELS ? 0 : EINVAL;
 }
 
 int weft_get_priority(weft_t h)
@@ -409,7 +407,7 @@ int weft_get_priority(weft_t h)
 
 	if (!t)
 		return -ESRCH;
-	p = t->prio;
+	p = a_peek(&t->prio);
 	spin_unlock(&t->lock);
 	return p;
 }

@@ -31,6 +31,7 @@ group.c|s/^\t\tadmit\(l\);$/\t\tspin_unlock(\&l->lock);/|a writer that gives up 
 chan.c|s/if \(n->linked\)$/if (0)/|select leaves its waiters in the queues
 sched.c|s/else if \(until == WEFT_FOREVER && is_deadlocked\(\)\)/else if (until == WEFT_FOREVER)/|deadlock is reported whenever a worker sleeps without a deadline
 internal.h|s/return a_cas\(&t->wait, &e, how\);/a_store(\&t->wait, how); return 1;/|two wakers can both win a thread
+sched.c|s/while \(RQ_BIASED && a_load\(&v->rq_busy\)\)/while (0)/|a thief does not wait until the owner is out of its queue
 sched.c|s/^\tif \(a_load\(&w->sleeping\)\)$/\tif (0)/|a thread posted to a sleeping worker does not wake it
 E2
 echo "$pass passed, $fail failed"

@@ -183,17 +183,6 @@ void spin_slow(uint32_t *l)
 	} while (a_xchg(l, 1));
 }
 
-void rq_lock_slow(struct worker *w)
-{
-	do {
-		a_store(&w->rq_busy, 0);
-		while (a_load(&w->rq_thief))
-			sim_relax();
-		a_set(&w->rq_busy, 1);
-		light_fence();
-	} while (a_load(&w->rq_thief));
-}
-
 int poller_wait(struct worker *w, weft_time_t t) { (void)w, (void)t; return 0; }
 void poller_kick(void) { }
 int poller_active(void) { return 0; }

@@ -160,7 +160,8 @@ void weft_cancel_enable(void);
 
 /** weft_set_name, weft_get_name, weft_set_priority, weft_get_priority - what dumps show and the scheduler weighs
  *
- * WEFT_NONE means the calling thread.  A priority can be set by the thread itself only.
+ * WEFT_NONE means the calling thread.  The priority of a thread that is ready already counts from its next wait or yield on.
+ * In 1:1 the kernel decides who runs, and priorities are kept but do nothing.
  * Returns: 0, ESRCH, EINVAL, EPERM, ERANGE (buffer too small).
  */
 int weft_set_name(weft_t thread, const char *name);
@@ -368,12 +369,13 @@ int weft_scope_spawn(weft_scope *s, const weft_attr *attr, void *(*fn)(void *), 
 int weft_scope_cancel(weft_scope *s);
 int weft_scope_close(weft_scope *s, void **failure);
 
-/** weft_read, weft_write, weft_readv, weft_writev, weft_recv, weft_send, weft_recvfrom, weft_sendto, weft_accept, weft_connect, weft_read_until, weft_write_until, weft_pread, weft_pwrite, weft_fsync, weft_close - I/O that stops only the calling thread
+/** weft_read, weft_write, weft_readv, weft_writev, weft_recv, weft_send, weft_recvfrom, weft_sendto, weft_accept, weft_connect, weft_read_until, weft_write_until, weft_readv_until, weft_writev_until, weft_recv_until, weft_send_until, weft_accept_until, weft_connect_until, weft_pread, weft_pwrite, weft_fsync, weft_close - I/O that stops only the calling thread
  *
  * On any descriptor, blocking or not, without changing its flags: tried without blocking first; when it would block
  * the thread waits for readiness (epoll) and others run; what has no readiness (regular files) goes through io_uring
  * where the kernel has it and through a helper thread elsewhere.  Close descriptors used here with weft_close (threads
- * that wait on them get -EBADF).  In 1:1 the thread simply waits in the kernel, in poll.
+ * that wait on them get -EBADF).  In 1:1 the thread simply waits in the kernel, in poll.  The operations on regular files
+ * end by themselves: they take no deadline, and a cancellation takes effect before they begin.
  *
  * Returns: the count (accept: the descriptor), or a negative errno; -ETIMEDOUT, -ECANCELED.
  */
@@ -385,24 +387,32 @@ ssize_t weft_readv(int fd, const struct iovec *iov, int n);
 ssize_t weft_writev(int fd, const struct iovec *iov, int n);
 ssize_t weft_recv(int fd, void *buf, size_t n, int flags);
 ssize_t weft_send(int fd, const void *buf, size_t n, int flags);
+ssize_t weft_readv_until(int fd, const struct iovec *iov, int n, weft_time_t deadline);
+ssize_t weft_writev_until(int fd, const struct iovec *iov, int n, weft_time_t deadline);
+ssize_t weft_recv_until(int fd, void *buf, size_t n, int flags, weft_time_t deadline);
+ssize_t weft_send_until(int fd, const void *buf, size_t n, int flags, weft_time_t deadline);
 ssize_t weft_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len);
 ssize_t weft_sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t len);
 int weft_accept(int fd, struct sockaddr *addr, socklen_t *len);
 int weft_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int weft_accept_until(int fd, struct sockaddr *addr, socklen_t *len, weft_time_t deadline);
+int weft_connect_until(int fd, const struct sockaddr *addr, socklen_t len, weft_time_t deadline);
 ssize_t weft_pread(int fd, void *buf, size_t n, off_t offset);
 ssize_t weft_pwrite(int fd, const void *buf, size_t n, off_t offset);
 int weft_fsync(int fd);
 int weft_close(int fd);
 
-/** weft_poll, weft_wait_fd, weft_waitpid, weft_getaddrinfo, weft_blocking - other things that block
+/** weft_poll, weft_wait_fd, weft_waitpid, weft_waitpid_until, weft_getaddrinfo, weft_blocking - other things that block
  *
  * weft_poll as poll(2), timeout in milliseconds.  weft_wait_fd waits for POLLIN or POLLOUT of one descriptor.
  * weft_waitpid waits through a pidfd, else a helper.  weft_getaddrinfo returns its own EAI_ codes.  weft_blocking runs
- * fn(arg) on a helper thread and returns its value: for any call that the library cannot turn into a non-blocking one.
+ * fn(arg) on a helper thread and returns its value: for any call that the library cannot turn into a non-blocking one;
+ * nothing can end such a call early, so it is the one wait without deadline and cancellation.
  */
 int weft_poll(struct pollfd *fds, unsigned long n, int timeout_ms);
 int weft_wait_fd(int fd, int events, weft_time_t deadline);
 pid_t weft_waitpid(pid_t pid, int *status, int options);
+pid_t weft_waitpid_until(pid_t pid, int *status, int options, weft_time_t deadline);
 int weft_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result);
 void *weft_blocking(void *(*fn)(void *), void *arg);
 
