@@ -357,6 +357,7 @@ HIDDEN void os_task_exit(void) __attribute__((noreturn));
 HIDDEN void os_yield(void);
 HIDDEN int os_foreign_tasks(void);
 HIDDEN int os_gettid(void);
+HIDDEN int os_errno(void);
 HIDDEN int os_membarrier_init(void);
 /* poller.c, helper.c, uring.c */
 HIDDEN int poller_wait(struct worker *w, weft_time_t timeout_ns);

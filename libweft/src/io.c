@@ -28,7 +28,7 @@
 
 static inline ssize_t neg(ssize_t r)
 {
-	return r < 0 ? -errno : r;
+	return r < 0 ? -os_errno() : r;
 }
 
 /* ---- sockets ---- */
@@ -379,7 +379,7 @@ int weft_connect_until(int fd, const struct sockaddr *addr, socklen_t len, weft_
 	socklen_t size = sizeof error;
 
 	if (flags < 0)
-		return -errno;
+		return -os_errno();
 	fd_reset(fd, 0);
 	if (!(flags & O_NONBLOCK))
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -434,12 +434,12 @@ int weft_poll(struct pollfd *fds, unsigned long n, int timeout)
 		return r;
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	if (ep < 0)
-		return -errno;
+		return -os_errno();
 	fd_reset(ep, 0);
 	for (i = 0; i < n; i++) {
 		struct epoll_event ev = { .events = fds[i].events, .data.u32 = i };
 
-		if (fds[i].fd >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fds[i].fd, &ev) < 0 && errno == EEXIST) {
+		if (fds[i].fd >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fds[i].fd, &ev) < 0 && os_errno() == EEXIST) {
 			ev.events = POLLIN | POLLOUT;	/* the same descriptor twice: wake early rather than never */
 			epoll_ctl(ep, EPOLL_CTL_MOD, fds[i].fd, &ev);
 		}

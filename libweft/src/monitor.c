@@ -68,13 +68,12 @@ static int may_preempt(uintptr_t pc)
 	return 0;
 }
 
-/* Functions of their own: the compiler must not reuse errno's address after the thread has moved. */
-static __attribute__((noinline)) int get_errno(void) { return errno; }
+/* A function of its own, as os_errno: the thread may have moved. */
 static __attribute__((noinline)) void put_errno(int e) { errno = e; }
 
 static void on_preempt(int sig, siginfo_t *si, void *uc)
 {
-	int e = get_errno();
+	int e = os_errno();
 	struct worker *w = this_worker();
 
 	(void)sig, (void)si;

@@ -43,6 +43,15 @@ void heavy_fence(void)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/*
+ * errno as it is now.  A call of its own: the compiler may take errno's address once for a whole function, and after a
+ * wait in the middle the thread is on another kernel task, which has another errno.
+ */
+int os_errno(void)
+{
+	return errno;
+}
+
 /* Returns 0 (woken, or the value had changed) or ETIMEDOUT.  The deadline is absolute, CLOCK_MONOTONIC. */
 int os_futex_wait(uint32_t *addr, uint32_t value, weft_time_t deadline)
 {

@@ -106,7 +106,7 @@ int uring_do(struct file_op *op)
 	static const uint8_t code[] = { IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_READV, IORING_OP_WRITEV };
 	uint32_t *lock = &ring.lock, tail, i;
 	struct io_uring_sqe *s;
-	int r;
+	int r, error;
 
 	weft_cancel_disable();
 	weft_sem_wait(&room);
@@ -125,15 +125,16 @@ int uring_do(struct file_op *op)
 	s->user_data = (uintptr_t)op;
 	ring.sq_array[i] = i;
 	a_store(ring.sq_tail, tail + 1);
-	do
+	do {
 		r = syscall(SYS_io_uring_enter, ring.fd, 1, 0, 0, NULL, 0);
-	while (r < 0 && (errno == EINTR || errno == EAGAIN || errno == EBUSY));
+		error = r < 0 ? os_errno() : 0;
+	} while (error == EINTR || error == EAGAIN || error == EBUSY);
 	if (r == 1) {
 		ring.inflight++;
 		park(&lock, 1, WEFT_FOREVER, PARK_NOCANCEL | PARK_NOPACK, "file", op);
 	} else {
 		a_store(ring.sq_tail, tail);	/* the kernel has not taken it */
-		op->result = -errno;
+		op->result = -error;
 		spin_unlock(&ring.lock);
 	}
 	poller_expect(-1);
