@@ -721,6 +721,7 @@ void iget_failed(struct inode *inode);
 struct inode *igrab(struct inode *inode);
 void ihold(struct inode *inode);
 void iput(struct inode *inode);			/* may sleep */
+void inode_sync_complete(struct inode *inode);		/* I_SYNC ends */
 void clear_inode(struct inode *inode);		/* the last thing ->evict_inode() does */
 int generic_delete_inode(struct inode *inode);
 int generic_drop_inode(const struct inode *inode);

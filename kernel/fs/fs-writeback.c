@@ -67,7 +67,17 @@ void inode_io_list_del(struct inode *inode)
 	spin_unlock(&bdi->list_lock);
 }
 
-/* The first inode that became dirty before `before`, off the queue and with a reference; or NULL. */
+/*
+ * The first inode that became dirty before `before`, off the queue and marked I_SYNC; or NULL.
+ * No reference is taken, so that whoever gives the last one up frees the file's blocks itself, before it goes on: evict()
+ * waits for I_SYNC.  With a reference it would be so:
+ *
+ *      rm of a large file                              flusher
+ *                                                      takes a reference, writes
+ *      unlink(): not the last reference
+ *      the next program: no space on device
+ *                                                      iput(): the blocks are free
+ */
 static struct inode *next_inode(struct backing_dev_info *bdi, unsigned long before)
 {
 	for (;;) {
@@ -90,7 +100,7 @@ static struct inode *next_inode(struct backing_dev_info *bdi, unsigned long befo
 			spin_unlock(&bdi->list_lock);
 			continue;
 		}
-		atomic_inc(&inode->i_count);
+		inode->i_state |= I_SYNC;
 		spin_unlock(&inode->i_lock);
 		spin_unlock(&bdi->list_lock);
 		return inode;
@@ -116,7 +126,7 @@ static void writeback_older_than(struct backing_dev_info *bdi, unsigned long bef
 
 	while ((inode = next_inode(bdi, before))) {
 		writeback_inode(inode);
-		iput(inode);
+		inode_sync_complete(inode);
 		cond_resched();
 	}
 }

@@ -494,6 +494,10 @@ static void evict(struct inode *inode)
 
 	inode_sb_list_del(inode);
 	inode_io_list_del(inode);
+	wait_on_bit(&inode->i_state, __I_SYNC, TASK_UNINTERRUPTIBLE);	/* the flusher lets go */
+	/* ... with i_lock held, which it must have given back before the inode goes. */
+	spin_lock(&inode->i_lock);
+	spin_unlock(&inode->i_lock);
 	if (op->evict_inode) {
 		op->evict_inode(inode);
 	} else {
@@ -532,6 +536,19 @@ static void iput_final(struct inode *inode) __releases(&inode->i_lock)
 		inode_lru_del(inode);
 	spin_unlock(&inode->i_lock);
 	evict(inode);
+}
+
+/* The flusher is done with an inode that it marked I_SYNC; from here on the inode may go. */
+void inode_sync_complete(struct inode *inode)
+{
+	spin_lock(&inode->i_lock);
+	inode->i_state &= ~(unsigned long)I_SYNC;
+	/* The shrinker took it off its list when it met it dirty. */
+	if (!atomic_read(&inode->i_count) && !(inode->i_state & (I_DIRTY_ALL | I_FREEING | I_WILL_FREE)) &&
+	    inode->i_sb->s_flags & SB_ACTIVE)
+		inode_lru_add(inode);
+	wake_up_bit(&inode->i_state, __I_SYNC);
+	spin_unlock(&inode->i_lock);
 }
 
 void iput(struct inode *inode)
@@ -593,7 +610,7 @@ static struct inode *isolate_unused(void)
 		list_move(&inode->i_lru, &inode_lru);
 		goto out;
 	}
-	if (atomic_read(&inode->i_count) || inode->i_state & (I_DIRTY_ALL | I_FREEING | I_NEW)) {
+	if (atomic_read(&inode->i_count) || inode->i_state & (I_DIRTY_ALL | I_FREEING | I_NEW | I_SYNC)) {
 		list_del_init(&inode->i_lru);
 		nr_unused--;
 	} else if (inode->i_state & I_REFERENCED) {
