@@ -123,7 +123,15 @@ static bool attempt_merge(struct blk_mq_hw_ctx *hctx, struct bio *bio)
 
 /* ---- to the driver ---- */
 
-/* Gives the driver what waits, until it is full.  Requests that it refuses for good go to *failed. */
+/*
+ * Gives the driver what waits, until it is full.  Requests that it refuses for good go to *failed.
+ * Once the driver has taken a request it may have ended on another CPU, and gone, before queue_rq() is back:
+ *
+ *      run_hw_queue, hctx->lock held                   the device's interrupt, with the driver's own lock
+ *      queue_rq(): the command is started
+ *                                                      it has ended: onto the list of those done, bios freed
+ *      (rq must not be touched any more)
+ */
 static void run_hw_queue(struct blk_mq_hw_ctx *hctx, struct list_head *failed)
 {
 	const struct blk_mq_ops *ops = hctx->queue->mq_ops;
@@ -132,12 +140,18 @@ static void run_hw_queue(struct blk_mq_hw_ctx *hctx, struct list_head *failed)
 	lockdep_assert_held(&hctx->lock);
 	while (!list_empty(&hctx->waiting)) {
 		struct request *rq = list_first_entry(&hctx->waiting, struct request, queuelist);
-		int err = ops->queue_rq(hctx, rq);
+		dev_t dev = rq->bio->bi_bdev->bd_disk->part0->bd_dev;
+		u64 sector = rq->sector;
+		u32 op = rq->op, len = rq->data_len;
+		int err;
 
-		if (err == -EBUSY)
-			break;
 		list_del_init(&rq->queuelist);
-		trace_block_rq_issue(rq->bio->bi_bdev->bd_disk->part0->bd_dev, rq->op, rq->sector, rq->data_len);
+		err = ops->queue_rq(hctx, rq);
+		if (err == -EBUSY) {
+			list_add(&rq->queuelist, &hctx->waiting);
+			break;
+		}
+		trace_block_rq_issue(dev, op, sector, len);
 		any = true;
 		if (err) {
 			rq->status = err;
