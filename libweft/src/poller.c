@@ -121,8 +121,6 @@ static void event(int fd, uint32_t events)
 	struct fdent *e;
 	int i, bit, hit = events & (EPOLLERR | EPOLLHUP);
 
-	if (fd == kickfd)
-		return;
 	for (i = 0; i < NWATCH; i++)
 		if (a_load(&watch[i].fn) && watch[i].fd == fd) {
 			watch[i].fn();
@@ -161,17 +159,34 @@ static int wait_events(struct epoll_event *ev, weft_time_t timeout)
 	return n;
 }
 
-/* timeout in nanoseconds, -1 for ever.  Returns the number of events. */
+/*
+ * timeout in nanoseconds, -1 for ever.  Returns the number of events.
+ * Race: a kick is one edge, and whoever asks epoll first gets it.
+ *
+ *            sleeper (poll_lock)      its waker           busy worker (timeout 0)
+ *            sleeping = POLL
+ *                                     sleeping = NO
+ *                                     kick
+ *                                                         takes the kick
+ *            epoll_wait for ever
+ *
+ * So a busy worker kicks again as long as there is a sleeper; at worst that one wakes up once for nothing.
+ */
 int poller_wait(struct worker *w, weft_time_t timeout)
 {
 	struct epoll_event ev[EVENTS];
-	int n, i;
+	int n, i, kicked = 0;
 
 	n = wait_events(ev, timeout);
 	if (timeout && n > 0)
 		a_store(&w->sleeping, SLEEP_NO);
 	for (i = 0; i < n; i++)
-		event(ev[i].data.fd, ev[i].events);
+		if (ev[i].data.fd == kickfd)
+			kicked = 1;
+		else
+			event(ev[i].data.fd, ev[i].events);
+	if (kicked && !timeout && a_load(&rt.poll_lock))
+		poller_kick();
 	return n;
 }
 

@@ -41,6 +41,7 @@ have valgrind && for m in N:1 M:N; do
 if have qemu-aarch64 && have aarch64-linux-gnu-gcc; then
 	for m in N:1 M:N 1:1; do
 		ok "unit $m, aarch64" env WEFT_MODEL=$m WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 timeout $LONG qemu-aarch64 $t/unit_a64; done
+	ok "unit M:N, 4 workers, aarch64" env WEFT_MODEL=M:N WEFT_WORKERS=4 WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 timeout $LONG qemu-aarch64 $t/unit_a64
 	ok "simulation, aarch64" timeout $LONG qemu-aarch64 $t/sim_a64 1 20000
 fi
 ok "header in C++" sh -c "echo '#include <weft/thread.h>
