@@ -33,6 +33,7 @@ enum { STEAL_MAX = 64, SPINS = 60, PATIENCE = 10000, TICK_MIN = 100000, TICK_MAX
 
 static inline void mark_queued(struct worker *w, int level)
 {
+	sim_point();		/* here the queue is half changed: nobody else may be in it */
 	w->rq_mask |= 1u << level;
 	a_set(&w->rq_len, w->rq_len + 1);
 }
@@ -83,6 +84,7 @@ static inline void unlink_queued(struct worker *w, int level, struct weft_thread
 		t->next->prev = t->prev;
 	else
 		*last = t->prev;
+	sim_point();
 	if (!l->lifo && !l->fifo)
 		w->rq_mask &= ~(1u << level);
 	a_set(&w->rq_len, w->rq_len - 1);
