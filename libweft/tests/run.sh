@@ -16,7 +16,7 @@ sims=100000; rounds=20000; repeat=1; LONG=600
 ok() {		# NAME COMMAND...
 	name=$1; shift
 	if "$@" >"$t/out" 2>&1; then pass=$((pass + 1)); printf '  ok    %s\n' "$name"
-	else fail=$((fail + 1)); printf '  FAIL  %s: %s\n' "$name" "$*"; tail -25 "$t/out" | cut -c1-200; fi
+	else fail=$((fail + 1)); printf '  FAIL  %s: %s\n' "$name" "$*"; grep -v '^--' "$t/out" | tail -25 | cut -c1-200; fi
 }
 # gcc 12's sanitizers want their shadow where newer kernels' randomisation may have put something else.
 fixed=; setarch -R true 2>/dev/null && fixed="setarch -R"
