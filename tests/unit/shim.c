@@ -86,6 +86,7 @@ int __preempt_count;
 unsigned long __per_cpu_offset[1];
 unsigned long this_cpu_off;
 struct task_struct *current_task;
+struct thread_info unit_thread_info;
 void preempt_schedule(void) { }
 void __local_bh_enable_ip(unsigned long ip, unsigned int cnt) { __preempt_count -= (int)cnt; }
 
