@@ -101,8 +101,8 @@ unsigned long try_to_free_pages(unsigned int order, gfp_t gfp)
 	for (unsigned int shift = RECLAIM_ROUNDS; shift-- > 0; ) {
 		unsigned long now;
 
-		if (gfp & __GFP_FS)
-			shrink_lru(data_race(READ_ONCE(NODE_DATA(0)->nr_lru)) >> shift);
+		/* Without __GFP_FS too: a clean page goes without a word to a lock of its file system. */
+		shrink_lru(data_race(READ_ONCE(NODE_DATA(0)->nr_lru)) >> shift);
 		shrink_slab(gfp, shift);
 		slab_reclaim();
 		now = nr_free_pages();

@@ -119,6 +119,8 @@ static int assign_vector(unsigned int irq)
 		vector_to_irq[desc->vector] = (u8)irq;
 		return 0;
 	}
+	if (next_vector == IA32_SYSCALL_VECTOR)
+		next_vector++;
 	if (next_vector > LAST_DEVICE_VECTOR)
 		return -ENOMEM;
 	vector_to_irq[next_vector] = (u8)irq;
