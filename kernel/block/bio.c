@@ -4,6 +4,7 @@
  * Idea:    a partition is a window on its disk: submit_bio() checks the bounds and moves the sector; from there on only the
  *          whole disk counts.
  * Context: see include/weft/bio.h
+ * Locking: none: a bio belongs to who made it, from submit_bio() to its end to the queue and the driver.
  * See:     spec.md §10 "block layer"; blk-mq.c
  */
 #include <weft/kernel.h>

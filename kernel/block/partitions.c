@@ -6,6 +6,7 @@
  *          Otherwise the four entries are partitions 1..4; one of them may be "extended": a chain of tables, whose
  *          partitions count from 5.
  *          Nothing on the disk is believed: every number is checked against the disk before it is used.
+ * Locking: scan_mutex, held by genhd.c while a disk is scanned.
  * See:     spec.md §10; UEFI Specification 2.10, chapter 5
  */
 #include <weft/kernel.h>

@@ -5,6 +5,7 @@
  *          disk is mounted on /root of the first file system, the devices on its /dev, and it is moved over "/".  Disks are
  *          found by the initcalls, which have ended, so there is nothing to wait for.
  * Context: pid 1, before user space.
+ * Locking: none: nobody else runs yet.
  * See:     bootparam(7); initramfs.c; spec.md §10
  */
 #include <weft/blkdev.h>

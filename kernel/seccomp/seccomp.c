@@ -6,6 +6,7 @@
  * Idea:    a call that is refused never reaches its function: entry leaves ax as it is set here.
  * Order:   a tracer's stop comes first, then this, so that what the tracer made of the call is what is judged; and after
  *          RET_TRACE, where a tracer may have changed it again, it is judged again.
+ * Locking: siglock where mode and filter are set, so that SECCOMP_FILTER_FLAG_TSYNC sees both; the task reads its own.
  * See:     seccomp(2); spec.md §8; filter.c, notify.c; entry/common.c
  */
 #include <weft/compat.h>

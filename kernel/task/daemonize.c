@@ -6,6 +6,7 @@
  *          forgotten stays, for ever.  That is why kthreadd was invented, which has nothing that could be inherited: new
  *          code calls kthread_create(), and only what runs before kthreadd does uses kernel_thread().
  * Context: the thread itself, early, before it shows itself to others.
+ * Locking: task_lock for fs and files, tasklist_lock (writing) for the session; the rest is the thread's own.
  * See:     spec.md §4 "old interface"; kernel/task/kthread.c
  */
 #include <weft/kthread.h>

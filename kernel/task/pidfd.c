@@ -3,6 +3,7 @@
  *
  * Idea:    the file holds a reference to a struct pid, so it can never mean another process, even after the number was
  *          given to somebody else.  It becomes readable when the process (its last thread) has ended.
+ * Locking: none of its own: the file's reference keeps the struct pid; pidfd_getfd() takes the target's cred_guard_mutex.
  * See:     pidfd_open(2), pidfd_getfd(2), pidfd_send_signal(2) (signal_sys.c), waitid(2) P_PIDFD (wait.c)
  */
 #include <weft/kernel.h>

@@ -3,6 +3,7 @@
  *
  * Idea:    one function a group of options; each checks that the arguments that it does not use are 0 where Linux does, so
  *          that a program can find out what exists.
+ * Locking: the task's own fields; where another may look, the lock that the field names (sched.h).
  * See:     prctl(2), capabilities(7) "securebits", "ambient"
  */
 #include <weft/kernel.h>

@@ -1,6 +1,7 @@
 /*
  * libata.c: a disk that speaks ATA, whatever it is plugged into: its identity, its commands, its name /dev/sdX.
  *
+ * Locking: none: a disk's identity is written before the disk is added; numbers are counted atomically.
  * See:     ata.h; ide.c and ahci.c for the two ways to it
  */
 #include <weft/kernel.h>

@@ -5,6 +5,7 @@
  *          as there are devices (SIZE with K or M), or ACPI does.  A slot without a device says id 0.
  * Idea:    registers of version 2, and of version 1 (legacy, QEMU's default), which has 32 feature bits and takes a queue
  *          as the number of its first page.
+ * Locking: none: registers are written while the device is set up; afterwards only the bell, by the queue's owner.
  * See:     VIRTIO 1.1 §4.2 "Virtio Over MMIO", §4.2.4 "Legacy interface"
  */
 #include <weft/kernel.h>

@@ -4,6 +4,7 @@
  * What:    four structures of registers lie somewhere in the device's base registers; vendor capabilities say where: common
  *          (features, status, queues), notify (the bells), isr (why the interrupt), device (its own configuration).
  * Idea:    the interrupt is the pin's line, shared; reading isr says whether it was ours and takes it back.
+ * Locking: none: registers are written while the device is set up; afterwards only the bell, by the queue's owner.
  * See:     VIRTIO 1.1 §4.1 "Virtio Over PCI Bus"
  */
 #include <weft/kernel.h>

@@ -4,6 +4,7 @@
  * Idea:    metadata_csum: crc32c, begun with the file system's seed (of its UUID, or kept in the super block), then with the
  *          number of what is summed up (inode and generation, group), so that a block in a wrong place is noticed too.
  *          The older gdt_csum sums up group descriptors only, by crc16.  The place of the sum itself counts as zero.
+ * Locking: the buffer's or the group's, which the caller holds to change what is summed up.
  * See:     ext_disk.h; the kernel.org wiki "Ext4 Metadata Checksums"
  */
 #include <weft/crc32.h>

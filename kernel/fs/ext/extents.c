@@ -4,6 +4,7 @@
  * Idea:    the root lies in the inode and has room for four entries; other nodes have a block each.  All leaves are at the
  *          same depth.  An entry of an inner node says at which block of the file its subtree begins.
  *          A node is checked once, when it comes from the disk; then its buffer is marked.
+ * Locking: data_sem of the inode, taken by map.c: reading to look, writing to change.
  * See:     extents.h, extents_change.c; ext_disk.h
  */
 #include <weft/err.h>

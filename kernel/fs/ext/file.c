@@ -1,6 +1,7 @@
 /*
  * file.c: regular files: writing, fsync, fallocate, holes.
  *
+ * Locking: i_rwsem: writing to change size or blocks; invalidate_lock around holes; data_sem for the tree (map.c).
  * See:     aops.c, writeback.c for the pages; map.c
  */
 #include <weft/blkdev.h>

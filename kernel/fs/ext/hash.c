@@ -4,6 +4,7 @@
  * What:    each over the bytes of a name, as signed or unsigned numbers: file systems were made on machines of both kinds,
  *          and the super block says which.  The lowest bit of the result is kept free: it marks, in the index, a hash that
  *          goes on in the next block.
+ * Locking: none: pure functions.
  * See:     htree.c; the kernel.org wiki "Ext4 Disk Layout", "Directory hash"
  */
 #include <weft/bitops.h>

@@ -1,6 +1,7 @@
 /*
  * ioctl.c: file attributes (lsattr, chattr), generation numbers.
  *
+ * Locking: i_rwsem, taken by kernel/fs/ioctl.c.
  * See:     ioctl_iflags(2); kernel/fs/ioctl.c checks who may
  */
 #include <weft/err.h>

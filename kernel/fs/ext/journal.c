@@ -3,6 +3,7 @@
  *
  * Idea:    all changes of metadata go through these few functions.  Without a journal (ext2) a handle is nothing: a changed
  *          buffer becomes dirty at once, a freed block may be used at once.
+ * Locking: none of its own: a handle is its task's, the rest is the journal's (jbd.h).
  * See:     include/weft/jbd.h
  */
 #include <weft/blkdev.h>

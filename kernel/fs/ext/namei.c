@@ -306,6 +306,7 @@ static int drop_name(struct jbd_handle *handle, struct inode *inode)
 	return err ?: ext_write_inode_to(handle, inode);
 }
 
+/* The name goes, and with it one of the inode's; a directory's ".." no longer counts for its parent. */
 static int ext_unlink(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
@@ -323,9 +324,11 @@ static int ext_unlink(struct inode *dir, struct dentry *dentry)
 	}
 	err = ext_delete_entry(handle, dir, bh, de);
 	if (!err)
-		err = ext_write_inode_to(handle, dir);
-	if (!err)
 		err = drop_name(handle, inode);
+	if (!err && S_ISDIR(inode->i_mode))
+		dec_dir(dir);
+	if (!err)
+		err = ext_write_inode_to(handle, dir);
 	handle->sync |= IS_DIRSYNC(dir) != 0;
 	ext_stop(dir->i_sb, handle);
 	brelse(bh);
@@ -334,33 +337,9 @@ static int ext_unlink(struct inode *dir, struct dentry *dentry)
 
 static int ext_rmdir(struct inode *dir, struct dentry *dentry)
 {
-	struct inode *inode = d_inode(dentry);
-	struct ext_dirent *de;
-	struct jbd_handle *handle;
-	struct buffer_head *bh;
-	int err = ext_dir_empty(inode);
+	int err = ext_dir_empty(d_inode(dentry));
 
-	if (err <= 0)
-		return err ?: -ENOTEMPTY;
-	bh = find_for(dir, dentry, &de);
-	if (IS_ERR(bh))
-		return PTR_ERR(bh);
-	handle = ext_start(dir->i_sb, CREDITS_NAME + CREDITS_INODE * 2);
-	if (IS_ERR(handle)) {
-		brelse(bh);
-		return PTR_ERR(handle);
-	}
-	err = ext_delete_entry(handle, dir, bh, de);
-	if (!err)
-		err = drop_name(handle, inode);
-	if (!err) {
-		dec_dir(dir);
-		err = ext_write_inode_to(handle, dir);
-	}
-	handle->sync |= IS_DIRSYNC(dir) != 0;
-	ext_stop(dir->i_sb, handle);
-	brelse(bh);
-	return err;
+	return err > 0 ? ext_unlink(dir, dentry) : err ?: -ENOTEMPTY;
 }
 
 /* ---- rename ---- */

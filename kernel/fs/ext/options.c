@@ -1,6 +1,7 @@
 /*
  * options.c: the words behind mount -o, and /proc/mounts.
  *
+ * Locking: none at mount time; s_umount (writing) when it is mounted anew.
  * See:     ext4(5)
  */
 #include <weft/kernel.h>

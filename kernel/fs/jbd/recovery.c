@@ -6,6 +6,7 @@
  *          REVOKE  which blocks are revoked, and by which transaction at last.
  *          REPLAY  each logged block to its place, unless a transaction not older than its own revokes it.
  * Idea:    the log is read past the device's cache, which may hold the log of an earlier mount; places are written through it.
+ * Locking: none: nobody else knows the journal yet.
  * See:     jbd_format.h, commit.c
  */
 #include <weft/bio.h>

@@ -3,6 +3,7 @@
  *
  * Idea:    FXSAVE keeps one bit a register (empty or not) where FSAVE keeps two, which tell zero and special values, too.
  *          Two bits are made from one by looking at the number; from two, only "empty" matters.
+ * Locking: none: the caller's buffers and numbers only.
  * See:     Intel SDM 1 §8.1.7 "x87 FPU Tag Word"; sigreturn(2)
  */
 #include <weft/string.h>

@@ -1,6 +1,7 @@
 /*
  * sigcalls.c: i386's older signal calls, with masks of 32 signals, and siginfo as 32-bit programs have it.
  *
+ * Locking: none of its own: do_sigaction() and the mask's functions take siglock.
  * See:     sigaction(2) "C library/kernel differences", signal(2), sgetmask(2); kernel/task/signal_sys.c
  */
 #include <weft/compat.h>

@@ -4,6 +4,7 @@
  * What:    arguments behind one pointer (old mmap, old select, socketcall), pages instead of bytes (mmap2), halves of
  *          64-bit numbers, another order (clone), and calls that only i386 has (waitpid, nice, stime, llseek).
  * Idea:    each only sorts its arguments and calls the function that a 64-bit program reaches.
+ * Locking: none of its own: that of the functions that are called.
  * See:     syscall_32.tbl; syscalls(2), mmap2(2), socketcall(2), llseek(2)
  */
 #include <weft/capability.h>

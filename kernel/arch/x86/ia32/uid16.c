@@ -3,6 +3,7 @@
  *
  * Idea:    0xffff means "leave as it is" and becomes -1; a number that does not fit is told as 65534, the overflow user.
  *          C libraries of today use the calls with 32 bits; these are for old static programs.
+ * Locking: none: a task's credentials are changed by the task alone (cred.h).
  * See:     setuid(2) and its like, "C library/kernel differences"; syscall_32.tbl
  */
 #include <weft/capability.h>
