@@ -363,9 +363,8 @@ def disk_jobs(kernel, build, pool, only):
     cpio = disk_plans.make_root(OUT / "disk-root", cpio_of)
     images = disk_plans.Images(OUT / "disk-images")
     limit = 300 * (3 if build == "debug" else 1)
-    return [pool.submit(guest, f"{build} disk {machine} {controller}", kernel, cpio, [], n, "256M", machine, limit, "", ["disk"],
-                        disk_plans.Disks(images, controller))
-            for machine, controller, n in disk_plans.PLANS if only in (None, "disk", controller)]
+    return [pool.submit(guest, f"{build} {name}", kernel, cpio, [], n, "256M", machine, limit, "", [disks.expect], disks)
+            for name, machine, n, disks in disk_plans.guests(images, only)]
 
 
 def host_lines(name, cmd, limit=900):

@@ -15,6 +15,7 @@
 #ifndef WEFT_FS_H
 #define WEFT_FS_H
 
+#include <weft/errseq.h>
 #include <weft/types.h>
 #include <weft/errno.h>
 #include <weft/err.h>
@@ -64,7 +65,6 @@ struct nameidata;
 struct fiemap_extent_info;
 struct io_context;
 
-typedef u32 errseq_t;
 typedef void *fl_owner_t;
 
 /* ---- file->f_mode ---- */
@@ -505,7 +505,7 @@ struct file {
 	struct path		f_path;		/* [I] a reference on both */
 	const struct cred	*f_cred;	/* [I] the opener's */
 	spinlock_t		f_lock;		/* f_flags, f_ep */
-	errseq_t		f_wb_err;
+	errseq_t		f_wb_err;	/* [f_lock] the last write-back error this opener heard of */
 	struct mutex		f_pos_lock;
 	struct fown_struct	f_owner;
 	struct file_ra_state	f_ra;		/* [-] a hint */
@@ -888,6 +888,8 @@ int filemap_fdatawrite(struct address_space *mapping);
 int filemap_fdatawait(struct address_space *mapping);
 int filemap_write_and_wait(struct address_space *mapping);
 int filemap_write_and_wait_range(struct address_space *mapping, loff_t start, loff_t end);
+/* Both: what went wrong since this opener heard last. */
+int file_fdatawait_range(struct file *file, loff_t start, loff_t end);
 int file_write_and_wait_range(struct file *file, loff_t start, loff_t end);
 
 /* ---- stat.c, statfs.c ---- */

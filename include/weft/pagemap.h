@@ -26,8 +26,10 @@ static inline void mapping_set_unevictable(struct address_space *m) { set_bit(AS
 static inline bool mapping_unevictable(const struct address_space *m) { return test_bit(AS_UNEVICTABLE, &m->flags); }
 static inline void mapping_set_error(struct address_space *m, int error)
 {
-	if (error)
-		set_bit(error == -ENOSPC ? AS_ENOSPC : AS_EIO, &m->flags);
+	if (!error)
+		return;
+	errseq_set(&m->wb_err, error);		/* for those who have the file open, */
+	set_bit(error == -ENOSPC ? AS_ENOSPC : AS_EIO, &m->flags);	/* and for sync() */
 }
 static inline bool mapping_empty(const struct address_space *m) { return READ_ONCE(m->nrpages) == 0; }
 

@@ -53,7 +53,6 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 
 	f->f_inode = inode;
 	f->f_mapping = inode->i_mapping;
-	f->f_wb_err = READ_ONCE(inode->i_mapping->wb_err);
 	if (unlikely(f->f_flags & O_PATH)) {
 		f->f_mode = FMODE_PATH | FMODE_OPENED;
 		f->f_op = &empty_fops;
@@ -76,6 +75,7 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 			goto fail;
 	}
 	f->f_mode |= FMODE_OPENED;
+	f->f_wb_err = errseq_sample(&f->f_mapping->wb_err);	/* open() may have set another mapping */
 	if (f->f_mode & FMODE_READ && likely(f->f_op->read_iter))
 		f->f_mode |= FMODE_CAN_READ;
 	if (f->f_mode & FMODE_WRITE && likely(f->f_op->write_iter))

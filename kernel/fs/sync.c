@@ -178,11 +178,11 @@ static int sync_range(struct file *file, loff_t offset, loff_t end, unsigned int
 	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return -ESPIPE;
 	if (flags & SYNC_FILE_RANGE_WAIT_BEFORE)
-		err = filemap_fdatawait_range(mapping, offset, end);
+		err = file_fdatawait_range(file, offset, end);
 	if (!err && flags & SYNC_FILE_RANGE_WRITE)
 		err = filemap_fdatawrite_range(mapping, offset, end);
 	if (!err && flags & SYNC_FILE_RANGE_WAIT_AFTER)
-		err = filemap_fdatawait_range(mapping, offset, end);
+		err = file_fdatawait_range(file, offset, end);
 	return err;
 }
 

@@ -267,8 +267,8 @@ int filemap_check_errors(struct address_space *mapping)
 	return err;
 }
 
-/* Waits until [start, end], in bytes, is not under write-back any more.  0, -EIO, -ENOSPC. */
-int filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t end)
+/* Waits until [start, end], in bytes, is not under write-back any more. */
+static void wait_for_range(struct address_space *mapping, loff_t start, loff_t end)
 {
 	pgoff_t index = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct page *pages[BATCH];
@@ -282,6 +282,12 @@ int filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t 
 		}
 		cond_resched();
 	}
+}
+
+/* 0, -EIO, -ENOSPC: what went wrong since somebody asked last. */
+int filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	wait_for_range(mapping, start, end);
 	return filemap_check_errors(mapping);
 }
 
@@ -306,9 +312,32 @@ int filemap_write_and_wait(struct address_space *mapping)
 	return filemap_write_and_wait_range(mapping, 0, LLONG_MAX);
 }
 
+/* What went wrong since this opener heard last.  The flags are for sync(), which no opener calls: they go with it. */
+static int check_and_advance_wb_err(struct file *file)
+{
+	int err;
+
+	filemap_check_errors(file->f_mapping);
+	spin_lock(&file->f_lock);
+	err = errseq_check_and_advance(&file->f_mapping->wb_err, &file->f_wb_err);
+	spin_unlock(&file->f_lock);
+	return err;
+}
+
+int file_fdatawait_range(struct file *file, loff_t start, loff_t end)
+{
+	wait_for_range(file->f_mapping, start, end);
+	return check_and_advance_wb_err(file);
+}
+
 int file_write_and_wait_range(struct file *file, loff_t start, loff_t end)
 {
-	return filemap_write_and_wait_range(file->f_mapping, start, end);
+	int err = 0, err2;
+
+	if (!mapping_empty(file->f_mapping))
+		err = filemap_fdatawrite_range(file->f_mapping, start, end);
+	err2 = file_fdatawait_range(file, start, end);
+	return err ? err : err2;
 }
 
 /* Called by a writer after each page.  May sleep. */

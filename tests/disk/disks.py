@@ -14,6 +14,8 @@ IMAGES = ["raw", "mbr", "gpt", "gpt2"]
 PLANS = [("pc", "virtio", 2), ("q35", "virtio", 4), ("microvm", "virtio-mmio", 2), ("microvm", "virtio-mmio2", 1),
          ("pc", "ide", 2), ("pc", "ide-pio", 1), ("q35", "ahci", 2)]
 
+BAD_PLANS = [("pc", "virtio", 2), ("q35", "ahci", 2), ("pc", "ide", 1)]
+
 # What a controller's disks are called, and the QEMU device of disk number N with the drive d{N}.
 CONTROLLERS = {
     "virtio": ("vd{letter}", "virtio-blk-pci,drive=d{n}"),
@@ -28,6 +30,7 @@ MORE_ARGS = {"virtio-mmio2": ["-global", "virtio-mmio.force-legacy=false"]}
 
 class Disks:
     """Four disks of one guest, in the folder `tmp`."""
+    expect = "disk"
 
     def __init__(self, images, controller):
         self.images, self.controller = images, controller
@@ -56,6 +59,30 @@ class Disks:
         yield bool(said) and said[1] == found, "disk/written", f"the guest wrote {said and said[1]}, the host reads {found}"
 
 
+class BadDisk(Disks):
+    """One disk that cannot write sector 2048 and cannot read sector 4096."""
+    expect = "errors"
+
+    def copy_to(self, tmp):
+        self.paths = [shutil.copy(self.images.folder / "raw.img", tmp)]
+
+    def qemu_args(self):
+        faults = []
+        for n, (event, sector) in enumerate((("write_aio", 2048), ("read_aio", 4096))):
+            for key, value in (("event", event), ("errno", 5), ("sector", sector), ("once", "off")):
+                faults.append(f"inject-error.{n}.{key}={value}")
+        device = CONTROLLERS[self.controller][1].format(n=0, pair=0, half=0)
+        return ["-blockdev", f"driver=file,filename={self.paths[0]},node-name=f0",
+                "-blockdev", "driver=blkdebug,image=f0,node-name=b0," + ",".join(faults),
+                "-blockdev", "driver=raw,file=b0,node-name=d0", "-device", f"{device},werror=report,rerror=report"]
+
+    def commands(self):
+        return ["/tests/errors /dev/" + CONTROLLERS[self.controller][0].format(letter="a", n=0)]
+
+    def check(self, text):
+        return ()
+
+
 class Images:
     def __init__(self, folder):
         self.folder = folder
@@ -77,10 +104,19 @@ def tools_of_debian(root):
             shutil.copy2(os.path.realpath(lib), to)
 
 
+def guests(images, only):
+    """(name, machine, processors, disks) of every guest."""
+    for plans, make, kind in ((PLANS, Disks, "disk"), (BAD_PLANS, BadDisk, "bad disk")):
+        for machine, controller, cpus in plans:
+            if only in (None, "disk", controller):
+                yield f"{kind} {machine} {controller}", machine, cpus, make(images, controller)
+
+
 def make_root(folder, make_cpio):
     """The root file system of these guests."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tests").mkdir(parents=True)
     shutil.copy2(HERE / "block.sh", folder / "tests")
+    subprocess.run(["gcc", "-O2", "-static", "-Wall", "-o", folder / "tests" / "errors", HERE / "errors.c"], check=True)
     tools_of_debian(folder)
     return make_cpio(folder)

@@ -1,11 +1,11 @@
 /*
  * ahci.c: SATA disks behind an AHCI controller, as on QEMU's "q35".
  *
- * Idea:    a port reads a list of up to 32 commands from memory.  Each has a table: the command as the disk takes it (a
- *          "FIS") and the pieces of memory for its data.  A request's tag is its slot in the list; setting its bit in the
- *          register ISSUE starts it, and the controller clears the bit when it has ended.
- * Locking: hctx->lock of the port's queue over its registers and `issued`.
- * Errors:  the port stops at a command that fails and names its slot; that one fails, the others are issued again.
+ * Idea:    a port reads a list of commands from memory.  Each has a table: the command as the disk takes it (a "FIS") and
+ *          the pieces of memory for its data.  Setting a command's bit in the register ISSUE starts it, and the controller
+ *          clears the bit when it has ended.  Commands of this kind (not queued ones) run one after the other anyway, so
+ *          only slot 0 is used, and it is always clear which command an error belongs to.
+ * Locking: hctx->lock of the port's queue over its registers and `rq`.
  * See:     Serial ATA AHCI 1.3.1 Specification; ata.h
  */
 #include <weft/kernel.h>
@@ -26,7 +26,7 @@
 #define PCI_CLASS_AHCI	0x010601
 #define ABAR		5
 #define MAX_PORTS	32
-#define DEPTH		16			/* commands in flight on a port, if it takes so many */
+#define DEPTH		32			/* requests that may wait for a port */
 #define WAIT_US		1000000
 
 /* Registers of the controller, and of a port from 0x100 + 0x80 * number on. */
@@ -36,7 +36,6 @@ enum {
 	P_SATA_STATUS = 0x28, P_SATA_ERROR = 0x30, P_ISSUE = 0x38,
 };
 #define PORT(n)			(0x100 + 0x80 * (n))
-#define CAP_SLOTS(cap)		(((cap) >> 8 & 31) + 1)
 #define CAP_64BIT		(1u << 31)
 #define CONTROL_AHCI		(1u << 31)
 #define CONTROL_INTERRUPTS	(1u << 1)
@@ -44,7 +43,6 @@ enum {
 #define COMMAND_FIS		(1u << 4)
 #define COMMAND_FIS_RUNS	(1u << 14)
 #define COMMAND_RUNS		(1u << 15)
-#define COMMAND_SLOT(cmd)	((cmd) >> 8 & 31)
 #define INTERRUPT_END		0x00000003u	/* a FIS from the disk, of either kind that ends a command */
 #define INTERRUPT_ERROR		0x78000000u	/* task file, host bus, interface */
 #define SIGNATURE_DISK		0x00000101u
@@ -83,7 +81,7 @@ struct ahci_table {
 };
 static_assert(offsetof(struct ahci_table, piece) == 0x80 && sizeof(struct ahci_table) <= PAGE_SIZE);
 
-/* Memory that the port reads and writes: one page, and one for each table. */
+/* Memory that the port reads and writes. */
 struct ahci_memory {
 	struct ahci_header	list[32];	/* 1 KiB */
 	u8			received[256];	/* the disk's FISes */
@@ -92,12 +90,10 @@ struct ahci_memory {
 struct ahci_port {
 	void __iomem		*regs;
 	struct ahci_memory	*mem;
-	struct ahci_table	*table[DEPTH];
-	unsigned int		depth;		/* [I] */
+	struct ahci_table	*table;		/* of slot 0 */
 	struct gendisk		disk;
 	struct ata_identity	id;
-	struct request		*rq[DEPTH];	/* [hctx lock] by slot */
-	u32			issued;		/* [hctx lock] slots in the port's hands */
+	struct request		*rq;		/* [hctx lock] in the port's hands */
 };
 
 struct ahci_host {
@@ -148,23 +144,24 @@ static void add_piece(struct ahci_table *t, unsigned int n, phys_addr_t addr, un
 	t->piece[n] = (struct ahci_piece){ .addr = cpu_to_le64(addr), .last_byte = cpu_to_le32(len - 1) };
 }
 
-static void issue(struct ahci_port *p, unsigned int slot, unsigned int pieces, bool write)
+static void issue(struct ahci_port *p, unsigned int pieces, bool write)
 {
-	p->mem->list[slot].flags = cpu_to_le16(HEADER_FIS_WORDS | (write ? HEADER_WRITE : 0));
-	p->mem->list[slot].nr_pieces = cpu_to_le16((u16)pieces);
-	p->mem->list[slot].bytes_done = 0;
-	p->issued |= 1u << slot;
+	p->mem->list[0].flags = cpu_to_le16(HEADER_FIS_WORDS | (write ? HEADER_WRITE : 0));
+	p->mem->list[0].nr_pieces = cpu_to_le16((u16)pieces);
+	p->mem->list[0].bytes_done = 0;
 	wmb();
-	set(p, P_ISSUE, 1u << slot);
+	set(p, P_ISSUE, 1);
 }
 
 static int ahci_queue_rq(struct blk_mq_hw_ctx *hctx, struct request *rq)
 {
 	struct ahci_port *p = hctx->queue->queuedata;
-	struct ahci_table *t = p->table[rq->tag];
+	struct ahci_table *t = p->table;
 	bool data = rq->op != REQ_OP_FLUSH;
 	unsigned int n = 0;
 
+	if (p->rq)
+		return -EBUSY;
 	fill_fis(&t->fis, ata_command(rq->op, p->id.lba48, true), data ? rq->sector : 0,
 		 data ? rq->data_len >> SECTOR_SHIFT : 0);
 	if (!p->id.lba48)
@@ -172,8 +169,8 @@ static int ahci_queue_rq(struct blk_mq_hw_ctx *hctx, struct request *rq)
 	for (struct bio *bio = data ? rq->bio : NULL; bio; bio = bio->bi_next)
 		bio_for_each_bvec(bv, bio)
 			add_piece(t, n++, page_to_phys(bv->bv_page) + bv->bv_offset, bv->bv_len);
-	p->rq[rq->tag] = rq;
-	issue(p, rq->tag, n, rq->op == REQ_OP_WRITE);
+	p->rq = rq;
+	issue(p, n, rq->op == REQ_OP_WRITE);
 	return 0;
 }
 
@@ -185,42 +182,32 @@ static const struct blk_mq_ops ahci_ops = { .queue_rq = ahci_queue_rq, .commit_r
 
 /* ---- ends ---- */
 
-static void end_slots(struct ahci_port *p, u32 slots, int status, struct list_head *done)
+/* After an error the port must be stopped and started before it takes another command. */
+static void restart_port(struct ahci_port *p)
 {
-	p->issued &= ~slots;
-	for (; slots; slots &= slots - 1) {
-		struct request *rq = p->rq[__ffs(slots)];
-
-		rq->status = status;
-		list_add_tail(&rq->queuelist, done);
-	}
-}
-
-/* The port has stopped: the command that it is at fails, and the others start again. */
-static void recover(struct ahci_port *p, struct list_head *done)
-{
-	u32 bad = 1u << COMMAND_SLOT(get(p, P_COMMAND)) & p->issued;
-
 	if (stop_port(p))
-		bad = p->issued;	/* it does not even stop */
-	end_slots(p, bad, -EIO, done);
+		pr_err("%s: the port does not stop\n", p->disk.disk_name);
 	start_port(p);
-	if (p->issued)
-		set(p, P_ISSUE, p->issued);
 }
 
 static void port_interrupt(struct ahci_port *p)
 {
 	struct blk_mq_hw_ctx *hctx = p->disk.queue->hctx;
+	struct request *rq;
 	LIST_HEAD(done);
 	u32 why;
 
 	spin_lock(&hctx->lock);
 	why = get(p, P_INTERRUPT);
 	set(p, P_INTERRUPT, why);
-	end_slots(p, p->issued & ~get(p, P_ISSUE), 0, &done);
+	rq = p->rq;
+	if (rq && (why & INTERRUPT_ERROR || !(get(p, P_ISSUE) & 1))) {
+		rq->status = why & INTERRUPT_ERROR || get(p, P_TASK) & (ATA_ERR | ATA_DF) ? -EIO : 0;
+		list_add(&rq->queuelist, &done);
+		p->rq = NULL;
+	}
 	if (why & INTERRUPT_ERROR)
-		recover(p, &done);
+		restart_port(p);
 	spin_unlock(&hctx->lock);
 	if (!list_empty(&done))
 		blk_mq_end_requests(hctx, &done);
@@ -245,32 +232,24 @@ static irqreturn_t ahci_interrupt(int irq, void *data)
 static void free_port(struct ahci_port *p)
 {
 	free_page((unsigned long)p->mem);
-	for (int i = 0; i < DEPTH; i++)
-		free_page((unsigned long)p->table[i]);
+	free_page((unsigned long)p->table);
 	kfree(p);
 }
 
-static struct ahci_port *alloc_port(void __iomem *regs, unsigned int depth)
+static struct ahci_port *alloc_port(void __iomem *regs)
 {
 	struct ahci_port *p = kzalloc(sizeof(*p), GFP_KERNEL);
-	bool ok;
-
 	if (!p)
 		return NULL;
 	p->regs = regs;
-	p->depth = min(depth, (unsigned int)DEPTH);
 	p->mem = (struct ahci_memory *)get_zeroed_page(GFP_KERNEL);
-	ok = p->mem;
-	for (unsigned int i = 0; i < p->depth && ok; i++) {
-		p->table[i] = (struct ahci_table *)get_zeroed_page(GFP_KERNEL);
-		ok = p->table[i];
-		if (ok)
-			p->mem->list[i].table = cpu_to_le64(virt_to_phys(p->table[i]));
+	p->table = (struct ahci_table *)get_zeroed_page(GFP_KERNEL);
+	if (!p->mem || !p->table) {
+		free_port(p);
+		return NULL;
 	}
-	if (ok)
-		return p;
-	free_port(p);
-	return NULL;
+	p->mem->list[0].table = cpu_to_le64(virt_to_phys(p->table));
+	return p;
 }
 
 static void set_address(struct ahci_port *p, u32 reg, const void *mem)
@@ -287,11 +266,10 @@ static int identify(struct ahci_port *p)
 
 	if (!words)
 		return -ENOMEM;
-	fill_fis(&p->table[0]->fis, ATA_CMD_IDENTIFY, 0, 0);
-	add_piece(p->table[0], 0, virt_to_phys(words), ATA_ID_WORDS * sizeof(u16));
-	issue(p, 0, 1, false);
+	fill_fis(&p->table->fis, ATA_CMD_IDENTIFY, 0, 0);
+	add_piece(p->table, 0, virt_to_phys(words), ATA_ID_WORDS * sizeof(u16));
+	issue(p, 1, false);
 	err = wait_clear(p, P_ISSUE, 1);
-	p->issued = 0;
 	if (!err)
 		err = get(p, P_TASK) & ATA_ERR || !ata_parse_identity(words, &p->id) ? -ENODEV : 0;
 	free_page((unsigned long)words);
@@ -299,7 +277,7 @@ static int identify(struct ahci_port *p)
 }
 
 /* A disk at the port: ready for requests, or NULL. */
-static struct ahci_port *probe_port(struct ahci_host *host, unsigned int nr, unsigned int depth)
+static struct ahci_port *probe_port(struct ahci_host *host, unsigned int nr)
 {
 	void __iomem *regs = host->regs + PORT(nr);
 	struct ahci_port *p;
@@ -307,7 +285,7 @@ static struct ahci_port *probe_port(struct ahci_host *host, unsigned int nr, uns
 
 	if ((readl(regs + P_SATA_STATUS) & 15) != LINK_UP)
 		return NULL;
-	p = alloc_port(regs, depth);
+	p = alloc_port(regs);
 	if (!p)
 		return NULL;
 	set(p, P_ENABLE, 0);
@@ -321,7 +299,7 @@ static struct ahci_port *probe_port(struct ahci_host *host, unsigned int nr, uns
 	start_port(p);
 	if (wait_clear(p, P_TASK, ATA_BUSY | ATA_DRQ) || get(p, P_SIGNATURE) != SIGNATURE_DISK || identify(p))
 		goto none;
-	q = blk_mq_init_queue(&ahci_ops, 1, p->depth, 0, p);
+	q = blk_mq_init_queue(&ahci_ops, 1, DEPTH, 0, p);
 	if (IS_ERR(q))
 		goto none;
 	p->disk.queue = q;
@@ -355,7 +333,7 @@ static int ahci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	cap = readl(host->regs + H_CAP);
 	ports = cap & CAP_64BIT ? readl(host->regs + H_PORTS) : 0;
 	for (u32 left = ports; left; left &= left - 1)
-		host->port[__ffs(left)] = probe_port(host, (unsigned int)__ffs(left), CAP_SLOTS(cap));
+		host->port[__ffs(left)] = probe_port(host, (unsigned int)__ffs(left));
 	err = request_irq(pci->irq, ahci_interrupt, IRQF_SHARED, pci->name, host);
 	if (err)
 		return err;		/* the ports keep their memory: they were told of it */
