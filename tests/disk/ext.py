@@ -72,6 +72,30 @@ def one(kernel, cpio, fs_type, bs, operations, src, tmp, limit):
         yield ok, f"{name}/host-{case}", why
 
 
+def little_memory(kernel, cpio, tmp, limit):
+    """A guest of 64 MiB copies a file of 96 MiB; after that it fills the disk."""
+    src, image, out = pathlib.Path(tmp) / "big", os.path.join(tmp, "big.img"), os.path.join(tmp, "copy")
+    src.mkdir()
+    data = random.Random(6).randbytes(96 << 20)
+    (src / "big").write_bytes(data)
+    run(["truncate", "-s", "256M", image])
+    run(["mke2fs", "-q", "-t", "ext4", "-d", src, "-F", image])
+    r = crash.guest(kernel, cpio, """mount -t ext4 /dev/vda /mnt; cd /mnt; echo "avail $(df -k . | awk 'END{print $4}')"
+cp big copy && echo copied; cmp big copy && echo same
+dd if=/dev/zero of=full bs=64k 2>&1; rm full; sync; echo "avail $(df -k . | awk 'END{print $4}')"
+cd /; umount /mnt && echo unmounted""", [f"file={image},cache=unsafe"], limit, tmp, mem="64M")
+    yield "\nsame" in r.stdout, "copy-larger-than-memory", r.stdout[-1500:]
+    yield "No space left" in r.stdout, "full", r.stdout[-1500:]
+    avail = [int(n) for n in re.findall(r"^avail (\d+)", r.stdout, re.M)]
+    yield len(avail) == 2 and avail[0] - avail[1] in range(96 << 10, 97 << 10), "room-again", str(avail)
+    report = re.search(r"(Kernel panic|WARNING|BUG|=======|ext: .*error|memory).*", r.stdout)
+    yield "\nunmounted" in r.stdout and not report, "no-reports", r.stdout[-1500:]
+    r = run(["e2fsck", "-fn", image])
+    yield r.returncode == 0, "e2fsck", r.stdout[:500]
+    run(["debugfs", "-R", f"dump copy {out}", image])
+    yield os.path.exists(out) and pathlib.Path(out).read_bytes() == data, "host-copy", "contents differ"
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default=ROOT / "build/weft.elf")
@@ -90,6 +114,9 @@ def main():
             for case in one(a.kernel, cpio, fs_type, bs, a.operations, src, tmp, a.limit):
                 total += 1
                 failed += not crash.say(*case)
+        for ok, case, why in little_memory(a.kernel, cpio, tmp, a.limit):
+            total += 1
+            failed += not crash.say(ok, f"ext/64M/{case}", why)
     print(f"ext: {total - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 
