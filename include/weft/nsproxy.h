@@ -75,10 +75,13 @@ extern struct mnt_namespace init_mnt_ns;
 /* fs: its root and working directory move to the copies of their mounts. */
 struct mnt_namespace *copy_mnt_ns(u64 flags, struct mnt_namespace *old, struct fs_struct *fs);
 void put_mnt_ns(struct mnt_namespace *ns);
+bool mnt_ns_may_be_bound(const struct ns_common *ns);	/* does no circle of namespaces come of it? */
 void mnt_ns_enter(struct mnt_namespace *ns);	/* the running task's root and working directory become its root */
 
 /* kernel/fs/nsfs.c */
 struct file;
 struct ns_common *ns_of_file(struct file *file);	/* no new reference; ERR_PTR(-EINVAL): not such a file */
+struct dentry;
+struct ns_common *ns_of_dentry(const struct dentry *dentry);	/* no new reference; NULL: not such a file */
 
 #endif

@@ -72,6 +72,11 @@ struct mount {
 	struct list_head	mnt_list;	/* [namespace_sem] in the namespace, in order of mounting */
 	struct list_head	mnt_private;	/* a private list of whoever changes the tree */
 	struct list_head	mnt_share;	/* [namespace_sem] ring of peers, with MNT_SHARED */
+	struct list_head	mnt_slave_list;	/* [namespace_sem] mounts that hear of what happens here */
+	struct list_head	mnt_slave;	/* [namespace_sem] in the master's mnt_slave_list */
+	struct mount		*mnt_master;	/* [namespace_sem] NULL: no slave */
+	struct list_head	mnt_heard;	/* [namespace_sem] pnode.c: in the list of one propagation's receivers */
+	struct mount		*mnt_model;	/* [namespace_sem] pnode.c: what copies in its group are made from meanwhile */
 	struct mnt_namespace	*mnt_ns;	/* [namespace_sem + mount_lock] NULL: in no tree */
 	struct mountpoint	*mnt_mp;	/* [mount_lock] */
 	struct hlist_node	mnt_mp_list;	/* [mount_lock] in mnt_mp->m_list */
@@ -86,6 +91,7 @@ struct mnt_namespace {
 	struct mount		*root;		/* [namespace_sem] */
 	struct list_head	list;		/* [namespace_sem] all its mounts */
 	wait_queue_head_t	poll;
+	u64			seq;		/* [I] those made later have greater ones */
 	u64			event;		/* [mount_lock] counts changes, for poll on /proc/mounts */
 	unsigned int		mounts;		/* [namespace_sem] */
 };
@@ -108,6 +114,8 @@ int sb_prepare_remount_readonly(struct super_block *sb);
 /* The tree: namespace_sem held for writing unless said. */
 #define CL_JOIN_PEERS	1		/* clone_mnt(): a copy of a shared mount becomes its peer */
 #define CL_COPY_UNBINDABLE 2		/* copy_tree(): for a namespace: all of it */
+#define CL_SLAVE	4		/* clone_mnt(): a copy of a shared mount becomes its slave */
+#define CL_MAKE_SHARED	8		/* clone_mnt(): the copy gets a group of its own */
 bool path_reachable(struct mount *mnt, struct dentry *dentry, const struct path *root);	/* or mount_lock */
 bool path_is_under(const struct path *path, const struct path *root);
 struct mount *alloc_mount(const char *name);
@@ -142,12 +150,15 @@ static inline bool is_mounted(const struct mount *mnt)
 /* Is it in the tree of the running task? */
 static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == current->nsproxy->mnt; }
 
-/* pnode.c: peers of a shared mount.  namespace_sem held for writing. */
+/* pnode.c: peers and slaves of a mount.  namespace_sem held for writing. */
 static inline bool is_mnt_shared(const struct mount *m) { return m->mnt.mnt_flags & MNT_SHARED; }
+static inline bool is_mnt_slave(const struct mount *m) { return m->mnt_master != NULL; }
 void change_mnt_propagation(struct mount *m, int type);			/* mount_lock */
 int invent_group_ids(struct mount *tree, bool recurse);
 void cleanup_group_ids(struct mount *tree, struct mount *end);
-void mnt_join_peers(struct mount *m, struct mount *peer);
+int mnt_alloc_group_id(struct mount *m);
+void mnt_inherit_propagation(struct mount *copy, struct mount *old, int flags);
+int get_dominating_id(const struct mount *m, const struct path *root);	/* or for reading */
 int propagate_mnt(struct mount *dest, struct mountpoint *mp, struct mount *source, struct list_head *copies);
 void propagate_umount(struct mount *m, struct list_head *list);		/* mount_lock */
 bool propagate_mount_busy(struct mount *m, int refs);			/* mount_lock */

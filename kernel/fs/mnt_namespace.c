@@ -25,6 +25,7 @@ struct mnt_namespace init_mnt_ns = {
 
 static struct mnt_namespace *alloc_mnt_ns(void)
 {
+	static atomic64_t last_seq = ATOMIC64_INIT(0);
 	struct mnt_namespace *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
 	int err;
 
@@ -35,6 +36,7 @@ static struct mnt_namespace *alloc_mnt_ns(void)
 		kfree(ns);
 		return ERR_PTR(err);
 	}
+	ns->seq = (u64)atomic64_inc_return(&last_seq);
 	INIT_LIST_HEAD(&ns->list);
 	init_waitqueue_head(&ns->poll);
 	return ns;
@@ -128,6 +130,17 @@ void mnt_ns_enter(struct mnt_namespace *ns)
 	set_fs_root(current->fs, &root);
 	set_fs_pwd(current->fs, &root);
 	path_put(&root);
+}
+
+/*
+ * May the file of this namespace be bound in ours?  Two namespaces that hold each other's files would never go: only the
+ * file of a younger one may be bound.
+ */
+bool mnt_ns_may_be_bound(const struct ns_common *ns)
+{
+	if (ns->type != &mnt_ns_type)
+		return true;
+	return current->nsproxy->mnt->seq < container_of(ns, struct mnt_namespace, ns)->seq;
 }
 
 /* ---- the kind ---- */

@@ -18,6 +18,7 @@
 #include <weft/uaccess.h>
 #include <weft/syscalls.h>
 #include <weft/mm.h>
+#include <weft/nsproxy.h>
 #include "internal.h"
 
 /* ---- the place ---- */
@@ -83,30 +84,49 @@ static void umount_all(struct list_head *trees)
 }
 
 /*
- * Puts the tree `source` on dest at mp, and copies on dest's peers.  moving: source is in the tree already and leaves its
+ * A copy becomes visible.  What its receiver has mounted at the same place stays on top: it moves to the copy's root, whose
+ * mount point is `cover`.
+ */
+static void commit_beneath(struct mount *copy, struct mountpoint *cover)
+{
+	struct mount *above = __lookup_mnt(&copy->mnt_parent->mnt, copy->mnt_mountpoint);
+
+	commit_tree(copy);
+	if (above) {
+		put_mountpoint(unhash_mnt(above));
+		attach_mnt(above, copy, cover);
+	}
+}
+
+/*
+ * Puts the tree `source` on dest at mp, and copies on all who hear of it.  moving: source is in the tree already and leaves its
  * old place.  0 or -errno with nothing changed.  namespace_sem held for writing.
  */
 int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountpoint *mp, bool moving)
 {
 	struct mount *child, *next;
+	struct mountpoint *cover;
 	unsigned int count = 0;
 	LIST_HEAD(copies);
-	int err;
+	int err = 0;
 
 	for (child = source; child; child = next_mnt(child, source))
 		count++;
 	if (!moving && dest->mnt_ns->mounts + count > READ_ONCE(sysctl_mount_max))
 		return -ENOSPC;
+	cover = get_mountpoint(source->mnt.mnt_root);
+	if (IS_ERR(cover))
+		return PTR_ERR(cover);
 	if (is_mnt_shared(dest)) {
 		err = invent_group_ids(source, true);
 		if (err)
-			return err;
+			goto put_cover;
 		for (child = source; child; child = next_mnt(child, source))
 			change_mnt_propagation(child, MS_SHARED);
 		err = propagate_mnt(dest, mp, source, &copies);
 		if (err) {
 			umount_all(&copies);
-			return err;
+			goto put_cover;
 		}
 	}
 	lock_mount_hash();
@@ -120,10 +140,14 @@ int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountp
 	}
 	list_for_each_entry_safe(child, next, &copies, mnt_private) {
 		list_del_init(&child->mnt_private);
-		commit_tree(child);
+		commit_beneath(child, cover);
 	}
 	unlock_mount_hash();
-	return 0;
+put_cover:
+	lock_mount_hash();
+	put_mountpoint(cover);
+	unlock_mount_hash();
+	return err;
 }
 
 /* Mounts a tree at a locked place. */
@@ -171,6 +195,16 @@ static int do_new_mount(struct path *path, const char *fstype, int sb_flags, int
 	return err;
 }
 
+/* Is `old` a mount of our tree, or the file of a namespace, which may be bound from outside of it? */
+static bool may_be_bound(const struct path *old)
+{
+	const struct ns_common *ns = ns_of_dentry(old->dentry);
+
+	if (real_mount(old->mnt)->mnt.mnt_flags & MNT_UNBINDABLE)
+		return false;
+	return ns ? mnt_ns_may_be_bound(ns) : check_mnt(real_mount(old->mnt));
+}
+
 static int do_loopback(struct path *path, const char *old_name, bool recurse)
 {
 	struct path old_path;
@@ -191,7 +225,7 @@ static int do_loopback(struct path *path, const char *old_name, bool recurse)
 	old = real_mount(old_path.mnt);
 	parent = real_mount(path->mnt);
 	err = -EINVAL;
-	if (!check_mnt(parent) || !check_mnt(old) || old->mnt.mnt_flags & MNT_UNBINDABLE)
+	if (!check_mnt(parent) || !may_be_bound(&old_path))
 		goto unlock;
 	mnt = recurse ? copy_tree(old, old_path.dentry, CL_JOIN_PEERS) : clone_mnt(old, old_path.dentry, CL_JOIN_PEERS);
 	err = PTR_ERR(mnt);
@@ -220,6 +254,16 @@ static bool mount_is_below(struct mount *p, const struct mount *tree)
 	return p == tree;
 }
 
+/* Such a tree cannot be copied to the peers of where it goes. */
+static bool tree_contains_unbindable(struct mount *tree)
+{
+	for (struct mount *p = tree; p; p = next_mnt(p, tree)) {
+		if (p->mnt.mnt_flags & MNT_UNBINDABLE)
+			return true;
+	}
+	return false;
+}
+
 static int do_move_mount(struct path *path, const char *old_name)
 {
 	struct path old_path;
@@ -243,6 +287,8 @@ static int do_move_mount(struct path *path, const char *old_name)
 	if (!check_mnt(p) || !check_mnt(old) || !mnt_has_parent(old) || old_path.dentry != old->mnt.mnt_root)
 		goto unlock;
 	if (d_is_dir(mp->m_dentry) != d_is_dir(old->mnt.mnt_root) || is_mnt_shared(old->mnt_parent))
+		goto unlock;
+	if (is_mnt_shared(p) && tree_contains_unbindable(old))
 		goto unlock;
 	err = -ELOOP;
 	if (mount_is_below(p, old))
@@ -303,7 +349,7 @@ static int do_change_type(struct path *path, unsigned long flags)
 	bool recurse = flags & MS_REC;
 	int err = -EINVAL;
 
-	if (flags & ~(unsigned long)(type | MS_REC | MS_SILENT) || !is_power_of_2(type) || type == MS_SLAVE)
+	if (flags & ~(unsigned long)(type | MS_REC | MS_SILENT) || !is_power_of_2(type))
 		return -EINVAL;
 	namespace_lock();
 	if (!check_mnt(mnt) || path->dentry != mnt->mnt.mnt_root)

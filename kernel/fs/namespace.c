@@ -12,7 +12,7 @@
  *              smp_mb()                                mnt_ns = NULL, write_sequnlock, synchronize_rcu
  *              mount_lock changed? -> give it back     mntput: sums up all CPUs
  *          either the walker sees the changed sequence, or the sum sees the walker's reference.
- * See:     spec.md §10; mount.c (mount(2)), pnode.c (peers), proc_namespace.c (/proc/mounts)
+ * See:     spec.md §10; mount.c (mount(2)), pnode.c (peers and slaves), proc_namespace.c (/proc/mounts)
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
@@ -84,6 +84,9 @@ struct mount *alloc_mount(const char *name)
 	INIT_LIST_HEAD(&mnt->mnt_list);
 	INIT_LIST_HEAD(&mnt->mnt_private);
 	INIT_LIST_HEAD(&mnt->mnt_share);
+	INIT_LIST_HEAD(&mnt->mnt_slave_list);
+	INIT_LIST_HEAD(&mnt->mnt_slave);
+	INIT_LIST_HEAD(&mnt->mnt_heard);
 	INIT_HLIST_NODE(&mnt->mnt_mp_list);
 	return mnt;
 
@@ -610,6 +613,11 @@ struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags)
 
 	if (!mnt)
 		return ERR_PTR(-ENOMEM);
+	if (flags & CL_MAKE_SHARED && mnt_alloc_group_id(mnt)) {
+		ida_free(&mnt_id_ida, mnt->mnt_id);
+		free_mount(mnt);
+		return ERR_PTR(-ENOMEM);
+	}
 	mnt->mnt.mnt_flags = old->mnt.mnt_flags & ~(MNT_WRITE_HOLD | MNT_MARKED | MNT_INTERNAL | MNT_SHARED | MNT_UMOUNT);
 	atomic_inc(&sb->s_active);
 	mnt->mnt.mnt_sb = sb;
@@ -619,8 +627,7 @@ struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags)
 	lock_mount_hash();
 	list_add_tail(&mnt->mnt_instance, &sb->s_mounts);
 	unlock_mount_hash();
-	if (flags & CL_JOIN_PEERS && is_mnt_shared(old))
-		mnt_join_peers(mnt, old);
+	mnt_inherit_propagation(mnt, old, flags);
 	return mnt;
 }
 
@@ -713,7 +720,8 @@ void umount_tree(struct mount *mnt, bool propagate)
 		list_add_tail(&p->mnt_private, &victims);
 	}
 	if (propagate) {
-		list_for_each_entry(p, &victims, mnt_private) {
+		/* Children first: a twin goes when all that is on it goes.  What this appends is not visited. */
+		list_for_each_entry_reverse(p, &victims, mnt_private) {
 			if (mnt_has_parent(p))
 				propagate_umount(p, &victims);
 		}

@@ -67,6 +67,7 @@ static const struct ns_type *const many_types[] = { &uts_ns_type, &mnt_ns_type }
 
 static struct vfsmount *nsfs_mnt;	/* [I] */
 static const struct file_operations ns_file_operations;
+static const struct super_operations nsfs_ops;
 
 /* "pid_for_children" means the kind "pid". */
 static bool means(const char *name, const struct ns_type *type)
@@ -128,6 +129,11 @@ int ns_get_path(struct task_struct *task, const char *name, struct path *path)
 struct ns_common *ns_of_file(struct file *file)
 {
 	return file->f_op == &ns_file_operations ? file_inode(file)->i_private : ERR_PTR(-EINVAL);
+}
+
+struct ns_common *ns_of_dentry(const struct dentry *dentry)
+{
+	return dentry->d_sb->s_op == &nsfs_ops ? d_inode(dentry)->i_private : NULL;
 }
 
 /* ---- the files ---- */
@@ -211,6 +217,9 @@ static struct file_system_type nsfs_type = { .name = "nsfs", .mount = nsfs_mount
 static int __init nsfs_init(void)
 {
 	nsfs_mnt = kern_mount(&nsfs_type);
-	return PTR_ERR_OR_ZERO(nsfs_mnt);
+	if (IS_ERR(nsfs_mnt))
+		return PTR_ERR(nsfs_mnt);
+	nsfs_mnt->mnt_sb->s_flags &= ~SB_NOUSER;	/* a namespace is kept by binding its file somewhere */
+	return 0;
 }
 fs_initcall(nsfs_init);

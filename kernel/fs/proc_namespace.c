@@ -106,6 +106,24 @@ static int show_vfsmnt(struct seq_file *m, void *v)
 	return err;
 }
 
+/* The optional fields.  propagate_from: the master's group is not to be seen from root, but this one above it. */
+static void show_propagation(struct seq_file *m, const struct mount *r, const struct path *root)
+{
+	int master, from;
+
+	if (is_mnt_shared(r))
+		seq_printf(m, " shared:%i", r->mnt_group_id);
+	if (is_mnt_slave(r)) {
+		master = r->mnt_master->mnt_group_id;
+		from = get_dominating_id(r, root);
+		seq_printf(m, " master:%i", master);
+		if (from && from != master)
+			seq_printf(m, " propagate_from:%i", from);
+	}
+	if (r->mnt.mnt_flags & MNT_UNBINDABLE)
+		seq_puts(m, " unbindable");
+}
+
 static int show_mountinfo(struct seq_file *m, void *v)
 {
 	struct mount *r = list_entry(v, struct mount, mnt_list);
@@ -122,10 +140,7 @@ static int show_mountinfo(struct seq_file *m, void *v)
 		return err;
 	seq_puts(m, r->mnt.mnt_flags & MNT_READONLY ? " ro" : " rw");
 	show_mnt_opts(m, path.mnt);
-	if (is_mnt_shared(r))
-		seq_printf(m, " shared:%i", r->mnt_group_id);
-	if (r->mnt.mnt_flags & MNT_UNBINDABLE)
-		seq_puts(m, " unbindable");
+	show_propagation(m, r, &p->root);
 	seq_puts(m, " - ");
 	seq_escape(m, sb->s_type->name, " \t\n\\");
 	seq_putc(m, ' ');
