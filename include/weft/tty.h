@@ -3,7 +3,7 @@
  *
  * What:    tty_struct, made at the first open of a device node, gone after the last close.  Three layers meet in it:
  *          the core (tty_io.c: files, hang-up, job control), the line discipline (n_tty.c: lines, echo, signals) and
- *          the driver (serial/8250.c, vt.c, pty.c).
+ *          the driver (serial8250.c, vt/vt.c, pty.c).
  * Idea:    a driver hands received bytes to the line discipline and takes bytes to send from it; nothing else passes
  *          between them.  A pty is two tty_structs whose drivers hand the bytes to each other.
  * Locking: tty_mutex: which tty_struct stands behind a driver's index.
