@@ -2,7 +2,7 @@
 
 Idea:   QEMU reaches the disks over NBD on a Unix socket.  A write before the last flush lasts; those after it may each have
         reached the disk or not, in any order.  All disks share one record, so it says in which order things came.
-See:    crash.py; the NBD protocol (NetworkBlockDevice/nbd, doc/proto.md)
+See:    crash.py; the NBD protocol (proto.md of NetworkBlockDevice/nbd)
 """
 import random, socket, struct, threading
 

@@ -5,7 +5,7 @@
  *          lets the CPU begin (CS = TRAMPOLINE_ADDR / 16, IP = 0); addresses in it are therefore given relative to its
  *          start.  It uses the boot processor's early page tables, which map the first 4 GiB one to one, this page
  *          included, and the kernel where it is linked.
- * See:     kernel/smpboot.c
+ * See:     kernel/arch/x86/kernel/smpboot.c
  */
 #include <asm/asm.h>
 #include <asm/msr.h>

@@ -7,7 +7,7 @@
  *          Handlers find their arguments on the stack, and, as some are compiled so, in eax, edx, ecx.
  * Return:  to SA_RESTORER's code, or without it to code in the frame itself (which needs an executable stack: there is no
  *          32-bit vDSO here; C libraries set SA_RESTORER then).
- * Trust:   as in kernel/signal.c: everything in the frame may have been changed.
+ * Trust:   as in kernel/arch/x86/kernel/signal.c: everything in the frame may have been changed.
  * Locking: none: the running task's own registers and stack.
  * See:     sigreturn(2), sigaction(2); kernel/arch/x86/kernel/signal.c
  */

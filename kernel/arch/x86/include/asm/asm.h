@@ -3,7 +3,7 @@
  *
  * Idea:    an instruction that may fault on purpose (access to user memory, a register that may not exist) leaves an
  *          entry (its address, where to go on) in __ex_table; the fault handlers look there before they complain.
- * See:     kernel/arch/x86/lib/extable.c
+ * See:     kernel/arch/x86/mm/extable.c
  */
 #ifndef ASM_ASM_H
 #define ASM_ASM_H

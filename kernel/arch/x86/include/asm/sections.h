@@ -16,7 +16,7 @@ extern char __inittext_begin[], __inittext_end[];
 extern char __per_cpu_start[], __per_cpu_end[], __per_cpu_load[];
 extern char _end[];
 
-/* kernel/dumpstack.c: is addr in code that may be executed now? */
+/* dumpstack.c: is addr in code that may be executed now? */
 bool core_kernel_text(unsigned long addr);
 #define kernel_text_address(addr)	core_kernel_text(addr)
 #define __kernel_text_address(addr)	core_kernel_text(addr)

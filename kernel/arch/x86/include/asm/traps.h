@@ -22,7 +22,7 @@
 /* mm/fault.c.  Interrupts are off and CR2 is still valid on entry. */
 void exc_page_fault(struct pt_regs *regs, unsigned long error_code);
 
-/* kernel/dumpstack.c: the end of a kernel that broke one of its own rules.  `signr` is for the task, if it survives. */
+/* dumpstack.c: the end of a kernel that broke one of its own rules.  `signr` is for the task, if it survives. */
 void die(const char *what, struct pt_regs *regs, long error_code) __attribute__((noreturn));
 void show_regs(struct pt_regs *regs);
 

@@ -5,7 +5,7 @@
  *          that have an exception-table entry: a fault that cannot be repaired goes on at the fixup and means EFAULT.
  *          stac and clac are noted in a table and overwritten by no-operations on processors without SMAP.
  * Context: may sleep (the page may have to be made), unless inside pagefault_disable().
- * See:     spec.md §2 "privilege"; kernel/arch/x86/lib/copy_user.S, usercopy.c
+ * See:     spec.md §2 "privilege"; kernel/arch/x86/lib/copy_user_64.S, usercopy.c
  */
 #ifndef ASM_UACCESS_H
 #define ASM_UACCESS_H
