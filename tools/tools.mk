@@ -31,7 +31,7 @@ gdb: deps
 	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' tools/gdb/attach.sh
 
 # ---- static checks; `make static` runs all four and fails if one does ----
-.PHONY: static layers lines headers lockcheck
+.PHONY: static layers lines headers lockcheck docs
 layers: $(OBJ)
 	@tools/check-layers $(O)
 
@@ -44,6 +44,9 @@ headers: $(GENERATED)
 lockcheck: $(GENERATED)
 	@tools/deps.sh lockcheck
 	@FILES='$(FILES)' tools/lockcheck $(CFLAGS)
+
+docs:
+	@tools/check-docs
 
 static:
 	@failed=0; for check in layers lines headers lockcheck; do \
