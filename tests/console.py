@@ -11,10 +11,11 @@ LIMIT = 60          # seconds for each answer: an emulated processor can stop fo
 
 
 class Console:
-    def __init__(self, kernel, initrd, *, mem="128M", smp="1", more=()):
+    def __init__(self, kernel, initrd, *, mem="128M", smp="1", more=(), append=""):
         self.p = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", mem, "-smp", smp, "-nodefaults", "-display", "none",
-             "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1", *more],
+             "-no-reboot", "-serial", "stdio", "-kernel", kernel, *(["-initrd", initrd] if initrd else []),
+             "-append", f"console=ttyS0 quiet panic=-1 {append}", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.text = ""
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -411,4 +411,5 @@ def main():
         batch(a.kernel, a.image, smp, a.only, a.v)
 
 
-main()
+if __name__ == "__main__":
+    main()

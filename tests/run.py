@@ -409,21 +409,18 @@ def debian(a):
             continue
         more = ["--only", a.only] if a.only else []
         host_lines("debian", ["tests/debian.py", *more, kernel, "build/debian.cpio"], 3600)
+        debian_on_disk(kernel, more)
 
 
-# What `make test` shows of Debian: dynamic programs, threads and processes, a compiler.
-DEBIAN_QUICK = "^(bash|ps_efj|python_threads|python_multiprocessing|perl|gcc_dynamic)$"
-
-
-def debian_quick(kernel):
-    """A few of Debian's programs on 2 CPUs; the image is made once, which takes a minute or two."""
+def debian_on_disk(kernel, more=()):
+    """Debian on its own disk (tests/disk/programs.py); the image is made once, which takes some minutes."""
     for _ in range(2):                  # the mirror may have hiccups
-        r = run(["make", "-s", "build/debian.cpio"])
+        r = run(["make", "-s", "build/debian.img"])
         if not r.returncode:
             break
     if r.returncode:
-        return count(False, "build debian.cpio", r.stdout[-2000:])
-    host_lines("debian", ["tests/debian.py", "--smp", "2", "--only", DEBIAN_QUICK, kernel, "build/debian.cpio"], 1200)
+        return count(False, "build debian.img", r.stdout[-2000:])
+    host_lines("disk-debian", ["tests/disk/programs.py", *more, kernel, "build/debian.img"], 7200)
 
 
 def python(a):
@@ -567,7 +564,7 @@ def main():
         for kernel, build in disk_builds:
             futures += disk_jobs(kernel, build, pool, a.only)
         if a.plan == "test" and not a.only:
-            futures.append(pool.submit(debian_quick, a.kernel or "build/weft.elf"))
+            futures.append(pool.submit(debian_on_disk, a.kernel or "build/weft.elf", ["--quick"]))
         for f in futures:
             f.result()
     if a.plan == "test" and not a.only:

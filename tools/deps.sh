@@ -8,7 +8,7 @@ packages() {
 	case $1 in
 	build)     echo gcc make binutils python3 libc6-dev console-setup-linux ;;
 	run)       echo qemu-system-x86 busybox-static cpio gzip ;;
-	debian)    echo mmdebstrap ;;
+	debian)    echo mmdebstrap e2fsprogs fakeroot ;;
 	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng fdisk util-linux e2fsprogs
 		   echo strace gdb libc6-dev-i386 lib32gcc-12-dev ;;
 	lockcheck) echo clang-22 ;;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh: boots a kernel under QEMU as `make run` says.  All by environment:
 #   KERNEL=build/weft.elf  INITRD=build/root.cpio  CPUS=1  MEM=256M  MACHINE=pc|q35|microvm
+#   DISK=build/debian.img   instead of INITRD: a disk that holds the root file system (user/debian-disk)
 #   CMD='...'         run this in the guest, print its output, pass its exit status on
 #   DISPLAY_WINDOW=1  a window with the framebuffer console
 #   APPEND='...'      more kernel command line      QEMU_ARGS='...'  more QEMU arguments
@@ -32,6 +33,15 @@ else
 	display=none
 fi
 
+# The root file system: in memory, or on a disk.
+if [ -n "$DISK" ]; then
+	virtio=virtio-blk-pci; [ "$machine" != microvm ] || virtio=virtio-blk-device
+	root="-drive file=$DISK,if=none,id=root,format=raw,discard=unmap -device $virtio,drive=root"
+	append="root=/dev/vda rw $append"
+else
+	root="-initrd $initrd"
+fi
+
 set -- $accel -M "$machine" -m "${MEM:-256M}" -smp "${CPUS:-1}" -no-reboot -display "$display" -nodefaults -kernel "$kernel"
 [ "$machine" = microvm ] || set -- "$@" -vga std
 
@@ -39,14 +49,22 @@ if [ -z "$CMD" ]; then
 	exec_qemu="exec"
 	trap - EXIT INT TERM
 	rm -rf "$d"
-	exec qemu-system-x86_64 "$@" -serial mon:stdio -initrd "$initrd" -append "$append" $QEMU_ARGS
+	exec qemu-system-x86_64 "$@" -serial mon:stdio $root -append "$append" $QEMU_ARGS
 fi
 
-# A command: a second archive laid over the first holds the /init that runs it; its exit status comes back on ttyS1
-# (microvm has one serial port only: there the status is the last line of the console).
-mkdir -p "$d/o/etc"
-printf '%s\n' "$CMD" > "$d/o/etc/cmd"
-cat > "$d/o/init" <<'I'
+# A command: its exit status comes back on ttyS1 (microvm has one serial port only: there the status is the last line of
+# the console).
+if [ -n "$DISK" ]; then
+	# The disk's /sbin/weft-cmd finds it on another disk, which is known by its first line.
+	printf '#weft-cmd\n%s\n' "$CMD" > "$d/cmd"
+	truncate -s %4096 "$d/cmd"
+	root="$root -drive file=$d/cmd,if=none,id=cmd,format=raw,readonly=on -device $virtio,drive=cmd"
+	append="init=/sbin/weft-cmd $append"
+else
+	# A second archive laid over the first holds the /init that runs it.
+	mkdir -p "$d/o/etc"
+	printf '%s\n' "$CMD" > "$d/o/etc/cmd"
+	cat > "$d/o/init" <<'I'
 #!/bin/sh
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-linux}
 . /etc/rcS
@@ -59,10 +77,12 @@ else
 fi
 poweroff -f
 I
-chmod 755 "$d/o/init"
-(cd "$d/o" && find . | cpio -o -H newc -R 0:0 --quiet) > "$d/over.cpio"
-# Archives may follow each other; each starts at a multiple of four bytes.
-cat "$initrd" "$d/over.cpio" > "$d/initrd"
+	chmod 755 "$d/o/init"
+	(cd "$d/o" && find . | cpio -o -H newc -R 0:0 --quiet) > "$d/over.cpio"
+	# Archives may follow each other; each starts at a multiple of four bytes.
+	cat "$initrd" "$d/over.cpio" > "$d/initrd"
+	root="-initrd $d/initrd"
+fi
 : > "$d/status"; : > "$d/out"	# tail must find it
 if [ "$machine" = microvm ]; then
 	append="$append weft.status=console"
@@ -70,7 +90,7 @@ if [ "$machine" = microvm ]; then
 else
 	set -- "$@" -serial stdio -serial "file:$d/status"
 fi
-timeout "${LIMIT:-300}" qemu-system-x86_64 "$@" -initrd "$d/initrd" -append "quiet $append" $QEMU_ARGS </dev/null > "$d/out" 2>"$d/err" &
+timeout "${LIMIT:-300}" qemu-system-x86_64 "$@" $root -append "quiet $append" $QEMU_ARGS </dev/null > "$d/out" 2>"$d/err" &
 qemu_pid=$!
 # Show what comes while it comes.
 tail -c +1 -f --pid=$qemu_pid "$d/out" 2>/dev/null | sed -u -e 's/\r$//' -e '/^weft-status=/d'

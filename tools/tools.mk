@@ -10,10 +10,17 @@ $(O)/debian.cpio $(O)/debian-small.cpio $(O)/debian-python.cpio: tools/mkdebian.
 	@tools/deps.sh debian
 	@tools/mkdebian.sh $@ $(patsubst debian-%,%,$(filter debian-%,$(basename $(@F))))
 
-# IMAGE=busybox (the default), debian, debian-small or debian-python: what is carried as the initramfs.
-IMAGE    := $(or $(IMAGE),busybox)
-IMG_FILE := $(O)/$(if $(filter busybox,$(IMAGE)),root,$(IMAGE)).cpio
-IMG_MEM  := $(if $(filter debian%,$(IMAGE)),1G)
+# Debian 12 on a disk of its own.  What a session changes stays there, so it is made anew only when it is removed.
+$(O)/debian.img:
+	@mkdir -p $(@D)
+	@tools/deps.sh debian
+	@tools/mkdebian.sh $@ disk
+
+# IMAGE=debian: on a disk; busybox (the default), debian-initramfs, debian-small or debian-python: carried as the initramfs.
+IMAGE     := $(or $(IMAGE),busybox)
+CPIO_NAME := $(patsubst busybox,root,$(patsubst debian-initramfs,debian,$(IMAGE)))
+IMG_FILE  := $(O)/$(if $(filter debian,$(IMAGE)),debian.img,$(CPIO_NAME).cpio)
+IMG_MEM   := $(if $(filter debian%,$(IMAGE)),1G)
 
 .PHONY: deps run gdb
 deps:
@@ -21,7 +28,7 @@ deps:
 
 run: deps
 	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(IMG_FILE)
-	@KERNEL=$(O)/weft.elf INITRD=$(IMG_FILE) CPUS='$(CPUS)' MEM='$(or $(MEM),$(IMG_MEM))' MACHINE='$(MACHINE)' CMD="$$CMD" \
+	@KERNEL=$(O)/weft.elf $(if $(filter %.img,$(IMG_FILE)),DISK,INITRD)=$(IMG_FILE) CPUS='$(CPUS)' MEM='$(or $(MEM),$(IMG_MEM))' MACHINE='$(MACHINE)' CMD="$$CMD" \
 	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' tools/run.sh
 
 # Boots with QEMU's gdb stub and attaches gdb: kernel symbols, and weft-ps, weft-bt, weft-mm, weft-rq, weft-slab.
