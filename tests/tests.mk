@@ -24,3 +24,9 @@ stress:
 stressng:
 	@tools/deps.sh build run test
 	@tests/run.py stressng
+# Weft builds itself, on Debian's disk, and what it built boots: an hour or two of emulation.
+.PHONY: selfhost
+selfhost:
+	@tools/deps.sh build run debian test
+	@$(MAKE) --no-print-directory -s $(O)/weft.elf $(O)/root.cpio $(O)/debian.img
+	@tools/selfhost.sh $(O)/weft.elf $(O)/debian.img

@@ -16,7 +16,7 @@ KERNEL=$kernel DISK=$d/disk.img CPUS=${CPUS:-2} MEM=${MEM:-2G} LIMIT=${LIMIT:-14
 echo "the guest took $(($(date +%s) - start)) s"
 e2fsck -fn "$d/disk.img"
 debugfs -R "dump /root/weft/build/weft.elf $d/weft.elf" "$d/disk.img"
-KERNEL=$d/weft.elf INITRD=$here/build/root.cpio LIMIT=120 CMD='uname -a; echo booted' "$here/tools/run.sh"
+KERNEL=$d/weft.elf INITRD=$here/build/root.cpio LIMIT=300 CMD='uname -a; echo booted' "$here/tools/run.sh"
 
 # The same sources under the same name, so that nothing but the compiler's work can differ.
 mkdir "$d/same" && tar -C "$d/same" -xf "$d/source.tar" && make -s -C "$d/same/weft" -j2
