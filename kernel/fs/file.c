@@ -12,7 +12,7 @@
  *              fdt = files->fdt                        synchronize_rcu(): waits for the section on the left
  *              fdt->fd[n] = file                       copies the table, publishes it
  *          if yes, it takes file_lock instead.
- * See:     fdtable.h; open(2), dup(2), close_range(2)
+ * See:     fdtable.h; open(2), dup(2), close_range(2); doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

@@ -6,7 +6,7 @@
  *          The last fput() may happen with any lock held: the real end waits for the return to user mode (task_work), or
  *          for a kernel thread.  close(2) itself calls __fput_sync(): it holds nothing.
  * Locking: nr_files is summed per CPU; the limit is looked at exactly only when it comes near.
- * See:     file.c (descriptors); open(2)
+ * See:     file.c (descriptors); open(2); doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

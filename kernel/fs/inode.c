@@ -8,7 +8,7 @@
  *          after a grace period, for path walks read inodes under RCU.
  * Locking: inode_hash_lock -> i_lock; s_inode_list_lock -> i_lock; i_lock -> inode_lru_lock.
  * Cost:    look-up constant on average; creation touches the super block's list only when the file system wants it.
- * See:     spec.md §10; inode_attr.c for times, owners and link counts
+ * See:     spec.md §10; inode_attr.c for times, owners and link counts; doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

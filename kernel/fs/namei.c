@@ -15,7 +15,7 @@
  *              compare name, read d_inode               change it
  *              parent->d_seq still as it was?           write_seqcount_end()
  *              later: child->d_seq still seq?  -> no: -ECHILD
- * See:     spec.md §10; namei_step.c, namei_open.c, namei_ops.c; path_resolution(7), openat2(2)
+ * See:     spec.md §10; namei_step.c, namei_open.c, namei_ops.c; path_resolution(7), openat2(2); doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>

@@ -12,7 +12,7 @@
  *              smp_mb()                                mnt_ns = NULL, write_sequnlock, synchronize_rcu
  *              mount_lock changed? -> give it back     mntput: sums up all CPUs
  *          either the walker sees the changed sequence, or the sum sees the walker's reference.
- * See:     spec.md §10; mount.c (mount(2)), pnode.c (peers and slaves), proc_namespace.c (/proc/mounts)
+ * See:     spec.md §10; mount.c (mount(2)), pnode.c (peers and slaves), proc_namespace.c (/proc/mounts); doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

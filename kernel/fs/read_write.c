@@ -3,7 +3,7 @@
  *
  * Idea:    every call becomes an iov_iter and a kiocb; the file's read_iter or write_iter does the rest.  The position is
  *          taken from the file under f_pos_lock (fdget_pos) unless the call brings one or the file has none.
- * See:     read(2), preadv2(2), lseek(2)
+ * See:     read(2), preadv2(2), lseek(2); doc/files.md
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>

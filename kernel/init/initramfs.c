@@ -11,7 +11,7 @@
  *          A state says how many bytes it waits for.  File data is never gathered, it goes on into the file.
  *          Directory times are set last: making an entry would change them again.
  * Locking: none, the one caller is pid 1 before user space; may sleep.
- * See:     cpio(5) "New ASCII format"; the issue's "any newc initramfs"
+ * See:     cpio(5) "New ASCII format"; the issue's "any newc initramfs"; doc/boot.md
  */
 #include <weft/init.h>
 #include <weft/kernel.h>

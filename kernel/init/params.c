@@ -6,7 +6,7 @@
  *          takes goes to init: "a=b" into its environment, other words as arguments; behind "--" everything does.
  * Idea:    handlers are found by walking the section .init.setup, which the macros of <weft/init.h> fill.
  * Locking: start-up, one CPU.
- * See:     bootparam(7)
+ * See:     bootparam(7); doc/boot.md
  */
 #include <weft/init.h>
 #include <weft/kernel.h>

@@ -15,7 +15,7 @@
  *              try: taken, or still owned              wait_lock: wakes the first in the list
  *
  * Locking: wait_lock guards the list; a wake-up happens under it, so that the waiter cannot be gone.
- * See:     mutex.h; spec.md §8
+ * See:     mutex.h; spec.md §8; doc/synchronisation.md
  */
 #include <weft/arch.h>
 #include <weft/kernel.h>

@@ -16,7 +16,7 @@
  *            watching == 0 ? pending &= ~cpu            pending & cpu ? report it
  *          One of the two sees the other, so a grace period never waits for a CPU that sleeps.
  * Locking: rcu.lock (interrupts off, innermost) guards the grace-period state; the lists are the CPU's own, interrupts off.
- * See:     spec.md §7; include/weft/rcu.h
+ * See:     spec.md §7; include/weft/rcu.h; doc/synchronisation.md
  */
 #include <weft/rcu.h>
 #include <weft/spinlock.h>

@@ -10,7 +10,7 @@
  * Race:    a reader on its way to the queue has added BIAS and takes it back.  A writer who tries in between fails for
  *          nothing; so who takes the BIAS back looks whether the lock is free now and wakes the first.
  * Locking: wait_lock (irq: up_read may come from an interrupt) guards the queue.
- * See:     rwsem.h; spec.md §8
+ * See:     rwsem.h; spec.md §8; doc/synchronisation.md
  */
 #include <weft/arch.h>
 #include <weft/jiffies.h>

@@ -5,7 +5,7 @@
  *          UINT_MAX: that is never used up.  All under wait.lock, and complete() holds it to the very end, so that a
  *          waiter that comes out may free the structure: it had to take the lock after complete() let go of it.
  * Locking: x->wait.lock, interrupts off.
- * See:     completion.h; spec.md §8
+ * See:     completion.h; spec.md §8; doc/synchronisation.md
  */
 #include <weft/completion.h>
 #include <weft/kernel.h>

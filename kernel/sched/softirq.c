@@ -7,7 +7,7 @@
  * Context: an action runs with interrupts on and preempt_count saying "serving": no other softirq of this CPU comes in
  *          between, and it must not sleep.
  * Locking: softirq_pending is this CPU's, changed with interrupts off.
- * See:     spec.md §1 "interrupts and time"
+ * See:     spec.md §1 "interrupts and time"; doc/synchronisation.md
  */
 #include "sched.h"
 #include <weft/init.h>

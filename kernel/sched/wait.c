@@ -5,7 +5,7 @@
  *          (autoremove).  Non-exclusive entries stand at the head and are all called; exclusive ones at the tail, and the
  *          walk ends after nr of them.
  * Locking: wq_head->lock, interrupts off; order wq_head->lock -> pi_lock -> rq->lock.
- * See:     spec.md §8 "wait queues"
+ * See:     spec.md §8 "wait queues"; doc/synchronisation.md
  */
 #include <weft/kernel.h>
 #include <weft/sched.h>

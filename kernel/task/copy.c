@@ -14,7 +14,7 @@
  *              tasklist_lock: child is in the group;
  *                child's pending = delayed.signal              from now on kill() finds the child itself
  * Locking: the visible step: tasklist_lock (write) -> siglock of current.
- * See:     spec.md §3; clone(2); fork.c (memory), arch copy_thread() (registers)
+ * See:     spec.md §3; clone(2); fork.c (memory), arch copy_thread() (registers); doc/tasks.md
  */
 #include <weft/ipc.h>
 #include <weft/kernel.h>

@@ -6,7 +6,7 @@
  *          the address spaces are exchanged, handlers, timers and close-on-exec files go.  An error behind it kills.
  * Locking: signal->cred_guard_mutex from before the credentials are computed until they are committed, so that nobody
  *          attaches or reads with the old rights in between; de_thread(): siglock, tasklist_lock.
- * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c
+ * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c; doc/tasks.md
  */
 #include <weft/ptrace.h>
 #include <weft/kernel.h>

@@ -14,7 +14,7 @@
  *      sleeps                                          do_notify_parent(): SIGCHLD, wakes wait_chldexit
  *      woken, looks again: a zombie                    tasklist_lock released
  *      exit_state: EXIT_ZOMBIE -> EXIT_DEAD by cmpxchg: only one of several waiters wins
- * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER
+ * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER; doc/tasks.md
  */
 #include <weft/ipc.h>
 #include <weft/kernel.h>

@@ -8,7 +8,7 @@
  *            away from it (finish_task_switch() is the last to use the stack).  At 0, after a grace period, usage drops.
  *            usage: who keeps the structure by get_task_struct().  At 0 it is freed with its stack.
  * Locking: nr_threads: tasklist_lock.
- * See:     spec.md §3; kstack.c has the stack, copy.c makes the new task out of this, exit.c ends it
+ * See:     spec.md §3; kstack.c has the stack, copy.c makes the new task out of this, exit.c ends it; doc/tasks.md
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>

@@ -13,7 +13,7 @@
  * Locking: a bucket's lock, at most two of them, in the order of their addresses.  User memory is read under it with page
  *          faults off; on a fault everything is dropped, the page brought in, and the call begins again.
  * Cost:    a wait or wake O(waiters in the bucket).
- * See:     futex(2), futex(7); futex_requeue.c, futex_pi.c, futex_robust.c, futex_sys.c
+ * See:     futex(2), futex(7); futex_requeue.c, futex_pi.c, futex_robust.c, futex_sys.c; doc/synchronisation.md
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>

@@ -14,7 +14,7 @@
  *            wait for ->exited                                schedule()
  *          The flag is set before the wake-up and tested after the state, so the wake-up cannot be lost.
  * Locking: kthread_create_lock guards the list; flags are atomic bits; a request belongs to whoever took ->done away.
- * See:     spec.md §4; include/weft/kthread.h
+ * See:     spec.md §4; include/weft/kthread.h; doc/tasks.md
  */
 #include <weft/kthread.h>
 #include <weft/sched.h>

@@ -10,7 +10,7 @@
  *          last detach_pid(t).  When the last role is empty the number is given back, whatever references remain.
  * Locking: pidmap_lock guards changes of the idr; tasklist_lock (write) the links.  Order: tasklist_lock -> pidmap_lock.
  * Cost:    look-up O(log64 pid_max), i.e. three loads for 32768.
- * See:     spec.md §3 "identity"; credentials(7), setpgid(2)
+ * See:     spec.md §3 "identity"; credentials(7), setpgid(2); doc/tasks.md
  */
 #include <weft/kernel.h>
 #include <weft/errno.h>

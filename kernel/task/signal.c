@@ -16,7 +16,7 @@
  *      TIF_SIGPENDING = 1                              schedule()
  *      wake_up_state(INTERRUPTIBLE)                      (under rq lock: signal pending and state allows: stays running)
  *      either the flag is seen, or the task sleeps already and the wake-up finds it
- * See:     signal.h; signal_take.c, signal_sys.c; signal(7)
+ * See:     signal.h; signal_take.c, signal_sys.c; signal(7); doc/tasks.md
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>

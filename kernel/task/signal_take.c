@@ -12,7 +12,7 @@
  *
  *          A SIGCONT between the taking and the stopping wins: it clears JOBCTL_STOP_DEQUEUED under siglock.
  * Locking: siglock; TASK_STOPPED is set under it, and SIGCONT wakes under it, so no stop is missed or left behind.
- * See:     signal.c (sending); signal(7); waitpid(2)
+ * See:     signal.c (sending); signal(7); waitpid(2); doc/tasks.md
  */
 #include <weft/kernel.h>
 #include <weft/coredump.h>

@@ -6,7 +6,7 @@
  *          group's wait_chldexit and looks again.  A child is reaped by whoever changes it from EXIT_ZOMBIE to EXIT_DEAD.
  * Locking: tasklist_lock (read) while looking; a task that is to be reported is kept by get_task_struct() and the lock
  *          dropped.  Stop and continue events: siglock of the child.
- * See:     wait(2); exit.c has the other side of the race in its head
+ * See:     wait(2); exit.c has the other side of the race in its head; doc/tasks.md
  */
 #include <weft/kernel.h>
 #include <weft/compat.h>

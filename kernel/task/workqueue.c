@@ -9,7 +9,7 @@
  *          with WQ_MEM_RECLAIM are served by their rescuer, which exists from the start.
  * Locking: pool->lock (interrupts off) guards its lists, its workers' states and its queues' counts; wq->mutex the set-up of
  *          flushes.  Order: wq->mutex -> pool->lock -> pi_lock.
- * See:     spec.md §4; include/weft/workqueue.h
+ * See:     spec.md §4; include/weft/workqueue.h; doc/tasks.md
  */
 #include <weft/workqueue.h>
 #include <weft/kthread.h>

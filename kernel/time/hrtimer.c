@@ -14,7 +14,7 @@
  *              function returns, lock base 0           (the interrupt on CPU 0 sets its device when it is done)
  *
  *          Order: callers' locks -> base lock -> nothing.
- * See:     hrtimer.h; spec.md §1
+ * See:     hrtimer.h; spec.md §1; doc/time.md
  */
 #include <weft/arch.h>
 #include <weft/clockchips.h>

@@ -9,7 +9,7 @@
  * Locking: it_lock (irq) guards the timer; order it_lock -> siglock, it_lock -> hrtimer base.  hash_lock guards the table.
  *          The timer's function, an interrupt, takes it_lock: so cancelling may find it running (TIMER_RETRY): let go
  *          of it_lock, wait, look the timer up again.
- * See:     spec.md §6 "timers"; timer_create(2), timer_settime(2), timer_getoverrun(2)
+ * See:     spec.md §6 "timers"; timer_create(2), timer_settime(2), timer_getoverrun(2); doc/time.md
  */
 #include <weft/capability.h>
 #include <weft/compat.h>

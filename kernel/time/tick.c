@@ -10,7 +10,7 @@
  *            irq_enter() -> tick_irq_enter(): jiffies is old, the handler must not see that
  *          tick_nohz_idle_exit()        the tick goes on
  * Locking: jiffies_lock (irq) and jiffies_seq for jiffies; struct tick_sched is its CPU's, interrupts off.
- * See:     tick.h; spec.md §1 "tickless one-shot timers"
+ * See:     tick.h; spec.md §1 "tickless one-shot timers"; doc/time.md
  */
 #include <weft/arch.h>
 #include <weft/clockchips.h>

@@ -8,7 +8,7 @@
  *          rate may change without a jump.
  * Locking: timekeeper_lock (irq) for writers; tk_seq for readers, who may be anywhere, in interrupts too: so writers have
  *          interrupts off.
- * See:     spec.md §1 "interrupts and time"; clock_gettime(2), adjtimex(2)
+ * See:     spec.md §1 "interrupts and time"; clock_gettime(2), adjtimex(2); doc/time.md
  */
 #include <weft/capability.h>
 #include <weft/clocksource.h>

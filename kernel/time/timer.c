@@ -9,7 +9,7 @@
  * Context: functions run in TIMER_SOFTIRQ of the CPU that holds the timer, without the lock.
  * Locking: base->lock (irq) guards the wheel.  timer->flags names the CPU, whose base's lock must be held to change it;
  *          TIMER_MIGRATING says that it is on its way between two.
- * See:     timer.h; G. Varghese, T. Lauck: Hashed and Hierarchical Timing Wheels (1987)
+ * See:     timer.h; G. Varghese, T. Lauck: Hashed and Hierarchical Timing Wheels (1987); doc/time.md
  */
 #include <weft/bitmap.h>
 #include <weft/init.h>

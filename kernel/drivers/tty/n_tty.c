@@ -14,7 +14,7 @@
  *          Order: atomic_write_lock -> output_lock -> (the other end's) ld->lock -> wait queues.
  * Context: process context only (tty_port.c brings interrupts' bytes here by work).
  * Cost:    constant for a byte; erasing a tab or a word looks back over the line.
- * See:     spec.md §10; termios(3)
+ * See:     spec.md §10; termios(3); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/ctype.h>

@@ -7,7 +7,7 @@
  *          between them.  When the reader's discipline is full, the writer waits in write_wait until pty_unthrottle().
  * Locking: tty_lock of the master, then of its slave (two lock classes).  Packet mode and its status: the slave's ctrl_lock.
  * Counts:  the slave's count holds one for its master: the pair is taken apart together (tty_release).
- * See:     tty.h, devpts.c; spec.md §10; pty(7), pts(4), ioctl_tty(2)
+ * See:     tty.h, devpts.c; spec.md §10; pty(7), pts(4), ioctl_tty(2); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

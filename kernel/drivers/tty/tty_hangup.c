@@ -11,7 +11,7 @@
  *              state = INTERRUPTIBLE (full barrier)    wake_up(read_wait)
  *              sees hung_up_p: leaves                  ... or is woken here and then sees it
  *
- * See:     spec.md §10; vhangup(2)
+ * See:     spec.md §10; vhangup(2); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/sched.h>

@@ -12,7 +12,7 @@
  *                                                      tty_unlock
  *              count == 0: too late, -EAGAIN, again    release_tty(): out of the table under tty_mutex
  *
- * See:     spec.md §10; tty(4), console(4)
+ * See:     spec.md §10; tty(4), console(4); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

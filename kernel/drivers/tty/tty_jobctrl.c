@@ -7,7 +7,7 @@
  *          directions change together, under siglock and ctrl_lock.
  * Locking: tasklist_lock -> siglock -> ctrl_lock.  A session does not change under tasklist_lock; signal->tty changes
  *          only under siglock, each with a reference on the tty.
- * See:     spec.md §7, §10; credentials(7), tcsetpgrp(3), ioctl_tty(2)
+ * See:     spec.md §7, §10; credentials(7), tcsetpgrp(3), ioctl_tty(2); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/sched.h>

@@ -5,7 +5,7 @@
  *          ordinary memory that will be handed out; then start_kernel().
  * Idea:    the first 4 GiB are reachable through the direct map from the first instruction on, so physical addresses
  *          from the loader are just __va()'d.
- * See:     spec.md §1 "boot"; Xen's public/arch-x86/hvm/start_info.h describes the format
+ * See:     spec.md §1 "boot"; Xen's public/arch-x86/hvm/start_info.h describes the format; doc/boot.md
  */
 #include <weft/init.h>
 #include <weft/kernel.h>

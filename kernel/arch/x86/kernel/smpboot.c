@@ -11,7 +11,7 @@
  *          waits for cpu_online(n)                    own GDT, per-CPU base, page tables, APIC
  *                                                     online; idle loop
  * Locking: start-up, by pid 1 alone.
- * See:     spec.md §1 "SMP"; Intel SDM 3A 9.4 "multiple-processor initialization"
+ * See:     spec.md §1 "SMP"; Intel SDM 3A 9.4 "multiple-processor initialization"; doc/boot.md
  */
 #include <weft/init.h>
 #include <weft/kernel.h>

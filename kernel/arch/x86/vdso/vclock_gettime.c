@@ -6,7 +6,7 @@
  *          cannot be answered so is asked of the kernel.
  *          Programs call this more often than anything else.  So the way that is nearly always taken is straight: one try,
  *          one branch for each thing that may be otherwise (no such clock and no TSC are one), and all else out of line.
- * See:     include/weft/vdso_data.h; vdso.lds; kernel/time/vsyscall.c
+ * See:     include/weft/vdso_data.h; vdso.lds; kernel/time/vsyscall.c; doc/time.md
  */
 #include <weft/types.h>
 #include <weft/vdso_data.h>

@@ -3,7 +3,7 @@
  *
  * What:    the tty driver, switching, the console for printk.
  * Locking: see vt.h.  A switch asked for while the front console is in VT_PROCESS mode waits for its program's VT_RELDISP.
- * See:     spec.md §10; vt(4), console_ioctl(2)
+ * See:     spec.md §10; vt(4), console_ioctl(2); doc/terminals.md
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
