@@ -163,6 +163,30 @@ static pid_t on_terminal(char *const argv[])
 	return pid;
 }
 
+/* Waits until the shell has given the terminal to a job, which keys like Ctrl-C then reach. */
+static void await_job(pid_t shell)
+{
+	long long end = t_now_ns() + 60000000000LL;
+
+	while (tcgetpgrp(master) == shell) {
+		if (t_now_ns() > end)
+			FAIL("no job came to the foreground");
+		t_sleep_ms(20);
+	}
+	t_sleep_ms(100);		/* the job's own first steps */
+}
+/* Types a command until the terminal answers with `text`. */
+static void ask_until(const char *command, const char *text)
+{
+	long long end = t_now_ns() + 60000000000LL;
+
+	do {
+		if (t_now_ns() > end)
+			FAIL("the terminal never showed '%s' but '%.300s'", text, out);
+		type(command);
+	} while (!strstr(shown(300), text));
+}
+
 TEST(interrupt_key_kills_the_foreground_only)
 {
 	if (access("/bin/busybox", X_OK))
@@ -171,7 +195,7 @@ TEST(interrupt_key_kills_the_foreground_only)
 	pid_t pid = on_terminal((char *[]){ "/bin/busybox", "ash", "-i", NULL });
 	expect("prompt> ");
 	type("sleep 100\n");
-	t_sleep_ms(500);
+	await_job(pid);
 	type("\003");
 	expect("prompt> ");
 	type("echo al''ive $?\n");
@@ -188,7 +212,7 @@ TEST(stop_bg_fg)
 	pid_t pid = on_terminal((char *[]){ "/bin/busybox", "ash", "-i", NULL });
 	expect("prompt> ");
 	type("sleep 77\n");
-	t_sleep_ms(500);
+	await_job(pid);
 	type("\032");
 	expect("Stopped");
 	type("bg\n");
@@ -196,7 +220,7 @@ TEST(stop_bg_fg)
 	type("jobs\n");
 	expect("Running");
 	type("fg\n");
-	t_sleep_ms(500);
+	await_job(pid);
 	type("\003");
 	type("echo do''ne\n");
 	expect("done");
@@ -212,11 +236,7 @@ TEST(background_reader_is_stopped)
 	pid_t pid = on_terminal((char *[]){ "/bin/busybox", "ash", "-i", NULL });
 	expect("prompt> ");
 	type("cat &\n");
-	t_sleep_ms(500);
-	type("\n");
-	t_sleep_ms(300);
-	type("jobs\n");
-	expect("Stopped (tty input)");
+	ask_until("jobs\n", "Stopped (tty input)");
 	type("kill %1; exit\n");
 	t_sleep_ms(200);
 	type("exit\n");
