@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "internal.h"
+#include "fd.h"
 
 enum { FRAMES = 24, HOPS = 64 };
 #define RACY __attribute__((no_sanitize("thread")))	/* looks at running threads on purpose */
@@ -111,6 +111,7 @@ static RACY int put_one(struct weft_thread *t, void *arg)
 {
 	int fd = *(int *)arg, w;
 	const char *what = a_peek(&t->what);
+	const void *obj = a_peek(&t->what_obj);
 	struct weft_thread *b;
 
 	if (t->life != LIFE_LIVE)
@@ -120,7 +121,7 @@ static RACY int put_one(struct weft_thread *t, void *arg)
 	if (what) {
 		out(fd, "waits for %s", what);
 		if (!strcmp(what, "input") || !strcmp(what, "output"))
-			out(fd, " on descriptor %ld", (long)(intptr_t)t->what_obj);
+			out(fd, " on descriptor %d", rt.model == WEFT_1_1 ? (int)(intptr_t)obj : ((struct fdent *)obj)->fd);
 		else if (t->what_obj)
 			out(fd, " %p", t->what_obj);
 		if ((b = blocker(t)))

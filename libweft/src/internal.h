@@ -4,9 +4,9 @@
  * What:  struct weft_thread, struct worker, the runtime, the wait protocol's words, atomics and the two lock kinds.
  * Idea:  one wait protocol for everything.  A thread that waits puts a waiter into an object's queue under the object's
  *        spinlock and parks; the lock is released only AFTER its registers are saved, by whoever runs next on that
- *        worker (finish_switch).  Whoever ends a wait (signaller, timer, canceller) must first win the thread by moving
+ *        worker (switch_done).  Whoever ends a wait (signaller, timer, canceller) must first win the thread by moving
  *        t->wait from WAITING to its own value; the loser leaves the thread alone.  So each wait ends exactly once.
- * States: t->wait: RUNNING -> PREPARE (by itself) -> WAITING or WAITING_NC (by finish_switch) -> SIGNALLED, TIMEDOUT or
+ * States: t->wait: RUNNING -> PREPARE (by itself) -> WAITING or WAITING_NC (by switch_done) -> SIGNALLED, TIMEDOUT or
  *        CANCELLED (by the winner, who makes it ready) -> RUNNING (by itself).
  * Locking: object lock -> timer lock -> run queue (biased to its owner).  None is held while user code runs.
  *        Field keys: [I] set before publication, [a] atomic, [o] only the owner (worker or thread), [q] run-queue lock,
@@ -59,7 +59,7 @@ enum { LOOKS = 120 };
 enum { W_RUNNING, W_PREPARE, W_WAITING, W_WAITING_NC, W_SIGNALLED, W_TIMEDOUT, W_CANCELLED };
 enum { LIFE_FREE, LIFE_LIVE, LIFE_DONE };
 enum { POST_NONE, POST_PARK, POST_EXIT };
-enum { PARK_NOCANCEL = 1, PARK_NOPACK = 2 };
+enum { PARK_NOCANCEL = 1, PARK_NOPACK = 2, PARK_IO = 4 };
 enum { TF_DETACHED = 1, TF_PINNED = 2, TF_PACKED = 4, TF_MAIN = 8, TF_IDLE = 16, TF_JOINED = 32 };
 
 struct weft_waiter {
@@ -72,8 +72,8 @@ struct weft_waiter {
 };
 
 struct weft_thread {
-	/* the switch; the owner or whoever has taken it off a queue */
-	void			*sp;
+	/* one cache line: all that a switch and a wake-up touch */
+	void			*sp;		/* of the owner, or of whoever has taken it off a queue */
 	struct weft_thread	*next, *prev;	/* [q] run queue, inbox, free list */
 	uint32_t		wait;		/* [a] the wait protocol */
 	uint32_t		cancel;		/* [a] asked to stop */
@@ -83,14 +83,16 @@ struct weft_thread {
 	uint8_t			lifo;		/* [q] which of the two lists it is on */
 	uint16_t		gen;		/* [lock] handle generation */
 	uint16_t		cancel_off;	/* [o] depth of weft_cancel_disable */
-	struct worker		*home;		/* [o] pinned to this worker */
-	/* the wait under way, for the waker and for dumps */
-	struct weft_waiter	waiter;
-	const char		*what;		/* [-] */
+	struct packed		*packed;	/* [o] copy of the stack while parked, TF_PACKED */
+	const char		*what;		/* [-] what it waits for, for dumps */
 	const void		*what_obj;	/* [-] */
+	/* the wait under way */
+	struct weft_waiter	waiter;
+	struct worker		*home;		/* [o] TF_PINNED to this worker */
 	weft_time_t		deadline;	/* [timer lock] */
 	struct worker		*tm_worker;	/* [timer lock] */
 	int32_t			tm_index;	/* [timer lock] -1: no timer */
+	int			tid;		/* [I] 1:1: its kernel task */
 	/* life, under lock */
 	uint32_t		lock;
 	uint32_t		life;
@@ -105,7 +107,6 @@ struct weft_thread {
 	size_t			guard;
 	unsigned long		id;
 	void			**keys;		/* [o] */
-	struct packed		*packed;	/* [o] copy of the stack while parked, TF_PACKED */
 	void			*fake_stack;	/* [o] AddressSanitizer */
 	void			*fiber;		/* [I] ThreadSanitizer */
 	unsigned int		vg_id;		/* [I] valgrind */
@@ -113,7 +114,7 @@ struct weft_thread {
 	struct fp_env		fp;		/* [o] */
 	uint64_t		slot;		/* [o] channel element handed over while the stack is packed */
 	char			name[WEFT_NAME_MAX];	/* [-] */
-};
+} __attribute__((aligned(64)));
 
 struct level { struct weft_thread *lifo, *lifo_last, *fifo, *fifo_last; };
 
@@ -138,6 +139,7 @@ struct worker {
 	unsigned int		nfree;
 	uint64_t		seed;		/* [o] */
 	uint64_t		switches, steals, parks, preemptions;	/* [o] statistics */
+	uint64_t		io_begun, io_ended;	/* [o] waits for events: poller_active */
 	struct trace_buffer	*trace;		/* [o] */
 	void			*main_stack;	/* [I] of the kernel task: for AddressSanitizer */
 	size_t			main_stack_size;
@@ -169,7 +171,7 @@ struct runtime {
 	int		ntotal;			/* [a] */
 	uint32_t	nidle, nsearching;	/* [a] */
 	int32_t		surplus;		/* [a] workers whom nobody needs any more: see monitor.c */
-	uint32_t	outstanding;		/* [a] I/O waits and helper calls: not a deadlock */
+	uint32_t	outstanding;		/* [a] helper calls: not a deadlock */
 	uint32_t	poll_lock;		/* [a] who sleeps in epoll */
 	uint32_t	lookout;		/* [a] who looks after busy workers */
 	uint32_t	spawn_lock;
@@ -311,6 +313,7 @@ static inline struct weft_waiter *wq_claim_first(struct weft_waitq *q)
 HIDDEN int park(uint32_t **locks, int nlocks, weft_time_t deadline, int flags, const char *what, const void *obj);
 HIDDEN int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flags, const char *what, const void *obj);
 HIDDEN void ready(struct weft_thread *t);
+HIDDEN void ready_list(struct weft_thread *first);
 HIDDEN int wake_all_unlock(uint32_t *lock, struct weft_waitq *q);
 HIDDEN void ready_spawned(struct weft_thread *t);
 HIDDEN void post_inbox(struct worker *w, struct weft_thread *t);
@@ -363,12 +366,7 @@ HIDDEN int os_membarrier_init(void);
 HIDDEN int poller_wait(struct worker *w, weft_time_t timeout_ns);
 HIDDEN void poller_kick(void);
 HIDDEN int poller_active(void);
-HIDDEN void poller_expect(int n);
 HIDDEN int poller_init(void);
-HIDDEN int fd_wait(int fd, int events, weft_time_t deadline);
-HIDDEN int fd_quiet(int fd, int events);
-HIDDEN void fd_drained(int fd, int events);
-HIDDEN void fd_reset(int fd, int error);
 HIDDEN int poller_watch(int fd, void (*fn)(void));
 HIDDEN void helper_run(void (*fn)(void *), void *arg);
 struct file_op { int op, fd, result; void *buf; size_t n; off_t offset; struct weft_thread *t; };

@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "internal.h"
+#include "fd.h"
 #include "san.h"
 
 #ifndef RWF_NOWAIT
@@ -36,52 +36,57 @@ static inline ssize_t neg(ssize_t r)
 
 struct sock_op { int fd, flags, out; void *buf; size_t n; struct sockaddr *addr; socklen_t *len, outlen; };
 
-static ssize_t sock_try(struct sock_op *o)
+/*
+ * Straight to the kernel: the C library's calls look for pthread cancellation before and after.  A sanitizer has to see them.
+ */
+static inline ssize_t sock_try(const struct sock_op *o)
 {
 	ssize_t r;
 
 	do {
-		if (o->out)
-			r = neg(o->addr ? sendto(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT, o->addr, o->outlen)
-					: send(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT));
+		if (SANITIZED && o->out)
+			r = neg(sendto(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT, o->addr, o->outlen));
+		else if (SANITIZED)
+			r = neg(recvfrom(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT, o->addr, o->len));
+		else if (o->out)
+			r = arch_syscall6(SYS_sendto, o->fd, (long)o->buf, o->n, o->flags | MSG_DONTWAIT, (long)o->addr, o->outlen);
 		else
-			r = neg(o->addr ? recvfrom(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT, o->addr, o->len)
-					: recv(o->fd, o->buf, o->n, o->flags | MSG_DONTWAIT));
-	} while (r == -EINTR);
+			r = arch_syscall6(SYS_recvfrom, o->fd, (long)o->buf, o->n, o->flags | MSG_DONTWAIT, (long)o->addr, (long)o->len);
+	} while (unlikely(r == -EINTR));
 	return r;
 }
 
-static ssize_t sock_io(struct sock_op *o, weft_time_t deadline)
+/* Inlined into each call, so that nothing of the struct but the numbers in registers is left of it. */
+static inline __attribute__((always_inline)) ssize_t sock_io(const struct sock_op *o, weft_time_t deadline)
 {
-	int events = o->out ? POLLOUT : POLLIN, r;
+	struct fdent *e = fd_entry(o->fd);
+	int quiet = !o->out && o->n && fd_quiet(e), r;
 	ssize_t got;
 
-	for (;;) {
-		got = o->n && !o->out && fd_quiet(o->fd, events) ? -EAGAIN : sock_try(o);
-		if (got >= 0) {
+	for (;; quiet = 0) {
+		got = quiet ? -EAGAIN : sock_try(o);
+		if (likely(got >= 0)) {
 			if (!o->out && (size_t)got < o->n && got)
-				fd_drained(o->fd, events);
+				fd_drained(e);
 			return got;
 		}
 		if (got != -EAGAIN || (o->flags & MSG_DONTWAIT))
 			return got;
-		if ((r = fd_wait(o->fd, events, deadline)))
+		if ((r = fd_wait(o->fd, o->out ? DIR_OUT : DIR_IN, deadline)))
 			return r;
 	}
 }
 
-static ssize_t receive(struct sock_op *o, weft_time_t deadline)
+/* MSG_WAITALL: all of it or the end. */
+static __attribute__((noinline)) ssize_t receive_all(int fd, char *buf, size_t n, int flags, weft_time_t deadline)
 {
-	char *buf = o->buf;
-	size_t sum = 0, n = o->n;
+	size_t sum = 0;
 	ssize_t r;
 
-	if (!(o->flags & MSG_WAITALL))
-		return sock_io(o, deadline);
-	for (o->flags &= ~MSG_WAITALL; sum < n; sum += r) {
-		o->buf = buf + sum;
-		o->n = n - sum;
-		r = sock_io(o, deadline);
+	for (; sum < n; sum += r) {
+		struct sock_op o = { fd, flags & ~MSG_WAITALL, 0, buf + sum, n - sum, NULL, NULL, 0 };
+
+		r = sock_io(&o, deadline);
 		if (r <= 0)
 			return sum ? (ssize_t)sum : r;
 	}
@@ -92,14 +97,16 @@ ssize_t weft_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *a
 {
 	struct sock_op o = { fd, flags, 0, buf, n, addr, len, 0 };
 
-	return receive(&o, WEFT_FOREVER);
+	if (flags & MSG_WAITALL && !addr)
+		return receive_all(fd, buf, n, flags, WEFT_FOREVER);
+	return sock_io(&o, WEFT_FOREVER);
 }
 
 ssize_t weft_recv_until(int fd, void *buf, size_t n, int flags, weft_time_t deadline)
 {
 	struct sock_op o = { fd, flags, 0, buf, n, NULL, NULL, 0 };
 
-	return receive(&o, deadline);
+	return unlikely(flags & MSG_WAITALL) ? receive_all(fd, buf, n, flags, deadline) : sock_io(&o, deadline);
 }
 
 ssize_t weft_recv(int fd, void *buf, size_t n, int flags)
@@ -176,21 +183,22 @@ static ssize_t nowait_try(struct rw_op *o)
 
 static ssize_t rw(struct rw_op *o, weft_time_t deadline)
 {
-	int events = o->out ? POLLOUT : POLLIN, r;
+	struct fdent *e = fd_entry(o->fd);
+	int quiet = !o->out && fd_quiet(e), r;
 	ssize_t got;
 
-	for (;;) {
-		got = !o->out && fd_quiet(o->fd, events) ? -EAGAIN : nowait_try(o);
+	for (;; quiet = 0) {
+		got = quiet ? -EAGAIN : nowait_try(o);
 		if (got >= 0) {
 			if (!o->out && got && (size_t)got < total(o))
-				fd_drained(o->fd, events);
+				fd_drained(e);
 			return got;
 		}
 		if (got != -EAGAIN)
 			return got;
 		if (is_regular(o->fd))
 			return file_op(o->out ? FILE_WRITEV : FILE_READV, o->fd, o->iov, o->n, -1);
-		r = fd_wait(o->fd, events, deadline);
+		r = fd_wait(o->fd, o->out ? DIR_OUT : DIR_IN, deadline);
 		if (r == -EPERM)
 			return file_op(o->out ? FILE_WRITEV : FILE_READV, o->fd, o->iov, o->n, -1);
 		if (r)
@@ -342,7 +350,7 @@ int weft_accept_until(int fd, struct sockaddr *addr, socklen_t *len, weft_time_t
 		}
 		if (r != -EAGAIN && r != -EINTR && r != -ECONNABORTED)
 			return r;
-		if ((r = fd_wait(fd, POLLIN, deadline)))
+		if ((r = fd_wait(fd, DIR_IN, deadline)))
 			return r;
 	}
 }
@@ -392,7 +400,7 @@ int weft_connect_until(int fd, const struct sockaddr *addr, socklen_t len, weft_
 
 		r = 0;
 		while (!r && poll(&p, 1, 0) == 0)
-			r = fd_wait(fd, POLLOUT, deadline);
+			r = fd_wait(fd, DIR_OUT, deadline);
 		if (!r && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
 			r = -error;
 	}
@@ -421,7 +429,7 @@ int weft_wait_fd(int fd, int events, weft_time_t deadline)
 	int r = 0;
 
 	while (!r && poll(&p, 1, 0) == 0)
-		r = fd_wait(fd, events, deadline);
+		r = fd_wait(fd, events & POLLIN ? DIR_IN : DIR_OUT, deadline);
 	return r == -EPERM ? 0 : r;
 }
 
@@ -447,7 +455,7 @@ int weft_poll(struct pollfd *fds, unsigned long n, int timeout)
 		}
 	}
 	while (!r) {
-		r = fd_wait(ep, POLLIN, deadline);
+		r = fd_wait(ep, DIR_IN, deadline);
 		if (r == -ETIMEDOUT) {
 			r = 0;
 			break;
@@ -503,7 +511,7 @@ pid_t weft_waitpid_until(pid_t pid, int *status, int options, weft_time_t deadli
 		return wait_any(pid, status, options, deadline);
 	fd_reset(fd, 0);
 	do {
-		w = fd_wait(fd, POLLIN, deadline);
+		w = fd_wait(fd, DIR_IN, deadline);
 		r = w ? w : neg(waitpid(pid, status, options | WNOHANG));
 	} while (r == 0);
 	weft_close(fd);

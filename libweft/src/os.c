@@ -37,7 +37,7 @@ int os_membarrier_init(void)
 
 void heavy_fence(void)
 {
-	if (rt.membarrier)
+	if (rt.membarrier && rt.smp)
 		syscall(SYS_membarrier, MB_PRIVATE_EXPEDITED, 0, 0);
 	else
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);

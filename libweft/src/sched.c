@@ -14,7 +14,7 @@
  *            light_fence                   heavy_fence
  *            thief? busy = 0, lock turn    lock turn, wait while busy
  *
- *        The queue stays locked across the switch and finish_switch() releases it, so a thread in the queue always has
+ *        The queue stays locked across the switch and switch_done() releases it, so a thread in the queue always has
  *        its registers saved before a thief can take it.
  * Order: new threads are taken last in first out (depth first: a spawn tree's memory stays small), woken and yielding
  *        ones first in first out, every 32nd pick from the other list; every 64th pick serves the lowest priority.
@@ -22,94 +22,15 @@
  *        for a while (the lookout sees to that): two threads that talk to each other stay on one worker.
  * Sleep: a sleeper counts itself in nidle, heavy_fence, looks once more; a pusher pushes, light_fence, reads nidle.
  * Locking: object lock -> tm_lock -> run queue.
- * See:   internal.h (the wait protocol), doc/libweft.md.
+ * See:   runq.h for the queue and the switch, internal.h (the wait protocol), doc/libweft.md.
  */
-#include "internal.h"
-#include "san.h"
+#include "runq.h"
 
 enum { STEAL_MAX = 64, SPINS = 60, PATIENCE = 10000, TICK_MIN = 100000, TICK_MAX = 5000000 };
 
-/* ---- the run queue: all under rq_lock ---- */
-
-static inline void mark_queued(struct worker *w, int level)
-{
-	sim_point();		/* here the queue is half changed: nobody else may be in it */
-	w->rq_mask |= 1u << level;
-	a_set(&w->rq_len, w->rq_len + 1);
-}
-
-/* The priority is read once: another thread may change it, and then it counts the next time. */
-static inline void push_fifo(struct worker *w, struct weft_thread *t)
-{
-	int level = a_peek(&t->prio);
-	struct level *l = &w->q[level];
-
-	t->lifo = 0;
-	t->next = NULL;
-	t->prev = l->fifo_last;
-	if (l->fifo_last)
-		l->fifo_last->next = t;
-	else
-		l->fifo = t;
-	l->fifo_last = t;
-	mark_queued(w, level);
-}
-
-static inline void push_lifo(struct worker *w, struct weft_thread *t)
-{
-	int level = a_peek(&t->prio);
-	struct level *l = &w->q[level];
-
-	t->lifo = 1;
-	t->prev = NULL;
-	t->next = l->lifo;
-	if (l->lifo)
-		l->lifo->prev = t;
-	else
-		l->lifo_last = t;
-	l->lifo = t;
-	mark_queued(w, level);
-}
-
-static inline void unlink_queued(struct worker *w, int level, struct weft_thread *t)
-{
-	struct level *l = &w->q[level];
-	struct weft_thread **first = t->lifo ? &l->lifo : &l->fifo, **last = t->lifo ? &l->lifo_last : &l->fifo_last;
-
-	if (t->prev)
-		t->prev->next = t->next;
-	else
-		*first = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	else
-		*last = t->prev;
-	sim_point();
-	if (!l->lifo && !l->fifo)
-		w->rq_mask &= ~(1u << level);
-	a_set(&w->rq_len, w->rq_len - 1);
-}
-
-static inline struct weft_thread *pop(struct worker *w)
-{
-	uint32_t mask = w->rq_mask, picks = w->picks + 1;
-	struct weft_thread *t;
-	struct level *l;
-	int level;
-
-	if (!mask)
-		return NULL;
-	a_set(&w->picks, picks);
-	level = likely(picks & 63) ? __builtin_ctz(mask) : 31 - __builtin_clz(mask);
-	l = &w->q[level];
-	t = l->lifo && ((picks & 31) || !l->fifo) ? l->lifo : l->fifo;
-	unlink_queued(w, level, t);
-	return t;
-}
-
 /* ---- the switch ---- */
 
-static __attribute__((noinline)) void switch_watched(struct weft_thread *from, struct weft_thread *to)
+void switch_watched(struct weft_thread *from, struct weft_thread *to)
 {
 	if (rt.trace)
 		trace_event('S', to, NULL);
@@ -119,26 +40,7 @@ static __attribute__((noinline)) void switch_watched(struct weft_thread *from, s
 	}
 }
 
-/*
- * From t, which the caller has queued or told finish_switch about, to next.  The run queue is locked; finish_switch
- * unlocks it on the other side.  Afterwards t may be on another worker.
- */
-static inline __attribute__((always_inline)) void switch_to(struct worker *w, struct weft_thread *t, struct weft_thread *next, int dying)
-{
-	w->prev = t;
-	a_set(&w->current, next);
-	a_set(&w->switches, w->switches + 1);
-	if (unlikely(rt.slow_switch))
-		switch_watched(t, next);
-	if (unlikely(next->packed != NULL))
-		thread_unpack(next);
-	san_switch_begin(w, t, next, dying);
-	arch_switch(&t->sp, next->sp);
-	san_switch_end(t);
-	finish_switch();
-}
-
-static __attribute__((noinline)) void finish_park(struct worker *w, struct weft_thread *p)
+static void finish_park(struct worker *w, struct weft_thread *p)
 {
 	uint32_t *locks[64], *lock1 = w->lock1, publish = w->publish;
 	int i, n = w->nlocks;
@@ -155,28 +57,23 @@ static __attribute__((noinline)) void finish_park(struct worker *w, struct weft_
 		spin_unlock(locks[i]);
 }
 
-/* First thing on the new stack: what could not be done for the previous thread before its registers were saved. */
-void finish_switch(void)
+/* What could not be done for the previous thread before its registers were saved. */
+void finish_post(struct worker *w)
 {
-	struct worker *w = this_worker();
 	struct weft_thread *p = w->prev;
 	int post = w->post;
 
-	if (post != POST_NONE) {
-		w->post = POST_NONE;
-		if (post == POST_EXIT) {
-			thread_finished(p);
-		} else if (likely(!w->nlocks && !(p->flags & TF_PACKED))) {
-			uint32_t *l = w->lock1;
+	w->post = POST_NONE;
+	if (post == POST_EXIT)
+		thread_finished(p);
+	else
+		finish_park(w, p);
+}
 
-			a_store(&p->wait, w->publish);
-			if (l)
-				spin_unlock(l);
-		} else {
-			finish_park(w, p);
-		}
-	}
-	rq_unlock(w);
+/* First thing on a new thread's stack. */
+void finish_switch(void)
+{
+	switch_done();
 }
 
 /* ---- waking ---- */
@@ -208,7 +105,7 @@ void post_inbox(struct worker *w, struct weft_thread *t)
 }
 
 /* Wakes one sleeping worker to search, unless one is searching already. */
-static __attribute__((noinline)) void wake_idle(void)
+void wake_idle(void)
 {
 	uint32_t zero = 0, old;
 	int i;
@@ -230,18 +127,9 @@ static __attribute__((noinline)) void wake_idle(void)
 	a_add(&rt.nsearching, -1);
 }
 
-static inline void maybe_wake(struct worker *w)
-{
-	if (!rt.smp)
-		return;
-	light_fence();
-	if (unlikely(a_peek(&rt.nidle)) && (a_peek(&w->rq_len) > 1 || !a_peek(&rt.lookout)))
-		wake_idle();
-}
-
 static inline int must_go_home(struct weft_thread *t, struct worker *w)
 {
-	return !w || (t->home && t->home != w);
+	return !w || (unlikely(t->flags & TF_PINNED) && t->home && t->home != w);
 }
 
 /* Makes t ready, whose wait the caller has claimed. */
@@ -265,6 +153,35 @@ void ready(struct weft_thread *t)
 	maybe_wake(w);
 }
 
+/* The same for a chain of them (not in 1:1), in its order. */
+void ready_list(struct weft_thread *first)
+{
+	struct worker *w = this_worker();
+	struct weft_thread *t, *away = NULL, **tail = &away;
+
+	if (likely(w != NULL))
+		rq_lock(w);
+	while ((t = first)) {
+		first = t->next;
+		TRACE('W', t, NULL);
+		if (likely(!must_go_home(t, w))) {
+			push_fifo(w, t);
+		} else {
+			*tail = t;
+			tail = &t->next;
+		}
+	}
+	if (likely(w != NULL)) {
+		rq_unlock(w);
+		maybe_wake(w);
+	}
+	*tail = NULL;
+	while (unlikely((t = away) != NULL)) {
+		away = t->next;
+		ready(t);
+	}
+}
+
 void ready_spawned(struct weft_thread *t)
 {
 	struct worker *w = this_worker();
@@ -281,7 +198,7 @@ void ready_spawned(struct weft_thread *t)
  */
 int wake_all_unlock(uint32_t *lock, struct weft_waitq *q)
 {
-	struct weft_thread *first = NULL, **tail = &first, *t;
+	struct weft_thread *first = NULL, **tail = &first;
 	struct weft_waiter *n;
 
 	while ((n = wq_claim_first(q))) {
@@ -294,10 +211,8 @@ int wake_all_unlock(uint32_t *lock, struct weft_waitq *q)
 	}
 	*tail = NULL;
 	spin_unlock(lock);
-	while ((t = first)) {
-		first = t->next;
-		ready(t);
-	}
+	if (first)
+		ready_list(first);
 	return 0;
 }
 
@@ -322,7 +237,7 @@ static void drain_inbox(struct worker *w)
 }
 
 /* What a busy worker does now and then for those who cannot wait for it to become idle. */
-static __attribute__((noinline)) void housekeeping(struct worker *w)
+void housekeeping(struct worker *w)
 {
 	if (a_peek(&w->inbox))
 		drain_inbox(w);
@@ -330,12 +245,6 @@ static __attribute__((noinline)) void housekeeping(struct worker *w)
 		timers_run(w, weft_now());
 	if (poller_active())
 		poller_wait(w, 0);
-}
-
-static inline void maybe_housekeeping(struct worker *w)
-{
-	if (unlikely((w->picks & 63) == 0 || a_peek(&w->inbox)))
-		housekeeping(w);
 }
 
 void weft_yield(void)
@@ -359,14 +268,8 @@ void weft_yield(void)
 	switch_to(w, t, next, 0);
 }
 
-static void unlock_all(uint32_t **locks, int n)
-{
-	for (int i = 0; i < n; i++)
-		spin_unlock(locks[i]);
-}
-
 /* 1:1: the kernel is the scheduler, t->wait is the futex. */
-static void park_in_kernel(struct weft_thread *t, uint32_t publish, uint32_t **locks, int n, weft_time_t deadline)
+void park_in_kernel(struct weft_thread *t, uint32_t publish, uint32_t **locks, int n, weft_time_t deadline)
 {
 	int spin = 0;
 
@@ -377,60 +280,6 @@ static void park_in_kernel(struct weft_thread *t, uint32_t publish, uint32_t **l
 	while (a_load(&t->wait) == publish)
 		if (os_futex_wait(&t->wait, publish, deadline) == ETIMEDOUT)
 			claim(t, W_TIMEDOUT);
-}
-
-/*
- * Waits until somebody claims this thread; the n locks are held by the caller and released once the thread can be
- * claimed.  Returns W_SIGNALLED, W_TIMEDOUT or W_CANCELLED, with the locks released.
- */
-static inline __attribute__((always_inline)) int do_park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what,
-							    const void *obj)
-{
-	struct worker *w = this_worker();
-	struct weft_thread *t = w->current, *next;
-	int cancelable = !(flags & PARK_NOCANCEL) && !t->cancel_off;
-	uint32_t publish = cancelable ? W_WAITING : W_WAITING_NC, result;
-
-	a_set(&t->wait, W_PREPARE);
-	if (cancelable) {
-		light_fence();		/* pairs with weft_cancel: it sets cancel, heavy_fence, reads wait */
-		if (unlikely(a_load(&t->cancel))) {
-			a_set(&t->wait, W_RUNNING);
-			unlock_all(locks, n);
-			return W_CANCELLED;
-		}
-	}
-	if (deadline != WEFT_FOREVER && deadline <= weft_now()) {
-		a_set(&t->wait, W_RUNNING);
-		unlock_all(locks, n);
-		return W_TIMEDOUT;
-	}
-	a_set(&t->what, what);
-	a_set(&t->what_obj, obj);
-	t->park_flags = flags;
-	a_set(&w->parks, w->parks + 1);
-	TRACE('P', t, what);
-	if (rt.model == WEFT_1_1) {
-		park_in_kernel(t, publish, locks, n, deadline);
-	} else {
-		if (deadline != WEFT_FOREVER)
-			timer_add(w, t, deadline);
-		rq_lock(w);
-		w->post = POST_PARK;
-		w->publish = publish;
-		w->lock1 = n == 1 ? locks[0] : NULL;
-		w->nlocks = n > 1 ? n : 0;
-		w->locks = locks;
-		next = pop(w);
-		switch_to(w, t, next ? next : &w->idle, 0);
-		if (a_load(&t->tm_index) >= 0)
-			timer_del(t);
-		maybe_housekeeping(this_worker());	/* here, not before: locks may have been held */
-	}
-	a_set(&t->what, NULL);
-	result = a_load(&t->wait);
-	a_set(&t->wait, W_RUNNING);
-	return result;
 }
 
 int park(uint32_t **locks, int n, weft_time_t deadline, int flags, const char *what, const void *obj)
@@ -639,7 +488,7 @@ int is_deadlocked(void)
 {
 	int i, n = a_load(&rt.ntotal);
 
-	if (a_load(&rt.stopping) || a_load(&rt.outstanding))
+	if (a_load(&rt.stopping) || a_load(&rt.outstanding) || poller_active())
 		return 0;
 	for (i = 0; i < n; i++) {
 		struct worker *v = rt.worker[i];

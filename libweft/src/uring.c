@@ -106,12 +106,14 @@ int uring_do(struct file_op *op)
 	static const uint8_t code[] = { IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_READV, IORING_OP_WRITEV };
 	uint32_t *lock = &ring.lock, tail, i;
 	struct io_uring_sqe *s;
+	struct worker *w;
 	int r, error;
 
 	weft_cancel_disable();
 	weft_sem_wait(&room);
 	op->t = this_thread();
-	poller_expect(1);
+	w = this_worker();
+	a_store(&w->io_begun, w->io_begun + 1);
 	spin_lock(&ring.lock);
 	tail = *ring.sq_tail;
 	i = tail & *ring.sq_mask;
@@ -137,7 +139,8 @@ int uring_do(struct file_op *op)
 		op->result = -error;
 		spin_unlock(&ring.lock);
 	}
-	poller_expect(-1);
+	w = this_worker();
+	a_store(&w->io_ended, w->io_ended + 1);
 	weft_sem_post(&room);
 	weft_cancel_enable();
 	return op->result;

@@ -20,7 +20,7 @@ while IFS='|' read -r file expr what; do
 	if timeout 120 ./sim_test 1 "$n" >out 2>&1; then echo "SURVIVED: $what"; fail=$((fail + 1))
 	else pass=$((pass + 1)); echo "found: $what ($(grep -m1 -o 'FAILED at seed [0-9]*' out || echo crashed or hung))"; fi
 done <<'E2'
-sched.c|s/if \(unlikely\(a_load\(&t->cancel\)\)\) \{/if (0) {/|a thread that parks does not look at cancel
+runq.h|s/if \(unlikely\(a_load\(&t->cancel\)\)\) \{/if (0) {/|a thread that parks does not look at cancel
 sched.c|s/if \(!anything && !a_load\(&w->inbox\) && /if (!anything \&\& /|a worker falls asleep without a last look into its inbox
 sched.c|s/^\ta_store\(&p->wait, publish\);$/\tif (lock1) spin_unlock(lock1); for (i = 0; i < n; i++) spin_unlock(locks[i]); a_store(\&p->wait, publish); return;/|select unlocks before it can be claimed
 timer.c|s/won = claim\(t, W_TIMEDOUT\);/heap_remove(w, t); won = 0; spin_unlock(\&w->tm_lock); if (claim(t, W_TIMEDOUT)) { ready(t); n++; } continue;/|a timer claims after it has let go of its lock

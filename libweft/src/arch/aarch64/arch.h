@@ -67,6 +67,16 @@ static inline struct worker *this_worker(void)
 
 static inline void cpu_relax(void) { __asm__ volatile("yield" ::: "memory"); }
 
+/* A system call as it is: -errno, not errno. */
+static inline long arch_syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = n, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+}
+
 struct fp_env { uint64_t fpcr; };
 static inline void fp_save(struct fp_env *e) { __asm__ volatile("mrs %0, fpcr" : "=r"(e->fpcr)); }
 static inline void fp_load(struct fp_env *e) { __asm__ volatile("msr fpcr, %0" : : "r"(e->fpcr)); }

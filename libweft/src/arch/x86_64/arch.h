@@ -66,6 +66,15 @@ static inline struct worker *this_worker(void)
 
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
+/* A system call as it is: -errno, not errno. */
+static inline long arch_syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall" : "+a"(n) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	return n;
+}
+
 struct fp_env { uint32_t mxcsr; uint16_t x87; };
 static inline void fp_save(struct fp_env *e) { __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(e->mxcsr), "=m"(e->x87)); }
 static inline void fp_load(struct fp_env *e) { __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(e->mxcsr), "m"(e->x87)); }
