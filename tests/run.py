@@ -7,7 +7,7 @@ Idea:   the guest writes its results to the console; anything that looks like a 
         LOCKDEP, WARNING) fails the job even when all cases pass.  Each guest's time is bounded and QEMU is killed by
         the pid that was started here.
 """
-import argparse, concurrent.futures, os, pathlib, re, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, concurrent.futures, os, pathlib, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
 
 import stressng
 
@@ -203,7 +203,7 @@ def make_stress_root(bindir):
     d = OUT / "stress-root"
     shutil.rmtree(d, ignore_errors=True)
     (d / "tests").mkdir(parents=True)
-    for exe in ("storm", "fuzz", "oom", "tracing"):
+    for exe in (p.stem for p in ROOT.glob("tests/stress/*.c")):
         shutil.copy2(bindir / exe, d / "tests" / exe)
     copy_with_libraries(d, ["stress-ng"])
     cpio = OUT / "stress.cpio"
@@ -250,12 +250,34 @@ def libweft_commands():
         for name, cmd in cases]
 
 
+def own_guest(name):
+    """
+    What a stress test asks for that needs a machine of its own: its head comment has a line such as
+        Guest: mem=144M append=ramswap=80 args="48 2" long="64 8"
+    `long` are the arguments in the long record.  None: it runs in the same guest as the others.
+    """
+    m = re.search(r"^ \* Guest: (.*)$", (ROOT / f"tests/stress/{name}.c").read_text(), re.M)
+    return dict(word.split("=", 1) for word in shlex.split(m[1])) if m else None
+
+
+def own_guests(programs, kernel, name, cpus, limit, key="args"):
+    """Jobs, arguments of guest(), one for each of the programs that wants a guest of its own.  It gets only that program:
+    the archive must not fill the memory."""
+    for prog in programs:
+        spec = own_guest(prog)
+        if spec:
+            cmd = f"/tests/{prog} {spec[key]} && echo ok stress/{prog} || echo not ok stress/{prog}: failed"
+            yield (f"{name} {prog} {cpus} cpu", kernel, ROOT / "build" / "root.cpio", [cmd], cpus, spec["mem"], "pc", limit,
+                   spec["append"], None, None, [OUT / "bin" / prog])
+
+
 def stress_record(a, bindir):
     """The long record: storms, fuzzer and memory eaters for minutes, stress-ng 20 s a stressor, in the checking kernel."""
     kernel = a.kernel or "build/debug/weft.elf"
     if not a.kernel and not build_kernel(True):
         return
     cpio = make_stress_root(bindir)
+    run(["make", "-s", "build/root.cpio"])
     storms = [f"/tests/storm {a.seconds} && echo ok stress/storm || echo not ok stress/storm: failed",
               f"/tests/tracing {a.seconds // 5} && echo ok stress/tracing || echo not ok stress/tracing: failed",
               f"/tests/oom 30 && echo ok stress/oom || echo not ok stress/oom: failed",
@@ -264,9 +286,12 @@ def stress_record(a, bindir):
           f"{{ echo not ok stress-ng/{s}: status $?; tail -n 5 /tmp/out; }}" for s in STRESSORS]
     libweft_cpio = make_libweft_root()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for f in [pool.submit(guest, "stress libweft", kernel, libweft_cpio, libweft_commands(), 4, "1G", "pc", 2400),
-                  pool.submit(guest, "stress storms", kernel, cpio, storms, 4, "256M", "pc", a.seconds * 3 + 900),
-                  pool.submit(guest, "stress stress-ng", kernel, cpio, ng, 4, "1G", "pc", 3000)]:
+        jobs = [("stress libweft", kernel, libweft_cpio, libweft_commands(), 4, "1G", "pc", 2400),
+                ("stress storms", kernel, cpio, storms, 4, "256M", "pc", a.seconds * 3 + 900),
+                ("stress stress-ng", kernel, cpio, ng, 4, "1G", "pc", 3000)]
+        programs = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
+        jobs += own_guests(programs, kernel, "stress", 4, 3000, "long")
+        for f in [pool.submit(guest, *job) for job in jobs]:
             f.result()
 
 
@@ -297,10 +322,11 @@ def guest(name, *args, **kw):
         count(*case)
 
 
-def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None, disks=None):
+def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", limit=600, append="", expect=None, disks=None,
+               add=()):
     """
     Boots a guest that runs the shell commands, and reads its console.  A last line 'guest-done' must come.
-    cpus: QEMU's -smp, a number or more than that.
+    cpus: QEMU's -smp, a number or more than that.  add: programs that the archive does not have.
     """
     with tempfile.TemporaryDirectory() as tmp:
         more = []
@@ -313,6 +339,9 @@ def boot_guest(name, kernel, cpio, commands, cpus=1, mem="256M", machine="pc", l
             "#!/bin/sh\nexport PATH=/bin:/sbin:/usr/bin:/usr/sbin:/tests HOME=/root\n. /etc/rcS\n"
             "cd /tmp\n" + "\n".join(commands) + "\necho guest-done\npoweroff -f\n")
         (o / "init").chmod(0o755)
+        (o / "tests").mkdir()
+        for exe in add:
+            shutil.copy2(exe, o / "tests" / exe.name)
         over = subprocess.run("find . | cpio -o -H newc -R 0:0 --quiet", shell=True, cwd=o, stdout=subprocess.PIPE).stdout
         initrd = pathlib.Path(tmp) / "initrd"
         initrd.write_bytes(cpio.read_bytes() + over)
@@ -468,6 +497,7 @@ def main():
     ap.add_argument("--cpus", default="1,2,4")
     ap.add_argument("--builds", default="release,debug")
     ap.add_argument("--seconds", type=int, default=600, help="stress: how long the storms last")
+    ap.add_argument("--append", default="", help="more kernel parameters for the guests that run the programs")
     ap.add_argument("--kernel", help="boot this image instead of building one")
     a = ap.parse_args()
     verbose = a.v
@@ -511,6 +541,8 @@ def main():
         return finish(start)
 
     cpio = make_root(bindir)
+    run(["make", "-s", "build/root.cpio"])
+    plain = ROOT / "build" / "root.cpio"        # what only boots takes this: with the tests in it, it would not fit into 32 MiB
     builds = ["release"] if a.plan == "check" else a.builds.split(",")
     cpus = [2] if a.plan == "check" else [int(c) for c in a.cpus.split(",")]
     jobs, disk_builds = [], []
@@ -523,44 +555,41 @@ def main():
         slow = 3 if build == "debug" else 1
         commands = [f"/tests/{p}" for p in programs] + [f"sh /tests/{s}" for s in scripts]
         seconds = 3 if a.plan == "check" else 8
-        storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress]
+        storms = [f"/tests/{s} {seconds} && echo ok stress/{s} || echo not ok stress/{s}: failed" for s in stress
+                  if not own_guest(s)]
         if a.plan == "test" and not a.only or a.only == "ia32":
             # 32-bit programs in the checking kernel, or where it is the only one
             ia32_cmds = [f"/tests/{p}" for p in IA32_PROGRAMS] + ["sh /tests/ia32.sh"]
             if build == builds[-1]:
-                jobs.append((f"{build} ia32 2 cpu", kernel, ia32_cmds, 2, "512M", "pc", 600 * slow, "", None))
+                jobs.append((f"{build} ia32 2 cpu", kernel, make_ia32_root(bindir), ia32_cmds, 2, "512M", "pc", 600 * slow, "", None))
         with_disks = a.plan == "test" and not a.only or a.only in ("disk", *disk_plans.CONTROLLERS)
         if with_disks:
             disk_builds.append((kernel, build))
-        for n in cpus if a.only != "selftest" and (programs or stress or scripts) else []:
-            jobs.append((f"{build} {n} cpu", kernel, commands + storms, n, "512M", "pc", 600 * slow, "", None))
+        for n in cpus if a.only != "selftest" else []:
+            if commands + storms:
+                jobs.append((f"{build} {n} cpu", kernel, cpio, commands + storms, n, "512M", "pc", 600 * slow, a.append, None))
+            jobs += own_guests(stress, kernel, build, n, 300 * slow)
         if "scheduling" in programs:
-            jobs.append((f"{build} siblings", kernel, ["/tests/scheduling one_hog_a_core"], "4,sockets=1,cores=2,threads=2",
-                         "256M", "pc", 200 * slow, "", None))
+            jobs.append((f"{build} siblings", kernel, cpio, ["/tests/scheduling one_hog_a_core"],
+                         "4,sockets=1,cores=2,threads=2", "256M", "pc", 200 * slow, "", None))
         if a.plan == "test" and not a.only or a.only == "selftest":
             hello = ["echo ok boot/hello"]
             # The kernel's tests of itself, before /init, which then has nothing to do (kernel/selftest).
             for n in cpus:
-                jobs.append((f"{build} selftest {n} cpu", kernel, [], n, "256M", "pc", 200 * slow, "loglevel=6 selftest",
+                jobs.append((f"{build} selftest {n} cpu", kernel, cpio, [], n, "256M", "pc", 200 * slow, "loglevel=6 selftest",
                              ["selftest"]))
             for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")) if not a.only else ():
-                jobs.append((f"{build} boot {machine} {mem}", kernel, hello, 2, mem, machine, 120 * slow, "", None))
+                jobs.append((f"{build} boot {machine} {mem}", kernel, plain, hello, 2, mem, machine, 120 * slow, "", None))
         if a.plan == "test" and not a.only and build == "release" or a.only == "tracers":
-            jobs.append((f"{build} tracers", kernel, ["sh /tests/tracers.sh /tests/victim"], 2, "512M", "pc", 600 * slow, "",
-                         ["tracers"]))
-    ia32 = make_ia32_root(bindir) if any(" ia32 " in job[0] for job in jobs) else None
-    tracers = make_tracers_root() if any(job[0].endswith(" tracers") for job in jobs) else None
+            jobs.append((f"{build} tracers", kernel, make_tracers_root(), ["sh /tests/tracers.sh /tests/victim"], 2, "512M", "pc",
+                         600 * slow, "", ["tracers"]))
     say("guests")
     if not a.only:
-        run(["make", "-s", "build/root.cpio"])
         host_lines("console", ["tests/console.py", "build/weft.elf", "build/root.cpio"])
     for kernel, build in disk_builds if a.only in (None, "disk") else []:
         ext_tests(kernel, build)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        # what only boots takes the plain root file system: with the tests in it, it would not fit into 32 MiB
-        roots = {"boot": ROOT / "build" / "root.cpio", "tracers": tracers, "ia32": ia32}
-        futures = [pool.submit(guest, name, kernel, roots.get(name.split()[1], cpio), cmds, n, mem, machine, limit, append, expect)
-                   for name, kernel, cmds, n, mem, machine, limit, append, expect in jobs]
+        futures = [pool.submit(guest, *job) for job in jobs]
         for kernel, build in disk_builds:
             futures += disk_jobs(kernel, build, pool, a.only)
         if a.plan == "test" and not a.only:

@@ -83,6 +83,7 @@ void free_pages(unsigned long addr, unsigned int order);
 #define free_page(addr)		free_pages(addr, 0)
 /* Frees a page whose references have all gone (count 0). */
 void free_unref_page(struct page *page, unsigned int order);
+void free_unref_pages(struct page **pages, unsigned int nr);	/* order 0 */
 void split_page(struct page *page, unsigned int order);	/* one non-compound block becomes 2^order single pages */
 
 void drain_local_pages(void);			/* this CPU's lists go back to the buddy system */

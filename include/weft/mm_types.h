@@ -89,9 +89,13 @@ struct vm_area_struct {
 		struct rb_node	rb;
 		pgoff_t		rb_subtree_last;
 	} shared;
-	struct list_head	anon_vma_chain;	/* [mmap_lock + anon_vma lock] */
-	struct anon_vma		*anon_vma;
-	bool			vm_has_anon;	/* [-] a private page was put here once: fork must copy; never cleared */
+	/* in mm->anon_vma->areas, by page offset, once vm_has_anon [anon_vma lock] */
+	struct {
+		struct rb_node	rb;
+		pgoff_t		rb_subtree_last;
+	} anon_shared;
+	bool			vm_has_anon;	/* [anon_vma lock, read without] a private page was put here once: fork must
+						 * copy, and reclaim finds the area; cleared when it leaves the tree */
 	struct mempolicy	*vm_policy;
 };
 
@@ -139,7 +143,8 @@ struct mm_struct {
 	mm_context_t		context;
 	cpumask_t		cpu_bitmap;	/* [a] CPUs that may hold translations of this mm */
 	atomic_t		membarrier_state;
-	struct list_head	mmlist;		/* [mmlist_lock] all mms that may have swap entries */
+	struct list_head	mmlist;		/* [mmlist_lock] all mms that may have swap entries: swap_unuse.c */
+	struct anon_vma		*anon_vma;	/* [I] the family: this mm, whom it was forked from, whom it forked; rmap.h */
 	struct task_struct	*owner;		/* [r:task_lock] whose death charges whom */
 	unsigned long		flags;		/* [a] MMF_*: dumpable bits */
 	atomic_t		tlb_flush_pending;

@@ -15,6 +15,7 @@
 #include <weft/list.h>
 #include <weft/spinlock.h>
 #include <weft/percpu.h>
+#include <weft/wait.h>
 #include <weft/atomic.h>
 
 #define MAX_ORDER		11		/* orders 0-10: blocks of 4 KiB to 4 MiB */
@@ -40,6 +41,24 @@ struct per_cpu_pages {
 
 struct pglist_data;
 
+/*
+ * Pages that reclaim may take, by age.  Two lists for each kind: a page that was used again moves from the inactive to the
+ * active one, and comes back when the active list is too long.  The oldest is at the tail.
+ */
+enum lru_list { LRU_INACTIVE_ANON, LRU_ACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ACTIVE_FILE, NR_LRU_LISTS };
+#define for_each_lru(lru)	for ((lru) = LRU_INACTIVE_ANON; (lru) < NR_LRU_LISTS; (lru)++)
+static inline bool is_file_lru(enum lru_list lru) { return lru >= LRU_INACTIVE_FILE; }
+static inline bool is_active_lru(enum lru_list lru) { return lru == LRU_ACTIVE_ANON || lru == LRU_ACTIVE_FILE; }
+
+/* [0] anonymous, [1] file: of the pages looked at lately, how many had been used.  Says which kind is worth more. */
+#define LRU_SETS	16			/* in each zone, one CPU's pages in each as far as they suffice */
+struct lruvec {
+	spinlock_t		lru_lock;		/* class: lru; irq-safe; page lock, ptl -> lru_lock */
+	struct list_head	lists[NR_LRU_LISTS];	/* [lru_lock] */
+	unsigned long		nr[NR_LRU_LISTS];	/* [lru_lock, read racily] pages */
+	unsigned long		recent_scanned[2], recent_rotated[2];	/* [lru_lock] */
+} ____cacheline_aligned;
+
 struct zone {
 	unsigned long		watermark[NR_WMARK];	/* pages [I after start-up; sysctl] */
 	unsigned long		lowmem_reserve[MAX_NR_ZONES];	/* kept from requests that could use a higher zone */
@@ -56,6 +75,8 @@ struct zone {
 	unsigned long		free_pages;		/* [lock, read racily] in free_area */
 	unsigned long		fresh_pages;		/* [lock, read racily] free, but without struct pages yet */
 	unsigned long		fresh_next_pfn;		/* [fresh_lock] where to look for the next fresh chunk */
+
+	struct lruvec		lruvec[LRU_SETS];
 };
 
 struct pglist_data {
@@ -66,10 +87,11 @@ struct pglist_data {
 	unsigned long		node_present_pages;
 	unsigned long		node_spanned_pages;
 
-	/* Pages of files that can be read again from their disk, for reclaim; the oldest at the tail. */
-	spinlock_t		lru_lock;		/* class: lru; page lock -> lru_lock */
-	struct list_head	lru __guarded_by(&lru_lock);
-	unsigned long		nr_lru __guarded_by(&lru_lock);
+	struct wait_queue_head	kswapd_wait;		/* kswapd sleeps here while all zones are above their low mark */
+	struct wait_queue_head	pfmemalloc_wait;	/* direct reclaimers that kswapd shall first get ahead of */
+	struct task_struct	*kswapd;		/* [I after start-up] */
+	unsigned int		kswapd_order;		/* [-] what it was woken for, at most */
+	int			kswapd_failures;	/* [-] rounds without one page: then it is no use to wake it */
 } ____cacheline_aligned;
 typedef struct pglist_data pg_data_t;
 
@@ -102,6 +124,8 @@ static inline int zone_idx(const struct zone *zone) { return zone - contig_page_
 #define low_wmark_pages(z)	((z)->watermark[WMARK_LOW])
 #define high_wmark_pages(z)	((z)->watermark[WMARK_HIGH])
 
+#define for_each_lruvec(lruvec, zone)	for ((lruvec) = (zone)->lruvec; (lruvec) < (zone)->lruvec + LRU_SETS; (lruvec)++)
+
 #define for_each_zone(zone) \
 	for (zone = contig_page_data.node_zones; zone < contig_page_data.node_zones + MAX_NR_ZONES; zone++)
 #define for_each_populated_zone(zone) for_each_zone(zone) if (!populated_zone(zone)) ; else
@@ -119,13 +143,21 @@ enum node_stat_item {
 	NR_PAGETABLE,
 	NR_KERNEL_STACK_KB,
 	NR_VMALLOC,			/* pages that vmalloc took */
-	NR_LRU_FILE,			/* on pglist_data.lru */
+	NR_INACTIVE_ANON,		/* summed from the lists, in the order of enum lru_list */
+	NR_ACTIVE_ANON,
+	NR_INACTIVE_FILE,
+	NR_ACTIVE_FILE,
+	NR_SWAPCACHE,
 	NR_VM_NODE_STAT_ITEMS
 };
+
+#define NR_LRU_BASE	NR_INACTIVE_ANON
 
 enum vm_event_item {
 	PGALLOC, PGFREE, PGFAULT, PGMAJFAULT, PGPGIN, PGPGOUT, PGSCAN_DIRECT, PGSTEAL_DIRECT, SLABS_SCANNED, ALLOCSTALL,
 	OOM_KILL, DROP_PAGECACHE, DROP_SLAB, FRESH_CHUNK,
+	PGSCAN_KSWAPD, PGSTEAL_KSWAPD, PGSCAN_ANON, PGSCAN_FILE, PGSTEAL_ANON, PGSTEAL_FILE, PGACTIVATE, PGDEACTIVATE,
+	PGROTATED, PAGEOUTRUN, KSWAPD_WAKE, PSWPIN, PSWPOUT, SWAP_RA, SWAP_RA_HIT, SWPOUT_ZERO, SWPIN_ZERO,
 	NR_VM_EVENT_ITEMS
 };
 

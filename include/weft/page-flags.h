@@ -38,15 +38,19 @@ enum pageflags {
 	PG_head,		/* first page of a compound page */
 	PG_tail,		/* another page of a compound page: page->compound_head is the first */
 	PG_anon_exclusive,	/* anonymous, mapped by one process only */
+	PG_swapcache,		/* in the swap cache: page->private is its swap entry [page lock] */
 	NR_PAGEFLAGS
 };
 
 #define ZONES_PGSHIFT		62
 #define PAGE_FLAGS_ZONE_MASK	(3UL << ZONES_PGSHIFT)
+/* Which of its zone's sets of LRU lists the page goes to: the CPU that allocated it (mmzone.h LRU_SETS). */
+#define LRU_SET_PGSHIFT		56
+#define PAGE_FLAGS_LRU_SET_MASK	(0xfUL << LRU_SET_PGSHIFT)
 /* Flags that no page may have when it is freed: whoever set them is still at work. */
 #define PAGE_FLAGS_CHECK_AT_FREE \
 	(1UL << PG_locked | 1UL << PG_lru | 1UL << PG_writeback | 1UL << PG_reserved | 1UL << PG_buddy | \
-	 1UL << PG_slab | 1UL << PG_table | 1UL << PG_private | 1UL << PG_tail)
+	 1UL << PG_slab | 1UL << PG_table | 1UL << PG_private | 1UL << PG_tail | 1UL << PG_swapcache)
 
 #define PAGE_FLAG_READ(uname, lname) \
 static __always_inline int Page##uname(const struct page *page) \
@@ -84,6 +88,7 @@ PAGE_FLAG(Table, table)
 PAGE_FLAG(Head, head)
 PAGE_FLAG(Tail, tail)
 PAGE_FLAG(AnonExclusive, anon_exclusive)
+PAGE_FLAG(SwapCache, swapcache)
 
 /* The contents were written before the bit was set, and whoever sees the bit sees them. */
 static __always_inline int PageUptodate(const struct page *page)

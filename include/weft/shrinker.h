@@ -11,6 +11,7 @@
 #define WEFT_SHRINKER_H
 
 #include <weft/types.h>
+#include <weft/atomic.h>
 #include <weft/list.h>
 
 struct shrink_control {
@@ -30,6 +31,7 @@ struct shrinker {
 	int			seeks;
 	long			batch;		/* 0: 128 */
 	unsigned int		flags;
+	atomic_long_t		nr_deferred;	/* [a] asked for, but not done: the caller may not, or a rest of a batch */
 	struct list_head	list;		/* [shrinker_rwsem] */
 };
 

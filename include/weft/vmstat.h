@@ -47,7 +47,9 @@ void si_meminfo(struct sysinfo *val);
 
 /* /proc/meminfo; in pages unless the name says otherwise */
 struct sysinfo_pages {
-	unsigned long	total, free, available, cached, active, inactive, anon, mapped, shmem, slab, slab_reclaimable;
+	unsigned long	swap_cached, swap_total, swap_free;
+	unsigned long	total, free, available, cached, active_anon, inactive_anon, active_file, inactive_file, anon, mapped;
+	unsigned long	shmem, slab, slab_reclaimable;
 	unsigned long	page_tables, kernel_stack_kb, dirty, writeback;
 };
 void si_meminfo_pages(struct sysinfo_pages *i);

@@ -18,6 +18,7 @@
  */
 #include <weft/rmap.h>
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <asm/pgalloc.h>
 #include "internal.h"
 
@@ -47,6 +48,19 @@ static inline pte_t copy_entry(struct vm_area_struct *src_vma, pte_t *src_pte, u
 	return pte_mkold(pte);
 }
 
+/* The child names the slot as well.  0, or -ENOMEM: more than 32766 processes do. */
+static int copy_swap_entry(struct mm_struct *dst_mm, pte_t entry, pte_t *dst_pte, long *rss)
+{
+	int err = swap_duplicate(pte_to_swp_entry(entry));
+
+	if (err)
+		return err;
+	swap_note_mm(dst_mm);
+	rss[MM_SWAPENTS]++;
+	set_pte(dst_pte, entry);
+	return 0;
+}
+
 static int copy_pte_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma, pmd_t *dst_pmd, pmd_t *src_pmd,
 			  unsigned long addr, unsigned long end)
 {
@@ -54,6 +68,7 @@ static int copy_pte_range(struct vm_area_struct *dst_vma, struct vm_area_struct 
 	long rss[NR_MM_COUNTERS] = { };
 	spinlock_t *src_ptl, *dst_ptl;
 	pte_t *src_pte, *dst_pte;
+	int err = 0;
 
 	if (pte_alloc_failed(dst_mm, dst_pmd))
 		return -ENOMEM;
@@ -62,8 +77,13 @@ static int copy_pte_range(struct vm_area_struct *dst_vma, struct vm_area_struct 
 	spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
 	src_pte = pte_offset_kernel(src_pmd, addr);
 	do {
-		if (pte_present(*src_pte))
+		if (pte_present(*src_pte)) {
 			set_pte(dst_pte, copy_entry(src_vma, src_pte, addr, rss));
+		} else if (is_swap_pte(*src_pte)) {
+			err = copy_swap_entry(dst_mm, *src_pte, dst_pte, rss);
+			if (err)
+				break;
+		}
 	} while (dst_pte++, src_pte++, addr += PAGE_SIZE, addr != end);
 	spin_unlock(src_ptl);
 	spin_unlock(dst_ptl);
@@ -72,7 +92,7 @@ static int copy_pte_range(struct vm_area_struct *dst_vma, struct vm_area_struct 
 		if (rss[i])
 			add_mm_counter(dst_mm, i, rss[i]);
 	cond_resched();
-	return 0;
+	return err;
 }
 
 /*

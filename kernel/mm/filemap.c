@@ -352,15 +352,6 @@ unsigned int find_get_pages_range_tag(struct address_space *mapping, pgoff_t *st
 	return find_pages(mapping, start, end, tag, nr, pages);
 }
 
-/* The first use sets "referenced", the second "active": what was used twice is kept longer. */
-void mark_page_accessed(struct page *page)
-{
-	if (!PageReferenced(page))
-		SetPageReferenced(page);
-	else if (!PageActive(page))
-		SetPageActive(page);
-}
-
 /* ---- contents ---- */
 
 /* Starts reading a locked page and waits.  0, -EIO, -EINTR, AOP_TRUNCATED_PAGE: look again. */

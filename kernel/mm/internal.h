@@ -73,6 +73,13 @@ static inline unsigned long pmd_boundary(unsigned long addr, unsigned long end)
 /* ---- vma.c: the i_mmap lock of an area's file, if it has one ---- */
 void lock_mapping(struct address_space *mapping);
 void unlock_mapping(struct address_space *mapping);
+/* Changes the offset of an area that is in no file's tree (execve's stack). */
+void vma_set_pgoff(struct vm_area_struct *vma, pgoff_t pgoff);
+
+/* ---- swap_fault.c, lru.c ---- */
+bool anon_page_is_ours(struct page *page);
+void lruvec_init(struct lruvec *lruvec);
+unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 
 /* ---- gup.c ---- */
 long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
@@ -86,7 +93,7 @@ int filemap_read_page(struct file *file, struct address_space *mapping, struct p
 int page_mkclean(struct page *page);
 
 /* ---- shrinker.c, vmscan.c: reclaim; may sleep ---- */
-unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed, of 1/2^shift of all */
+unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed; shift: reclaim's priority */
 unsigned long shrink_lru(unsigned long nr_to_scan);		/* pages freed */
 
 /* ---- madvise.c ---- */

@@ -25,6 +25,7 @@
  *
  *          page_count 1 under the ptl says that this entry is the only holder: the count cannot rise, since a new holder
  *          would have to get the page through this very entry (fork needs mmap_lock for writing, get_user_pages the ptl).
+ *          A page that is also in the swap cache is looked at more closely: anon_page_is_ours() in swap_fault.c.
  * Cost:    O(log n) to find the area (caller), O(1) from there.
  * See:     spec.md §5 "demand", "COW"; doc/tour.md follows one fault
  */
@@ -33,6 +34,7 @@
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
 #include <asm/pgalloc.h>
@@ -85,13 +87,6 @@ static void map_zero_page(struct vm_fault *vmf)
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
 }
 
-/* From now on fork has to copy this area's entries. */
-static inline void note_anon(struct vm_area_struct *vma)
-{
-	if (!vma->vm_has_anon)
-		WRITE_ONCE(vma->vm_has_anon, true);
-}
-
 static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 {
 	struct page *page;
@@ -107,7 +102,7 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 	page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
 	if (!page)
 		return VM_FAULT_OOM;
-	note_anon(vmf->vma);
+	anon_vma_prepare(vmf->vma);
 	if (!map_new_anon_page(vmf, page))
 		put_page(page);
 	return 0;
@@ -204,7 +199,7 @@ static vm_fault_t do_cow_fault(struct vm_fault *vmf)
 	if (!copy)
 		return VM_FAULT_OOM;
 	vmf->cow_page = copy;
-	note_anon(vmf->vma);
+	anon_vma_prepare(vmf->vma);
 	ret = __do_fault(vmf);
 	if (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY)) {
 		put_page(copy);
@@ -346,11 +341,11 @@ static vm_fault_t wp_page_copy(struct vm_fault *vmf, struct page *old)
 	struct page *new = alloc_cow_page(vmf, old);
 	vm_fault_t ret = 0;
 
+	anon_vma_prepare(vmf->vma);
 	if (!new) {
 		ret = VM_FAULT_OOM;
 	} else if (cow_replace(vmf, old, new)) {
 		trace_mm_cow(vmf->address, page_to_pfn(new));
-		note_anon(vmf->vma);
 		if (old)
 			put_page(old);		/* the entry's reference */
 	} else {
@@ -402,7 +397,7 @@ static vm_fault_t do_wp_page(struct vm_fault *vmf) __releases(vmf->ptl)
 		wp_page_reuse(vmf);
 		return 0;
 	}
-	if (page && PageAnon(page) && page_count(page) == 1) {
+	if (page && PageAnon(page) && anon_page_is_ours(page)) {
 		trace_mm_cow_reuse(vmf->address, page_to_pfn(page));
 		wp_page_reuse(vmf);
 		return 0;
@@ -431,7 +426,7 @@ static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
 	if (pte_none(vmf->orig_pte))
 		return vma_is_anonymous(vmf->vma) ? do_anonymous_page(vmf) : do_fault(vmf);
 	if (!pte_present(vmf->orig_pte))
-		return VM_FAULT_SIGBUS;		/* a swap entry would stand here */
+		return do_swap_page(vmf);
 
 	vmf->ptl = pte_lockptr(vmf->vma->vm_mm, vmf->pmd);
 	spin_lock(vmf->ptl);

@@ -32,6 +32,7 @@
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
+#include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/workqueue.h>
 #include <asm/mmu_context.h>
@@ -61,8 +62,11 @@ void __init mm_cache_init(void)
 
 /* ---- making ---- */
 
-/* Fills in a zeroed structure: counts 1, no areas, a pgd with the kernel's half.  NULL: freed, out of memory. */
-static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk)
+/*
+ * Fills in a zeroed structure: counts 1, no areas, a pgd with the kernel's half; of this family, NULL: the first of one.
+ * NULL: freed, out of memory.
+ */
+static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk, struct anon_vma *family)
 {
 	mm->mm_rb = RB_ROOT;
 	INIT_LIST_HEAD(&mm->mmap);
@@ -78,7 +82,13 @@ static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk)
 		goto free_mm;
 	if (init_new_context(tsk, mm))
 		goto free_pgd;
+	mm->anon_vma = family ? anon_vma_get(family) : anon_vma_alloc();
+	if (!mm->anon_vma)
+		goto destroy_context;
 	return mm;
+
+destroy_context:
+	destroy_context_ldt(mm);
 
 free_pgd:
 	pgd_free(mm, mm->pgd);
@@ -87,16 +97,16 @@ free_mm:
 	return NULL;
 }
 
-static struct mm_struct *allocate_mm(struct task_struct *tsk)
+static struct mm_struct *allocate_mm(struct task_struct *tsk, struct anon_vma *family)
 {
 	struct mm_struct *mm = kmem_cache_zalloc(mm_cachep, GFP_KERNEL);
 
-	return mm ? mm_init(mm, tsk) : NULL;
+	return mm ? mm_init(mm, tsk, family) : NULL;
 }
 
 struct mm_struct *mm_alloc(void)
 {
-	return allocate_mm(current);
+	return allocate_mm(current, NULL);
 }
 
 /* ---- fork ---- */
@@ -178,7 +188,7 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 
 struct mm_struct *dup_mm(struct task_struct *tsk, struct mm_struct *oldmm)
 {
-	struct mm_struct *mm = allocate_mm(tsk);
+	struct mm_struct *mm = allocate_mm(tsk, oldmm->anon_vma);
 
 	if (!mm)
 		return NULL;
@@ -216,6 +226,7 @@ static void __mmput(struct mm_struct *mm)
 {
 	destroy_context_ldt(mm);
 	exit_mmap(mm);
+	swap_forget_mm(mm);
 	set_mm_exe_file(mm, NULL);
 	mmdrop(mm);
 }
@@ -269,6 +280,7 @@ void __mmdrop(struct mm_struct *mm)
 {
 	BUG_ON(mm == &init_mm);
 	WARN_ON_ONCE(mm == current->active_mm);
+	anon_vma_put(mm->anon_vma);
 	pgd_free(mm, mm->pgd);
 	kmem_cache_free(mm_cachep, mm);
 }

@@ -18,6 +18,7 @@
  * See:     kernel/arch/x86/mm/tlb.c; doc/address-spaces.md
  */
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <weft/trace.h>
 #include <asm/pgalloc.h>
 #include <asm/tlb.h>
@@ -97,8 +98,8 @@ static void free_batches(struct mmu_gather *tlb)
 	struct mmu_gather_batch *batch;
 
 	for (batch = &tlb->local; batch && batch->nr; batch = batch->next) {
-		for (unsigned int i = 0; i < batch->nr; i++)
-			put_page(batch->pages[i]);
+		free_swap_caches(batch->pages, batch->nr);
+		release_pages(batch->pages, batch->nr);
 		batch->nr = 0;
 	}
 	tlb->active = &tlb->local;

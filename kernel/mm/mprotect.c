@@ -56,7 +56,8 @@ static void change_protection(struct vm_area_struct *vma, unsigned long start, u
 			changed += change_pte_range(vma, pmd, addr, next);
 		cond_resched();
 	}
-	if (changed)
+	/* Reclaim may have taken entries away that it has not flushed yet: rmap.c defer_flush(). */
+	if (changed || atomic_read(&vma->vm_mm->tlb_flush_pending))
 		flush_tlb_range(vma, start, end);
 }
 

@@ -100,7 +100,7 @@ int shift_arg_pages(struct vm_area_struct *vma, unsigned long shift)
 	free_pgd_range(&tlb, max(old_start, old_end - shift), old_end, old_end - shift, 0);
 	tlb_finish_mmu(&tlb);
 	vma_resize(vma, old_start - shift, old_end - shift);
-	vma->vm_pgoff = pgoff;
+	vma_set_pgoff(vma, pgoff);
 	return 0;
 }
 

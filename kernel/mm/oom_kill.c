@@ -21,9 +21,11 @@
 #include <weft/rcu.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
+#include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
 
+#define KB(pages)	((pages) << (PAGE_SHIFT - 10))
 #define VICTIM_PATIENCE	(5 * HZ)
 
 DEFINE_MUTEX(oom_lock);
@@ -52,7 +54,7 @@ static bool is_unkillable(struct task_struct *p)
 	return p->signal == init_task.signal || p->pid == 1 || (p->flags & PF_KTHREAD);
 }
 
-/* Resident pages and page tables, plus oom_score_adj thousandths of all memory. */
+/* Resident and swapped pages and page tables, plus oom_score_adj thousandths of all memory. */
 long oom_badness(struct task_struct *p, unsigned long totalpages)
 {
 	long points, adj;
@@ -68,7 +70,7 @@ long oom_badness(struct task_struct *p, unsigned long totalpages)
 		task_unlock(p);
 		return LONG_MIN;
 	}
-	points = (long)(get_mm_rss(p->mm) + mm_pgtables_bytes(p->mm) / PAGE_SIZE);
+	points = (long)(get_mm_rss(p->mm) + get_mm_counter(p->mm, MM_SWAPENTS) + mm_pgtables_bytes(p->mm) / PAGE_SIZE);
 	task_unlock(p);
 	return points + adj * (long)(totalpages / 1000);
 }
@@ -156,6 +158,16 @@ static void kill_sharers(struct task_struct *victim, struct mm_struct *mm)
 	rcu_read_unlock();
 }
 
+/* What the victim has: read before it is killed, since it may be gone when the line is printed. */
+static void report_victim(struct task_struct *victim, struct mm_struct *mm)
+{
+	printk(KERN_ERR "Out of memory: killing process %d (%s) total-vm:%lukB, anon-rss:%lukB, "
+	       "file-rss:%lukB, shmem-rss:%lukB, swap:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d\n",
+	       victim->pid, victim->comm, KB(mm->total_vm), KB(get_mm_counter(mm, MM_ANONPAGES)),
+	       KB(get_mm_counter(mm, MM_FILEPAGES)), KB(get_mm_counter(mm, MM_SHMEMPAGES)), KB(get_mm_counter(mm, MM_SWAPENTS)),
+	       task_uid(victim), mm_pgtables_bytes(mm) >> 10, victim->signal->oom_score_adj);
+}
+
 static void oom_kill_process(struct oom_control *oc)
 {
 	struct task_struct *victim = oc->chosen, *t = find_lock_task_mm(victim);
@@ -168,16 +180,13 @@ static void oom_kill_process(struct oom_control *oc)
 	mm = t->mm;
 	mmgrab(mm);
 	rss = get_mm_rss(mm);
+	report_victim(victim, mm);
 	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, victim, PIDTYPE_TGID);
 	mark_oom_victim(t);
 	task_unlock(t);
 	last_kill = jiffies;
 	count_vm_event(OOM_KILL);
 	trace_oom_kill((u32)victim->pid, rss, oc->chosen_points);
-	printk(KERN_ERR "Out of memory: killed process %d (%s) total-vm:%lukB, rss:%lukB, "
-	       "UID:%u pgtables:%lukB oom_score_adj:%d\n",
-	       victim->pid, victim->comm, mm->total_vm << (PAGE_SHIFT - 10), rss << (PAGE_SHIFT - 10), task_uid(victim),
-	       mm_pgtables_bytes(mm) >> 10, victim->signal->oom_score_adj);
 	kill_sharers(victim, mm);
 	mmdrop(mm);
 }
@@ -198,7 +207,7 @@ bool out_of_memory(struct oom_control *oc)
 		task_unlock(current);
 		return true;
 	}
-	oc->totalpages = totalram_pages();
+	oc->totalpages = totalram_pages() + total_swap_pages();
 	if (!select_victim(oc))
 		return true;
 	if (!oc->chosen) {

@@ -13,6 +13,7 @@
 #include <weft/mman.h>
 #include <weft/percpu.h>
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <weft/vmstat.h>
 
 #define COMMIT_BATCH	256			/* pages a processor may be off by */
@@ -60,7 +61,7 @@ unsigned long vm_commit_limit(void)
 {
 	if (sysctl_overcommit_kbytes)
 		return sysctl_overcommit_kbytes >> (PAGE_SHIFT - 10);
-	return totalram_pages() * sysctl_overcommit_ratio / 100;
+	return totalram_pages() * sysctl_overcommit_ratio / 100 + total_swap_pages();
 }
 
 /* Mode 2: the sum stays below the limit; some is kept back for root, and for a user to log in and kill. */
@@ -82,7 +83,7 @@ int __vm_enough_memory(struct mm_struct *mm, long pages, int cap_sys_admin)
 	case OVERCOMMIT_ALWAYS:
 		return 0;
 	case OVERCOMMIT_GUESS:
-		if (pages <= (long)totalram_pages())
+		if (pages <= (long)(totalram_pages() + total_swap_pages()))
 			return 0;
 		break;
 	default:

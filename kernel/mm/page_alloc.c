@@ -24,6 +24,7 @@
 #include <weft/sched.h>
 #include <weft/slab.h>
 #include <weft/smp.h>
+#include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
 #include "page_alloc.h"
@@ -175,7 +176,7 @@ void drain_all_pages(void)
 
 /* ---- freeing ---- */
 
-static void bad_page(struct page *page, const char *why)
+static noinline void bad_page(struct page *page, const char *why)
 {
 	printk(KERN_ALERT "bad page: frame %#lx, %s: flags %#lx count %d mapcount %d mapping %px\n", page_to_pfn(page), why,
 	       page->flags, page_ref_count(page), page_mapcount(page), page->mapping);
@@ -193,7 +194,7 @@ static void dissolve_compound(struct page *head, unsigned int order)
 }
 
 /* Takes the last user's traces off.  False: somebody still uses the page, so it must never be handed out again. */
-static bool free_pages_prepare(struct page *page, unsigned int order)
+static __always_inline bool free_pages_prepare(struct page *page, unsigned int order)
 {
 	trace_mm_page_free(page_to_pfn(page), order);
 	if (PageHead(page))
@@ -230,6 +231,33 @@ void free_unref_page(struct page *page, unsigned int order)
 		__free_one_page(page, page_to_pfn(page), zone, order);
 		spin_unlock(&zone->lock);
 	}
+	local_irq_restore(flags);
+}
+
+/* The same for many single pages, with one look at this CPU's lists. */
+void free_unref_pages(struct page **pages, unsigned int nr)
+{
+	struct per_cpu_pages *pcp = NULL;
+	struct zone *zone = NULL;
+	unsigned int zonenum = MAX_NR_ZONES;	/* none yet */
+	unsigned long flags;
+
+	local_irq_save(flags);
+	for (unsigned int i = 0; i < nr; i++) {
+		struct page *page = pages[i];
+
+		if (!free_pages_prepare(page, 0))
+			continue;
+		if (unlikely(page_zonenum(page) != zonenum)) {
+			zonenum = page_zonenum(page);
+			zone = page_zone(page);
+			pcp = this_cpu_ptr(zone->pageset);
+		}
+		list_add(&page->lru, &pcp->lists[0]);
+		if (++pcp->count > pcp->high)
+			pcp_give_back(zone, pcp, pcp->batch);
+	}
+	count_vm_events(PGFREE, nr);
 	local_irq_restore(flags);
 }
 
@@ -283,6 +311,7 @@ static void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
 {
 	VM_BUG_ON_PAGE(page_ref_count(page) || page_mapped(page) || (page->flags & ~PAGE_FLAGS_ZONE_MASK), page);
 	page->private = 0;
+	page->flags |= (unsigned long)(raw_smp_processor_id() % LRU_SETS) << LRU_SET_PGSHIFT;
 	set_page_count(page, 1);
 	kasan_unpoison(page_address(page), PAGE_SIZE << order);
 	if (gfp & __GFP_ZERO)
@@ -393,7 +422,6 @@ static unsigned long direct_reclaim(gfp_t gfp, unsigned int order)
 	current->flags |= PF_MEMALLOC;
 	freed = try_to_free_pages(order, gfp);
 	current->flags = (current->flags & ~PF_MEMALLOC) | had_flag;
-	drain_all_pages();
 	trace_mm_direct_reclaim(order, freed);
 	return freed;
 }
@@ -454,6 +482,8 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 	bool may_reclaim = gfpflags_allow_blocking(gfp) && !(current->flags & PF_MEMALLOC);
 	struct page *page;
 
+	if (gfp & __GFP_KSWAPD_RECLAIM)
+		wakeup_kswapd(order);
 	for (unsigned int round = 0; ; round++) {
 		bool progress;
 
@@ -464,6 +494,10 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 			break;
 		progress = direct_reclaim(gfp, order) > 0;
 		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		if (!page) {			/* it may be in another processor's list */
+			drain_all_pages();
+			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		}
 		if (page)
 			return page;
 		if (!should_retry(gfp, order, round, progress)) {

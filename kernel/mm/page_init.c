@@ -24,6 +24,7 @@
 #include <weft/string.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
+#include "internal.h"
 #include "page_alloc.h"
 
 #define NR_CHUNKS	(MAX_PHYSMEM >> PAGE_SHIFT >> CHUNK_ORDER)
@@ -129,10 +130,13 @@ static void __init init_zone(enum zone_type idx, const char *name, unsigned long
 {
 	struct zone *zone = &contig_page_data.node_zones[idx];
 	struct memblock_region *r;
+	struct lruvec *lruvec;
 
 	zone->name = name;
 	zone->zone_pgdat = &contig_page_data;
 	spin_lock_init(&zone->lock);
+	for_each_lruvec(lruvec, zone)
+		lruvec_init(lruvec);
 	for (int order = 0; order < MAX_ORDER; order++)
 		INIT_LIST_HEAD(&zone->free_area[order].free_list);
 	zone->zone_start_pfn = zone->fresh_next_pfn = start_pfn;
@@ -289,8 +293,8 @@ void __init page_alloc_init(void)
 	struct pglist_data *pgdat = &contig_page_data;
 	struct zone *zone;
 
-	spin_lock_init(&pgdat->lru_lock);
-	INIT_LIST_HEAD(&pgdat->lru);
+	init_waitqueue_head(&pgdat->kswapd_wait);
+	init_waitqueue_head(&pgdat->pfmemalloc_wait);
 	pgdat->nr_zones = MAX_NR_ZONES;
 	pgdat->node_spanned_pages = max_pfn;
 	init_zone(ZONE_DMA32, "DMA32", 0, min(max_pfn, DMA32_END_PFN));

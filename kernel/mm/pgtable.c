@@ -70,7 +70,7 @@ int __pud_alloc(struct mm_struct *mm, pgd_t *pgd, unsigned long address)
 	return 0;
 }
 
-pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr)
+static __always_inline pmd_t *walk_to_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	pud_t *pud;
@@ -85,12 +85,24 @@ pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr)
 	return pmd_none(*pmd) ? NULL : pmd;
 }
 
-/* The pmd entry for addr; the pte table itself may be missing. */
-pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	return walk_to_pmd(mm, addr);
+}
+
+static noinline pmd_t *alloc_tables(struct mm_struct *mm, unsigned long addr)
 {
 	pud_t *pud = pud_alloc(mm, pgd_offset(mm, addr), addr);
 
 	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+}
+
+/* The pmd entry for addr; the pte table itself may be missing.  For a fault: most often all is there. */
+pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = walk_to_pmd(mm, addr);
+
+	return likely(pmd) ? pmd : alloc_tables(mm, addr);
 }
 
 void mm_flush_tlb(struct mm_struct *mm)

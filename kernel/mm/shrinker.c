@@ -1,8 +1,9 @@
 /*
  * shrinker.c: getting memory back from those who only keep it in case it is needed again.
  *
- * Idea:    caches of kernel objects (dentries, inodes) register a shrinker.  When a request finds no page, each is asked for
- *          a share of what it has, a larger share each round, until enough pages came free.
+ * Idea:    caches of kernel objects (dentries, inodes) register a shrinker.  Reclaim asks each for
+ *          a share of what it has, the same share that it looks at of the pages (2^-priority), so that caches and pages age
+ *          alike.  What a shrinker could not do is remembered and asked for again.
  * Locking: shrinker_rwsem guards the list; held for reading around the calls, taken with trylock, because a shrinker may
  *          itself be waiting for memory.
  * Context: may sleep.
@@ -38,8 +39,20 @@ void unregister_shrinker(struct shrinker *shrinker)
 	up_write(&shrinker_rwsem);
 }
 
-/* Objects that one shrinker freed when asked for 1/2^shift of what it has. */
-static unsigned long shrink_one(struct shrinker *shrinker, gfp_t gfp, unsigned int shift)
+/*
+ * How many objects to look at: the same share as of the pages at this priority, more of those that are cheap to make again;
+ * and what was left undone before, but not so much that a cache is emptied by requests that could not shrink it.
+ */
+static unsigned long objects_to_scan(struct shrinker *shrinker, unsigned long have, unsigned int priority)
+{
+	unsigned long deferred = (unsigned long)atomic_long_xchg(&shrinker->nr_deferred, 0), delta;
+
+	delta = shrinker->seeks ? (have >> priority) * 4 / (unsigned long)shrinker->seeks : have / 2;
+	return min((deferred >> priority) + delta, 2 * have);
+}
+
+/* Objects that one shrinker freed.  It looks at whole batches; the rest is for the next time, unless that is all it has. */
+static unsigned long shrink_one(struct shrinker *shrinker, gfp_t gfp, unsigned int priority)
 {
 	struct shrink_control sc = { .gfp_mask = gfp };
 	unsigned long batch = shrinker->batch ? (unsigned long)shrinker->batch : SHRINK_BATCH;
@@ -47,8 +60,8 @@ static unsigned long shrink_one(struct shrinker *shrinker, gfp_t gfp, unsigned i
 
 	if (!have || have == SHRINK_EMPTY)
 		return 0;
-	total = max(have >> shift, 1UL);
-	while (total) {
+	total = objects_to_scan(shrinker, have, priority);
+	while (total >= batch || (total && total >= have)) {
 		unsigned long n;
 
 		sc.nr_to_scan = sc.nr_scanned = min(batch, total);
@@ -60,11 +73,12 @@ static unsigned long shrink_one(struct shrinker *shrinker, gfp_t gfp, unsigned i
 		total -= min(total, max(sc.nr_scanned, 1UL));
 		cond_resched();
 	}
+	atomic_long_add((long)total, &shrinker->nr_deferred);
 	return freed;
 }
 
 /* Objects freed by all shrinkers; 0 as well when somebody changes the list just now. */
-unsigned long shrink_slab(gfp_t gfp, unsigned int shift)
+unsigned long shrink_slab(gfp_t gfp, unsigned int priority)
 {
 	struct shrinker *shrinker;
 	unsigned long freed = 0;
@@ -72,7 +86,7 @@ unsigned long shrink_slab(gfp_t gfp, unsigned int shift)
 	if (!down_read_trylock(&shrinker_rwsem))
 		return 0;
 	list_for_each_entry(shrinker, &shrinker_list, list)
-		freed += shrink_one(shrinker, gfp, shift);
+		freed += shrink_one(shrinker, gfp, priority);
 	up_read(&shrinker_rwsem);
 	return freed;
 }

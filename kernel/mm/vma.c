@@ -43,7 +43,6 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm)
 		return NULL;
 	vma->vm_mm = mm;
 	INIT_LIST_HEAD(&vma->vm_list);
-	INIT_LIST_HEAD(&vma->anon_vma_chain);
 	return vma;
 }
 
@@ -55,7 +54,6 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 		return NULL;
 	*vma = *orig;
 	INIT_LIST_HEAD(&vma->vm_list);
-	INIT_LIST_HEAD(&vma->anon_vma_chain);
 	return vma;
 }
 
@@ -207,11 +205,59 @@ static void file_tree_remove(struct vm_area_struct *vma, struct address_space *m
 	vma_interval_tree_remove(vma, &mapping->i_mmap);
 }
 
-/* After this, truncation no longer finds the area: before its page tables are freed. */
+/* ---- the family's tree (rmap.h) ---- */
+
+/* A change of bounds is made under the trees' locks; between these two the area is in neither. */
+static void anon_tree_lock(struct vm_area_struct *vma) __no_context_analysis	/* no lock without anonymous pages */
+{
+	if (vma->vm_has_anon)
+		down_write(&vma->vm_mm->anon_vma->rwsem);
+}
+
+static void anon_tree_unlock(struct vm_area_struct *vma) __no_context_analysis	/* as above */
+{
+	if (vma->vm_has_anon)
+		up_write(&vma->vm_mm->anon_vma->rwsem);
+}
+
+static void anon_tree_insert(struct vm_area_struct *vma)
+{
+	if (vma->vm_has_anon)
+		anon_interval_tree_insert(vma, &vma->vm_mm->anon_vma->areas);
+}
+
+static void anon_tree_remove(struct vm_area_struct *vma)
+{
+	if (vma->vm_has_anon)
+		anon_interval_tree_remove(vma, &vma->vm_mm->anon_vma->areas);
+}
+
+static void unlink_anon_vma(struct vm_area_struct *vma)
+{
+	if (!vma->vm_has_anon)
+		return;
+	anon_tree_lock(vma);
+	anon_tree_remove(vma);
+	anon_tree_unlock(vma);
+	vma->vm_has_anon = false;
+}
+
+void vma_set_pgoff(struct vm_area_struct *vma, pgoff_t pgoff)
+{
+	mmap_assert_write_locked(vma->vm_mm);
+	anon_tree_lock(vma);
+	anon_tree_remove(vma);
+	vma->vm_pgoff = pgoff;
+	anon_tree_insert(vma);
+	anon_tree_unlock(vma);
+}
+
+/* After this, truncation and reclaim no longer find the area: before its page tables are freed. */
 void unlink_file_vma(struct vm_area_struct *vma)
 {
 	struct address_space *mapping = vma_mapping(vma);
 
+	unlink_anon_vma(vma);
 	if (!mapping)
 		return;
 	i_mmap_lock_write(mapping);
@@ -239,9 +285,12 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 
 	mmap_assert_write_locked(mm);
 	lock_mapping(mapping);
+	anon_tree_lock(vma);
 	tree_insert(mm, vma);
 	if (mapping)
 		file_tree_insert(vma, mapping);
+	anon_tree_insert(vma);
+	anon_tree_unlock(vma);
 	unlock_mapping(mapping);
 }
 
@@ -265,13 +314,17 @@ void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long e
 
 	mmap_assert_write_locked(vma->vm_mm);
 	lock_mapping(mapping);
+	anon_tree_lock(vma);
 	if (mapping)
 		vma_interval_tree_remove(vma, &mapping->i_mmap);
+	anon_tree_remove(vma);
 	set_bounds(vma, start, end);
 	vma_gap_update(vma);
 	vma_gap_update(vma_next(vma));
 	if (mapping)
 		vma_interval_tree_insert(vma, &mapping->i_mmap);
+	anon_tree_insert(vma);
+	anon_tree_unlock(vma);
 	unlock_mapping(mapping);
 }
 
@@ -280,17 +333,24 @@ static void vma_absorb(struct vm_area_struct *left, struct vm_area_struct *right
 {
 	struct address_space *mapping = vma_mapping(left);
 
+	/* With right's pages left is in the family's tree as well, from now on. */
+	if (right->vm_has_anon)
+		anon_vma_prepare(left);
 	lock_mapping(mapping);
+	anon_tree_lock(left);
+	anon_tree_remove(right);
+	anon_tree_remove(left);
 	if (mapping) {
 		file_tree_remove(right, mapping);
 		vma_interval_tree_remove(left, &mapping->i_mmap);
 	}
 	tree_erase(left->vm_mm, right);
 	left->vm_end = right->vm_end;
-	left->vm_has_anon |= right->vm_has_anon;
 	vma_gap_update(vma_next(left));
 	if (mapping)
 		vma_interval_tree_insert(left, &mapping->i_mmap);
+	anon_tree_insert(left);
+	anon_tree_unlock(left);
 	unlock_mapping(mapping);
 	if (right->vm_file)
 		fput(right->vm_file);
@@ -334,6 +394,8 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 		new->vm_ops->open(new);
 
 	lock_mapping(mapping);
+	anon_tree_lock(vma);
+	anon_tree_remove(vma);
 	if (mapping)
 		vma_interval_tree_remove(vma, &mapping->i_mmap);
 	if (new_below)
@@ -346,6 +408,9 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 		vma_interval_tree_insert(vma, &mapping->i_mmap);
 		file_tree_insert(new, mapping);
 	}
+	anon_tree_insert(vma);
+	anon_tree_insert(new);
+	anon_tree_unlock(vma);
 	unlock_mapping(mapping);
 	return 0;
 }

@@ -16,8 +16,10 @@
 #include <weft/proc_fs.h>
 #include <weft/seq_file.h>
 #include <weft/string.h>
+#include <weft/swap.h>
 #include <weft/vmstat.h>
 #include <uapi/sysinfo.h>
+#include "internal.h"
 #include "page_alloc.h"
 
 DEFINE_PER_CPU(struct vm_counters, vm_counters);
@@ -27,22 +29,41 @@ static const char *const node_stat_names[NR_VM_NODE_STAT_ITEMS] = {
 	[NR_FILE_MAPPED] = "nr_mapped", [NR_FILE_DIRTY] = "nr_dirty", [NR_WRITEBACK] = "nr_writeback",
 	[NR_SLAB_RECLAIMABLE] = "nr_slab_reclaimable", [NR_SLAB_UNRECLAIMABLE] = "nr_slab_unreclaimable",
 	[NR_PAGETABLE] = "nr_page_table_pages", [NR_KERNEL_STACK_KB] = "nr_kernel_stack", [NR_VMALLOC] = "nr_vmalloc",
-	[NR_LRU_FILE] = "nr_inactive_file",
+	[NR_INACTIVE_ANON] = "nr_inactive_anon", [NR_ACTIVE_ANON] = "nr_active_anon",
+	[NR_INACTIVE_FILE] = "nr_inactive_file", [NR_ACTIVE_FILE] = "nr_active_file", [NR_SWAPCACHE] = "nr_swapcached",
 };
 static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[PGALLOC] = "pgalloc", [PGFREE] = "pgfree", [PGFAULT] = "pgfault", [PGMAJFAULT] = "pgmajfault", [PGPGIN] = "pgpgin",
 	[PGPGOUT] = "pgpgout", [PGSCAN_DIRECT] = "pgscan_direct", [PGSTEAL_DIRECT] = "pgsteal_direct",
 	[SLABS_SCANNED] = "slabs_scanned", [ALLOCSTALL] = "allocstall", [OOM_KILL] = "oom_kill",
 	[DROP_PAGECACHE] = "drop_pagecache", [DROP_SLAB] = "drop_slab", [FRESH_CHUNK] = "fresh_chunk",
+	[PGSCAN_KSWAPD] = "pgscan_kswapd", [PGSTEAL_KSWAPD] = "pgsteal_kswapd", [PGSCAN_ANON] = "pgscan_anon",
+	[PGSCAN_FILE] = "pgscan_file", [PGSTEAL_ANON] = "pgsteal_anon", [PGSTEAL_FILE] = "pgsteal_file",
+	[PGACTIVATE] = "pgactivate", [PGDEACTIVATE] = "pgdeactivate", [PGROTATED] = "pgrotated", [PAGEOUTRUN] = "pageoutrun",
+	[KSWAPD_WAKE] = "kswapd_wake", [PSWPIN] = "pswpin", [PSWPOUT] = "pswpout", [SWAP_RA] = "swap_ra",
+	[SWAP_RA_HIT] = "swap_ra_hit", [SWPOUT_ZERO] = "swpout_zero", [SWPIN_ZERO] = "swpin_zero",
 };
 
 /* ---- sums ---- */
+
+/* The lists count themselves. */
+static unsigned long all_lru_pages(enum lru_list lru)
+{
+	unsigned long sum = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		sum += zone_lru_pages(zone, lru);
+	return sum;
+}
 
 unsigned long global_node_page_state(enum node_stat_item item)
 {
 	long sum = 0;
 	int cpu;
 
+	if (item >= NR_LRU_BASE && item < NR_LRU_BASE + NR_LRU_LISTS)
+		return all_lru_pages((enum lru_list)(item - NR_LRU_BASE));
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(vm_counters, cpu).node[item]);
 	return sum > 0 ? (unsigned long)sum : 0;
@@ -103,7 +124,8 @@ long si_mem_available(void)
 {
 	unsigned long reserve = sum_watermarks(WMARK_LOW);
 	long available = (long)nr_free_pages() - (long)reserve;
-	unsigned long reclaimable = global_node_page_state(NR_LRU_FILE) + global_node_page_state(NR_SLAB_RECLAIMABLE);
+	unsigned long reclaimable = global_node_page_state(NR_INACTIVE_FILE) +
+		global_node_page_state(NR_ACTIVE_FILE) + global_node_page_state(NR_SLAB_RECLAIMABLE);
 
 	available += (long)(reclaimable - min(reclaimable / 2, reserve));
 	return max(available, 0L);
@@ -116,6 +138,8 @@ void si_meminfo(struct sysinfo *val)
 	val->sharedram = global_node_page_state(NR_SHMEM);
 	val->bufferram = 0;
 	val->totalhigh = val->freehigh = 0;
+	val->totalswap = total_swap_pages();
+	val->freeswap = get_nr_swap_pages();
 	val->mem_unit = PAGE_SIZE;
 }
 
@@ -128,8 +152,13 @@ void si_meminfo_pages(struct sysinfo_pages *i)
 	i->anon = global_node_page_state(NR_ANON_MAPPED);
 	i->mapped = global_node_page_state(NR_FILE_MAPPED);
 	i->shmem = global_node_page_state(NR_SHMEM);
-	i->active = i->anon;
-	i->inactive = i->cached;
+	i->active_anon = global_node_page_state(NR_ACTIVE_ANON);
+	i->inactive_anon = global_node_page_state(NR_INACTIVE_ANON);
+	i->active_file = global_node_page_state(NR_ACTIVE_FILE);
+	i->inactive_file = global_node_page_state(NR_INACTIVE_FILE);
+	i->swap_cached = global_node_page_state(NR_SWAPCACHE);
+	i->swap_total = total_swap_pages();
+	i->swap_free = get_nr_swap_pages();
 	i->slab_reclaimable = global_node_page_state(NR_SLAB_RECLAIMABLE);
 	i->slab = i->slab_reclaimable + global_node_page_state(NR_SLAB_UNRECLAIMABLE);
 	i->page_tables = global_node_page_state(NR_PAGETABLE);
@@ -195,6 +224,10 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 			   zone->name, zone_free_pages(zone), zone->watermark[WMARK_MIN], zone->watermark[WMARK_LOW],
 			   zone->watermark[WMARK_HIGH], zone->spanned_pages, zone->present_pages, zone_managed_pages(zone),
 			   READ_ONCE(zone->fresh_pages), zone->lowmem_reserve[0], zone->lowmem_reserve[1]);
+		seq_printf(m, "\n      nr_inactive_anon %lu\n      nr_active_anon %lu\n      nr_inactive_file %lu"
+			      "\n      nr_active_file %lu", zone_lru_pages(zone, LRU_INACTIVE_ANON),
+			   zone_lru_pages(zone, LRU_ACTIVE_ANON), zone_lru_pages(zone, LRU_INACTIVE_FILE),
+			   zone_lru_pages(zone, LRU_ACTIVE_FILE));
 		show_pagesets(m, zone);
 		seq_printf(m, "\n  start_pfn:           %lu\n", zone->zone_start_pfn);
 	}

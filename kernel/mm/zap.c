@@ -19,6 +19,7 @@
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <asm/pgalloc.h>
 #include <asm/tlb.h>
 #include "internal.h"
@@ -53,6 +54,14 @@ static inline pte_t *next_used(pte_t *pte, const pte_t *last)
 	return pte;
 }
 
+/* No processor can have it in its TLB: nothing to flush. */
+static void zap_swap_entry(pte_t *pte, pte_t entry, struct zap_sums *sums)
+{
+	set_pte(pte, __pte(0));
+	sums->rss[MM_SWAPENTS]++;
+	free_swap_and_cache(pte_to_swp_entry(entry));
+}
+
 /*
  * One table.  Returns where it stopped: end, or earlier when the batch is full (*full).  A dirty page of a shared file
  * asks for a flush before the ptl is dropped: otherwise another processor could still write through its TLB to a page
@@ -72,8 +81,11 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 		pte_t entry = *pte;
 		struct page *page;
 
-		if (!pte_present(entry))
+		if (!pte_present(entry)) {
+			if (even_cows)
+				zap_swap_entry(pte, entry, &sums);
 			continue;
+		}
 		page = vm_normal_page(vma, addr, entry);
 		if (page && !even_cows && PageAnon(page))
 			continue;

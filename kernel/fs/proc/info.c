@@ -161,13 +161,17 @@ static int meminfo_show(struct seq_file *m, void *v)
 	show_kb(m, "MemAvailable:", i.available);
 	show_kb(m, "Buffers:", 0);
 	show_kb(m, "Cached:", i.cached);
-	show_kb(m, "SwapCached:", 0);
-	show_kb(m, "Active:", i.active);
-	show_kb(m, "Inactive:", i.inactive);
+	show_kb(m, "SwapCached:", i.swap_cached);
+	show_kb(m, "Active:", i.active_anon + i.active_file);
+	show_kb(m, "Inactive:", i.inactive_anon + i.inactive_file);
+	show_kb(m, "Active(anon):", i.active_anon);
+	show_kb(m, "Inactive(anon):", i.inactive_anon);
+	show_kb(m, "Active(file):", i.active_file);
+	show_kb(m, "Inactive(file):", i.inactive_file);
 	show_kb(m, "Unevictable:", 0);
 	show_kb(m, "Mlocked:", 0);
-	show_kb(m, "SwapTotal:", 0);
-	show_kb(m, "SwapFree:", 0);
+	show_kb(m, "SwapTotal:", i.swap_total);
+	show_kb(m, "SwapFree:", i.swap_free);
 	show_kb(m, "Dirty:", global_node_page_state(NR_FILE_DIRTY));
 	show_kb(m, "Writeback:", global_node_page_state(NR_WRITEBACK));
 	show_kb(m, "AnonPages:", i.anon);
@@ -200,13 +204,6 @@ static int devices_show(struct seq_file *m, void *v)
 	return blkdev_show(m, v);
 }
 
-/* There is no swap: what the file says is its heading. */
-static int swaps_show(struct seq_file *m, void *v)
-{
-	seq_puts(m, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-	return 0;
-}
-
 void __init proc_info_init(void)
 {
 	proc_create_single("version", 0, NULL, version_show);
@@ -217,6 +214,5 @@ void __init proc_info_init(void)
 	proc_create_single("meminfo", 0, NULL, meminfo_show);
 	proc_create_single("interrupts", 0, NULL, interrupts_show);
 	proc_create_single("devices", 0, NULL, devices_show);
-	proc_create_single("swaps", 0, NULL, swaps_show);
 	proc_create_single("locks", 0, NULL, list_file_locks);
 }

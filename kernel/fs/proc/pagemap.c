@@ -16,6 +16,7 @@
 #include <weft/sched.h>
 #include <weft/slab.h>
 #include <weft/string.h>
+#include <weft/swap.h>
 #include <weft/uio.h>
 #include "internal.h"
 #include "task_mmu.h"
@@ -49,6 +50,7 @@ int walk_area(struct vm_area_struct *vma, unsigned long start, unsigned long end
 #define PM_SOFT_DIRTY	(1ull << 55)
 #define PM_EXCLUSIVE	(1ull << 56)
 #define PM_FILE		(1ull << 61)
+#define PM_SWAP		(1ull << 62)
 #define PM_PRESENT	(1ull << 63)
 #define PM_BATCH	512			/* words made at a time */
 
@@ -63,6 +65,12 @@ static u64 pagemap_word(struct vm_area_struct *vma, unsigned long addr, pte_t pt
 	u64 word = (vma->vm_flags & VM_SOFTDIRTY) ? PM_SOFT_DIRTY : 0;
 	struct page *page;
 
+	if (is_swap_pte(pte)) {
+		swp_entry_t entry = pte_to_swp_entry(pte);
+
+		word |= PM_SWAP | (show_pfn ? (swp_type(entry) | swp_offset(entry) << MAX_SWAPFILES_SHIFT) & PM_PFN_MASK : 0);
+		return pte_swp_soft_dirty(pte) ? word | PM_SOFT_DIRTY : word;
+	}
 	if (!pte_present(pte))
 		return word;
 	word |= PM_PRESENT | (show_pfn ? pte_pfn(pte) & PM_PFN_MASK : 0);
@@ -197,6 +205,8 @@ static int clear_refs_table(struct vm_area_struct *vma, pte_t *pte, unsigned lon
 	for (; pte && addr < end; addr += PAGE_SIZE, pte++) {
 		struct page *page;
 
+		if (is_swap_pte(*pte) && type == CLEAR_REFS_SOFT_DIRTY)
+			set_pte(pte, pte_swp_clear_soft_dirty(*pte));
 		if (!pte_present(*pte))
 			continue;
 		if (type == CLEAR_REFS_SOFT_DIRTY) {

@@ -14,6 +14,7 @@
 #include <weft/mm.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
+#include <weft/swap.h>
 #include "internal.h"
 #include "task_mmu.h"
 
@@ -21,8 +22,8 @@
 
 /* Bytes; pss* in fractions. */
 struct mem_size_stats {
-	unsigned long	resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
-	u64		pss, pss_dirty, pss_anon, pss_file, pss_shmem, pss_locked;
+	unsigned long	resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, swap;
+	u64		pss, pss_dirty, pss_anon, pss_file, pss_shmem, pss_locked, swap_pss;
 };
 
 static void smaps_page(struct mem_size_stats *mss, struct page *page, pte_t pte, bool locked)
@@ -53,6 +54,14 @@ static void smaps_page(struct mem_size_stats *mss, struct page *page, pte_t pte,
 		*(dirty ? &mss->private_dirty : &mss->private_clean) += PAGE_SIZE;
 }
 
+static void smaps_swap(struct mem_size_stats *mss, pte_t pte)
+{
+	int count = max(swp_swapcount(pte_to_swp_entry(pte)), 1);
+
+	mss->swap += PAGE_SIZE;
+	mss->swap_pss += ((u64)PAGE_SIZE << PSS_SHIFT) / (u64)count;
+}
+
 static int smaps_table(struct vm_area_struct *vma, pte_t *pte, unsigned long addr, unsigned long end, void *arg)
 {
 	for (; pte && addr < end; addr += PAGE_SIZE, pte++) {
@@ -60,6 +69,8 @@ static int smaps_table(struct vm_area_struct *vma, pte_t *pte, unsigned long add
 
 		if (page)
 			smaps_page(arg, page, *pte, vma->vm_flags & VM_LOCKED);
+		else if (is_swap_pte(*pte))
+			smaps_swap(arg, *pte);
 	}
 	return 0;
 }
@@ -96,8 +107,8 @@ static void show_stats(struct seq_file *m, const struct mem_size_stats *mss, boo
 	show_kb(m, "FilePmdMapped:", 0);
 	show_kb(m, "Shared_Hugetlb:", 0);
 	seq_puts(m, "Private_Hugetlb:       0 kB\n");
-	show_kb(m, "Swap:", 0);
-	show_kb(m, "SwapPss:", 0);
+	show_kb(m, "Swap:", mss->swap);
+	show_kb(m, "SwapPss:", mss->swap_pss >> PSS_SHIFT);
 	show_kb(m, "Locked:", mss->pss_locked >> PSS_SHIFT);
 }
 

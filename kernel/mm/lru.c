@@ -1,0 +1,273 @@
+/*
+ * lru.c: the lists of pages that reclaim may take, and the way onto and off them.
+ *
+ * What:    a set of lists is an active and an inactive one for anonymous pages, and the same for pages of files.  tmpfs pages,
+ *          page tables, slabs and the kernel's own pages are on none.
+ * Idea:    a list holds no reference: a page that is freed is taken off by the last put_page().
+ *          PG_lru: on a list.  Whoever clears it (under lru_lock) owns the page's list links: reclaim and put_page() agree
+ *          by that bit who takes it off.
+ *          Each zone has LRU_SETS of them, and a page belongs to that of the CPU which allocated it, for good (bits of
+ *          page->flags): so CPUs that fault do not meet at one lock, and reclaim takes from each set by its size.
+ * Locking: lruvec.lru_lock, irq-safe.  page lock, ptl -> lru_lock.
+ *
+ *              CPU 0: reclaim, under lru_lock          CPU 1: the last put_page()
+ *              page at the tail                        count 1 -> 0
+ *              get_page_unless_zero: fails             __put_page: waits for lru_lock
+ *              leaves it on the list
+ *              unlock                                  PG_lru still set: off the list; frees it
+ *          If CPU 0 is first, count is 2, CPU 1's put is not the last, and CPU 0's own put frees the page.
+ *
+ * Cost:    about 30 instructions to add a page, 20 to take it off with others.  (A batch of each CPU in front of one set, the
+ *          first way it was done, cost three times as much, and the batch's reference made pages look shared.)
+ * See:     spec.md §6 "LRU"; vmscan.c takes from the tails; doc/reclaim.md
+ */
+#include <weft/kernel.h>
+#include <weft/pagemap.h>
+#include <weft/swap.h>
+#include <weft/vmstat.h>
+#include "internal.h"
+#include "vmscan.h"
+
+#define LRU_SET_BITS	(PAGE_FLAGS_ZONE_MASK | PAGE_FLAGS_LRU_SET_MASK)	/* these say which set */
+
+static __always_inline struct lruvec *page_lruvec(const struct page *page)
+{
+	return &page_zone(page)->lruvec[(page->flags & PAGE_FLAGS_LRU_SET_MASK) >> LRU_SET_PGSHIFT];
+}
+
+static __always_inline enum lru_list flags_lru(unsigned long flags)
+{
+	return (flags >> PG_swapbacked & 1 ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE) + (flags >> PG_active & 1);
+}
+
+static enum lru_list page_lru(const struct page *page)
+{
+	return flags_lru(READ_ONCE(page->flags));
+}
+
+static __always_inline void add_to_list(struct lruvec *lruvec, struct page *page)
+{
+	enum lru_list lru = page_lru(page);
+
+	lockdep_assert_held(&lruvec->lru_lock);
+	SetPageLRU(page);
+	list_add(&page->lru, &lruvec->lists[lru]);
+	lruvec->nr[lru]++;
+}
+
+static void del_from_list(struct lruvec *lruvec, struct page *page)
+{
+	lockdep_assert_held(&lruvec->lru_lock);
+	ClearPageLRU(page);
+	list_del(&page->lru);
+	lruvec->nr[page_lru(page)]--;
+}
+
+void lruvec_init(struct lruvec *lruvec)
+{
+	enum lru_list lru;
+
+	spin_lock_init(&lruvec->lru_lock);
+	for_each_lru(lru)
+		INIT_LIST_HEAD(&lruvec->lists[lru]);
+}
+
+/* ---- one lock for many pages ---- */
+
+/* The lock of one set, held from page to page. */
+struct lru_hold {
+	struct lruvec	*lruvec;		/* NULL: none held */
+	unsigned long	set;			/* its LRU_SET_BITS */
+	unsigned long	flags;			/* interrupts */
+};
+
+static __always_inline void let_go(struct lru_hold *hold) __no_context_analysis	/* conditional */
+{
+	if (hold->lruvec)
+		spin_unlock_irqrestore(&hold->lruvec->lru_lock, hold->flags);
+	hold->lruvec = NULL;
+}
+
+static noinline void hold_other(struct lru_hold *hold, const struct page *page)
+	__no_context_analysis	/* returns with it locked */
+{
+	let_go(hold);
+	hold->lruvec = page_lruvec(page);
+	hold->set = page->flags & LRU_SET_BITS;
+	spin_lock_irqsave(&hold->lruvec->lru_lock, hold->flags);
+}
+
+/* The count is 0, so nobody takes it off a list or changes its flags any more.  It was on one. */
+static __always_inline void take_dead_page_off(struct lru_hold *hold, struct page *page, unsigned long flags)
+{
+	if (!hold->lruvec || (flags & LRU_SET_BITS) != hold->set)
+		hold_other(hold, page);
+	hold->lruvec->nr[flags_lru(flags)]--;
+	page->flags = flags & ~(1UL << PG_lru);
+	__list_del_entry(&page->lru);
+}
+
+/* Pages whose last reference is gone leave their lists and are freed; the array is used up. */
+void release_pages(struct page **pages, unsigned int nr)
+{
+	struct lru_hold hold = { };
+	unsigned int dead = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct page *page = compound_head(pages[i]);
+		unsigned long flags;
+
+		if (!put_page_testzero(page))
+			continue;
+		flags = page->flags;
+		if (flags & 1UL << PG_lru)
+			take_dead_page_off(&hold, page, flags);
+		if (likely(!(flags & 1UL << PG_head))) {
+			pages[dead++] = page;
+			continue;
+		}
+		let_go(&hold);
+		free_unref_page(page, compound_order(page));
+	}
+	let_go(&hold);
+	free_unref_pages(pages, dead);
+}
+
+/* ---- on and off ---- */
+
+void lru_cache_add(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	add_to_list(lruvec, page);
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
+void lru_cache_del(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	if (PageLRU(page))
+		del_from_list(lruvec, page);
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
+/* Pages on one kind of list, in all the sets of a zone. */
+unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru)
+{
+	const struct lruvec *lruvec;
+	unsigned long sum = 0;
+
+	for_each_lruvec(lruvec, zone)
+		sum += READ_ONCE(lruvec->nr[lru]);
+	return sum;
+}
+
+/* The page was found used: its kind is worth more.  A count for a guess: lost updates do not matter. */
+void note_rotated(const struct page *page)
+{
+	data_race(page_lruvec(page)->recent_rotated[!PageSwapBacked(page)]++);
+}
+
+/* ---- isolation: reclaim's hold on a page ---- */
+
+bool isolate_lru_page(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+	bool ok = false;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	if (PageLRU(page) && get_page_unless_zero(page)) {
+		del_from_list(lruvec, page);
+		ok = true;
+	}
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+	return ok;
+}
+
+/* Up to nr pages from the tail, each with a reference, to `to`, the oldest first.  Interrupts are on. */
+unsigned int isolate_lru_pages(struct lruvec *lruvec, enum lru_list lru, unsigned int nr, struct list_head *to,
+			       unsigned long *scanned)
+{
+	struct list_head *list = &lruvec->lists[lru];
+	unsigned int taken = 0;
+
+	spin_lock_irq(&lruvec->lru_lock);
+	for (; nr && !list_empty(list); nr--) {
+		struct page *page = list_last_entry(list, struct page, lru);
+
+		++*scanned;
+		if (!get_page_unless_zero(page)) {
+			list_move(&page->lru, list);	/* its last user is about to take it off */
+			continue;
+		}
+		del_from_list(lruvec, page);
+		list_add_tail(&page->lru, to);
+		taken++;
+	}
+	lruvec->recent_scanned[is_file_lru(lru)] += taken;
+	spin_unlock_irq(&lruvec->lru_lock);
+	return taken;
+}
+
+void putback_lru_page(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	add_to_list(lruvec, page);
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+	put_page(page);
+}
+
+/* ---- age ---- */
+
+static void move_page(struct page *page, bool active)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	if (PageLRU(page) && !!PageActive(page) != active) {
+		del_from_list(lruvec, page);
+		if (active)
+			SetPageActive(page);
+		else
+			ClearPageActive(page);
+		add_to_list(lruvec, page);
+		count_vm_event(active ? PGACTIVATE : PGDEACTIVATE);
+	}
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
+void activate_page(struct page *page)
+{
+	move_page(page, true);
+}
+
+void deactivate_page(struct page *page)
+{
+	ClearPageReferenced(page);
+	move_page(page, false);
+}
+
+/*
+ * The first use sets "referenced", the second makes the page active: what was used twice is kept longer.  Then the flag
+ * starts anew, so that an active page must be used again to stay.
+ */
+void mark_page_accessed(struct page *page)
+{
+	page = compound_head(page);
+	if (!PageReferenced(page)) {
+		SetPageReferenced(page);
+	} else if (!PageActive(page) && PageLRU(page)) {
+		activate_page(page);
+		ClearPageReferenced(page);
+	}
+}
