@@ -44,9 +44,10 @@ enum pageflags {
 
 #define ZONES_PGSHIFT		62
 #define PAGE_FLAGS_ZONE_MASK	(3UL << ZONES_PGSHIFT)
-/* Which of its zone's sets of LRU lists the page goes to: the CPU that allocated it (mmzone.h LRU_SETS). */
-#define LRU_SET_PGSHIFT		56
-#define PAGE_FLAGS_LRU_SET_MASK	(0xfUL << LRU_SET_PGSHIFT)
+/* Which of its zone's sets of LRU lists the page goes to: the CPU that allocated it (mmzone.h LRU_SETS).  Next to the zone,
+ * so that both together are one number. */
+#define LRU_SET_PGSHIFT		58
+#define LRUVECS_BY_FLAGS	(1UL << (64 - LRU_SET_PGSHIFT))
 /* Flags that no page may have when it is freed: whoever set them is still at work. */
 #define PAGE_FLAGS_CHECK_AT_FREE \
 	(1UL << PG_locked | 1UL << PG_lru | 1UL << PG_writeback | 1UL << PG_reserved | 1UL << PG_buddy | \

@@ -78,7 +78,8 @@ void vma_set_pgoff(struct vm_area_struct *vma, pgoff_t pgoff);
 
 /* ---- swap_fault.c, lru.c ---- */
 bool anon_page_is_ours(struct page *page);
-void lruvec_init(struct lruvec *lruvec);
+struct zone;
+void lruvecs_init(struct zone *zone);
 unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 
 /* ---- gup.c ---- */

@@ -28,11 +28,12 @@
 #include "internal.h"
 #include "vmscan.h"
 
-#define LRU_SET_BITS	(PAGE_FLAGS_ZONE_MASK | PAGE_FLAGS_LRU_SET_MASK)	/* these say which set */
+/* [I] By the top bits of page->flags, zone and set: one load instead of two multiplications. */
+static struct lruvec *lruvec_of[LRUVECS_BY_FLAGS];
 
 static __always_inline struct lruvec *page_lruvec(const struct page *page)
 {
-	return &page_zone(page)->lruvec[(page->flags & PAGE_FLAGS_LRU_SET_MASK) >> LRU_SET_PGSHIFT];
+	return lruvec_of[page->flags >> LRU_SET_PGSHIFT];
 }
 
 static __always_inline enum lru_list flags_lru(unsigned long flags)
@@ -63,13 +64,18 @@ static void del_from_list(struct lruvec *lruvec, struct page *page)
 	lruvec->nr[page_lru(page)]--;
 }
 
-void lruvec_init(struct lruvec *lruvec)
+void lruvecs_init(struct zone *zone)
 {
 	enum lru_list lru;
 
-	spin_lock_init(&lruvec->lru_lock);
-	for_each_lru(lru)
-		INIT_LIST_HEAD(&lruvec->lists[lru]);
+	for (unsigned long set = 0; set < LRU_SETS; set++) {
+		struct lruvec *lruvec = &zone->lruvec[set];
+
+		spin_lock_init(&lruvec->lru_lock);
+		for_each_lru(lru)
+			INIT_LIST_HEAD(&lruvec->lists[lru]);
+		lruvec_of[(unsigned long)zone_idx(zone) << (ZONES_PGSHIFT - LRU_SET_PGSHIFT) | set] = lruvec;
+	}
 }
 
 /* ---- one lock for many pages ---- */
@@ -77,7 +83,7 @@ void lruvec_init(struct lruvec *lruvec)
 /* The lock of one set, held from page to page. */
 struct lru_hold {
 	struct lruvec	*lruvec;		/* NULL: none held */
-	unsigned long	set;			/* its LRU_SET_BITS */
+	unsigned long	which;			/* its index in lruvec_of */
 	unsigned long	flags;			/* interrupts */
 };
 
@@ -93,14 +99,14 @@ static noinline void hold_other(struct lru_hold *hold, const struct page *page)
 {
 	let_go(hold);
 	hold->lruvec = page_lruvec(page);
-	hold->set = page->flags & LRU_SET_BITS;
+	hold->which = page->flags >> LRU_SET_PGSHIFT;
 	spin_lock_irqsave(&hold->lruvec->lru_lock, hold->flags);
 }
 
 /* The count is 0, so nobody takes it off a list or changes its flags any more.  It was on one. */
 static __always_inline void take_dead_page_off(struct lru_hold *hold, struct page *page, unsigned long flags)
 {
-	if (!hold->lruvec || (flags & LRU_SET_BITS) != hold->set)
+	if (!hold->lruvec || flags >> LRU_SET_PGSHIFT != hold->which)
 		hold_other(hold, page);
 	hold->lruvec->nr[flags_lru(flags)]--;
 	page->flags = flags & ~(1UL << PG_lru);

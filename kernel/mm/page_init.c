@@ -130,13 +130,11 @@ static void __init init_zone(enum zone_type idx, const char *name, unsigned long
 {
 	struct zone *zone = &contig_page_data.node_zones[idx];
 	struct memblock_region *r;
-	struct lruvec *lruvec;
 
 	zone->name = name;
 	zone->zone_pgdat = &contig_page_data;
 	spin_lock_init(&zone->lock);
-	for_each_lruvec(lruvec, zone)
-		lruvec_init(lruvec);
+	lruvecs_init(zone);
 	for (int order = 0; order < MAX_ORDER; order++)
 		INIT_LIST_HEAD(&zone->free_area[order].free_list);
 	zone->zone_start_pfn = zone->fresh_next_pfn = start_pfn;
