@@ -17,7 +17,7 @@
  *              unlock                                  PG_lru still set: off the list; frees it
  *          If CPU 0 is first, count is 2, CPU 1's put is not the last, and CPU 0's own put frees the page.
  *
- * Cost:    about 30 instructions to add a page, 20 to take it off with others.  (A batch of each CPU in front of one set, the
+ * Cost:    about 50 instructions to add a page, 20 to take it off with others.  (A batch of each CPU in front of one set, the
  *          first way it was done, cost three times as much, and the batch's reference made pages look shared.)
  * See:     spec.md §6 "LRU"; vmscan.c takes from the tails; doc/reclaim.md
  */

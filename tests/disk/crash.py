@@ -85,14 +85,14 @@ def check(image, marks, tmp):
 
 # ---- guests ----
 
-def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M"):
+def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M", cpus=2):
     o = pathlib.Path(tempfile.mkdtemp(dir=tmp))
     (o / "init").write_text("#!/bin/sh\nexport PATH=/bin:/sbin:/usr/bin:/usr/sbin\n. /etc/rcS\n" + commands + "\npoweroff -f\n")
     (o / "init").chmod(0o755)
     over = subprocess.run(f"cd {o} && find . | cpio -o -H newc -R 0:0 --quiet", shell=True, stdout=subprocess.PIPE).stdout
     initrd = pathlib.Path(tmp) / "initrd"
     initrd.write_bytes(pathlib.Path(cpio).read_bytes() + over)
-    args = ["timeout", str(limit), "qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", mem, "-smp", "2",
+    args = ["timeout", str(limit), "qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", mem, "-smp", str(cpus),
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-initrd", str(initrd),
             "-append", "console=ttyS0 quiet panic=-1"]
     for n, drive in enumerate(drives):
