@@ -506,7 +506,7 @@ def main():
 
     if a.plan in ("check", "test"):
         say("static checks and unit tests")
-        for target in ("lines", "layers", "headers", "lockcheck"):
+        for target in ("lines", "layers", "headers", "docs", "lockcheck"):
             host_command(target, ["make", "-s", "-j2", target])
         host_command("unit", ["make", "-s", "unit"])
 

@@ -37,7 +37,7 @@ gdb: deps
 	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(O)/root.cpio
 	@KERNEL=$(O)/weft.elf INITRD=$(O)/root.cpio CPUS='$(CPUS)' MEM='$(MEM)' MACHINE='$(MACHINE)' tools/gdb/attach.sh
 
-# ---- static checks; `make static` runs all four and fails if one does ----
+# ---- static checks; `make static` runs all five and fails if one does ----
 .PHONY: static layers lines headers lockcheck docs
 layers: $(OBJ)
 	@tools/check-layers $(O)
@@ -56,6 +56,6 @@ docs:
 	@tools/check-docs
 
 static:
-	@failed=0; for check in layers lines headers lockcheck; do \
+	@failed=0; for check in layers lines headers docs lockcheck; do \
 		echo "== $$check"; $(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $$check || failed=$$((failed + 1)); done; \
-	echo "$$((4 - failed)) static checks passed, $$failed failed"; [ $$failed = 0 ]
+	echo "$$((5 - failed)) static checks passed, $$failed failed"; [ $$failed = 0 ]
