@@ -77,6 +77,8 @@ void iov_iter_advance(struct iov_iter *i, size_t bytes);
 void iov_iter_revert(struct iov_iter *i, size_t bytes);
 size_t iov_iter_single_seg_count(const struct iov_iter *i);
 unsigned long iov_iter_alignment(const struct iov_iter *i);
+/* User memory: the bytes that lie in a row from the current position on, and where. */
+size_t iov_iter_user_piece(const struct iov_iter *i, void __user **addr);
 /* Touches the memory so that a later copy with faults disabled succeeds.  Returns the bytes that could NOT be. */
 size_t fault_in_iov_iter_readable(const struct iov_iter *i, size_t bytes);
 size_t fault_in_iov_iter_writeable(const struct iov_iter *i, size_t bytes);

@@ -10,6 +10,7 @@
 #include <weft/blkdev.h>
 #include <weft/buffer_head.h>
 #include <weft/capability.h>
+#include <weft/direct_io.h>
 #include <weft/file.h>
 #include <weft/init.h>
 #include <weft/log2.h>
@@ -87,6 +88,11 @@ static int blkdev_releasepage(struct page *page, gfp_t gfp)
 	return try_to_free_buffers(page);
 }
 
+static ssize_t blkdev_direct_IO(struct kiocb *iocb, struct iov_iter *iter)
+{
+	return generic_direct_IO(iocb, iter, blkdev_get_block, NULL);
+}
+
 static sector_t blkdev_bmap(struct address_space *mapping, sector_t block)
 {
 	return block;
@@ -101,6 +107,7 @@ const struct address_space_operations def_blk_aops = {
 	.bmap = blkdev_bmap,
 	.releasepage = blkdev_releasepage,
 	.invalidatepage = block_invalidatepage,
+	.direct_IO = blkdev_direct_IO,
 };
 
 int sync_blockdev(struct block_device *bdev)
@@ -149,10 +156,8 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		ret = -ENOSPC;
 	if (ret > 0) {
 		iov_iter_truncate(from, size - iocb->ki_pos);
-		ret = generic_perform_write(iocb, from);
+		ret = __generic_file_write_iter(iocb, from);
 	}
-	if (ret > 0)
-		iocb->ki_pos += ret;
 	inode_unlock(inode);
 	return generic_write_sync(iocb, ret);
 }

@@ -227,6 +227,18 @@ size_t iov_iter_single_seg_count(const struct iov_iter *i)
 	return i->count ? piece(i, i->count, &base) : 0;
 }
 
+size_t iov_iter_user_piece(const struct iov_iter *i, void __user **addr)
+{
+	struct iov_iter walk = *i;
+	char *base;
+	size_t n;
+
+	advance_in_piece(&walk, 0);
+	n = piece(&walk, walk.count, &base);
+	*addr = (void __user *)base;
+	return n;
+}
+
 unsigned long iov_iter_alignment(const struct iov_iter *i)
 {
 	struct iov_iter walk = *i;

@@ -153,11 +153,6 @@ ssize_t generic_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (!iov_iter_count(to))
 		return 0;
 	if ((iocb->ki_flags & IOCB_DIRECT) && mapping->a_ops->direct_IO) {
-		size_t count = iov_iter_count(to);
-
-		done = filemap_write_and_wait_range(mapping, iocb->ki_pos, iocb->ki_pos + count - 1);
-		if (done < 0)
-			return done;
 		file_accessed(iocb->ki_filp);
 		done = mapping->a_ops->direct_IO(iocb, to);
 		if (done < 0)
@@ -227,17 +222,27 @@ ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from)
 	return written ? written : status;
 }
 
+/* The rest of a direct write went through the cache: to the disk with it, and out of the cache. */
+static int finish_direct_write(struct address_space *mapping, loff_t pos, ssize_t len)
+{
+	int err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
+
+	invalidate_mapping_pages(mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
+	return err;
+}
+
 /* i_rwsem held, generic_write_checks() done.  Moves ki_pos. */
 ssize_t __generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct address_space *mapping = file->f_mapping;
+	bool direct = iocb->ki_flags & IOCB_DIRECT && mapping->a_ops->direct_IO;
 	ssize_t written = 0, more;
 	int err = file_modified(file);
 
 	if (err)
 		return err;
-	if ((iocb->ki_flags & IOCB_DIRECT) && mapping->a_ops->direct_IO) {
+	if (direct) {
 		written = mapping->a_ops->direct_IO(iocb, from);
 		if (written > 0)
 			iocb->ki_pos += written;
@@ -245,6 +250,10 @@ ssize_t __generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			return written;
 	}
 	more = generic_perform_write(iocb, from);
+	if (more > 0 && direct) {
+		err = finish_direct_write(mapping, iocb->ki_pos, more);
+		more = err ? err : more;
+	}
 	if (more > 0)
 		iocb->ki_pos += more;
 	else if (!written)

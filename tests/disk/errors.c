@@ -110,6 +110,35 @@ static void msync_tells(void)
 	close(a);
 }
 
+/* O_DIRECT: errors at once, and only in whole sectors. */
+static void direct(void)
+{
+	char *mem = aligned_alloc(4096, 8192), *cached;
+	int a = open_disk(O_DIRECT), b = open_disk(0);
+
+	memset(mem, 'd', 8192);
+	report("direct_write_tells", is_eio(pwrite(a, mem, 512, BAD_WRITE)));
+	report("direct_read_tells", is_eio(pread(a, mem, 4096, BAD_READ)));
+	report("direct_up_to_it", pread(a, mem, 4096, BAD_READ - 4096) == 4096);
+	report("direct_unaligned_offset", pwrite(a, mem, 512, 100) == -1 && errno == EINVAL);
+	report("direct_unaligned_length", pwrite(a, mem, 100, 0) == -1 && errno == EINVAL);
+	report("direct_unaligned_memory", pread(a, mem + 1, 512, 0) == -1 && errno == EINVAL);
+	report("direct_bad_memory", pread(a, (void *)4096, 512, 0) == -1 && errno == EFAULT);
+
+	/* Coherent with the cache and with mappings. */
+	cached = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, b, 8192);
+	memset(cached, 'm', 4096);
+	memset(mem, 'x', 4096);
+	report("direct_reads_what_is_dirty", pread(a, mem, 4096, 8192) == 4096 && mem[0] == 'm' && mem[4095] == 'm');
+	memset(mem, 'w', 512);
+	report("direct_write_reaches_mappings", pwrite(a, mem, 512, 8192 + 512) == 512 && cached[512] == 'w' && cached[0] == 'm');
+	report("direct_at_the_end", lseek(a, 0, SEEK_END) > 0 && read(a, mem, 512) == 0);
+	munmap(cached, 4096);
+	close(a);
+	close(b);
+	free(mem);
+}
+
 static void bad_read(void)
 {
 	int a = open_disk(0);
@@ -130,5 +159,6 @@ int main(int argc, char **argv)
 	o_sync_tells_at_once();
 	msync_tells();
 	bad_read();
+	direct();
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * fsops.c: random operations on one file beside a model of it in memory.  fsops FILE SEED OPERATIONS [MAXSIZE]
  *
- * Reads, writes, appends, truncations, stores and loads through a mapping, holes, fallocate, zeroing, fsync, dropping of the
- * cache, closing and opening again.  After each read the bytes must be the model's, and at the end the whole file.  Prints
+ * Reads, writes, appends, truncations, stores and loads through a mapping, holes, fallocate, zeroing, copy_file_range, direct
+ * I/O, fsync, dropping of the cache, closing and opening again.  After each read the bytes must be the model's, and at the end the whole file.  Prints
  * the operation that differed, with the seed, so that it can be run again.  Exit status 0: all agreed.  Runs on Linux too.
  */
 #define _GNU_SOURCE
@@ -15,10 +15,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char *path;
-static int fd;
+static int fd, direct_fd;		/* direct_fd -1: the file system has no O_DIRECT */
 static unsigned char *model, *buf;
 static size_t size, max;
 static unsigned long seed, op;
@@ -155,6 +156,86 @@ static void do_fallocate(int mode)
 		grow(off + len);
 }
 
+/* Direct I/O: whole sectors; the memory is now and then a mapping of the file itself. */
+static void do_direct(int write)
+{
+	size_t off = place(write ? max - 512 : size) / 512 * 512, len = (length(off) + 511) / 512 * 512, want;
+	ssize_t n;
+
+	if (direct_fd < 0)
+		return;
+	if (write) {
+		for (size_t i = 0; i < len; i++)
+			buf[i] = (unsigned char)(op * 11 + i);
+		n = pwrite(direct_fd, buf, len, (off_t)off);
+		if (n != (ssize_t)len)
+			fail("direct pwrite %zu+%zu gives %zd: %s", off, len, n, strerror(errno));
+		memcpy(model + off, buf, len);
+		grow(off + len);
+		return;
+	}
+	want = off >= size ? 0 : len < size - off ? len : size - off;
+	n = pread(direct_fd, buf, len, (off_t)off);
+	if (n != (ssize_t)want)
+		fail("direct pread %zu+%zu gives %zd, not %zu (size %zu): %s", off, len, n, want, size, strerror(errno));
+	compare(buf, off, want, "direct pread");
+}
+
+/* From one page of the file, mapped, to another. */
+static void do_direct_from_mapping(void)
+{
+	size_t pages = size / 4096, from, to;
+	unsigned char *p;
+
+	if (direct_fd < 0 || pages < 2)
+		return;
+	from = rnd((uint32_t)pages) * 4096;
+	to = rnd((uint32_t)pages) * 4096;
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
+	if (p == MAP_FAILED)
+		fail("mmap %zu: %s", from, strerror(errno));
+	p[0] = model[from] = (unsigned char)op;
+	if (pwrite(direct_fd, p, 4096, (off_t)to) != 4096)
+		fail("direct pwrite of a mapping, %zu to %zu: %s", from, to, strerror(errno));
+	memmove(model + to, model + from, 4096);
+	compare(p, from, 4096, "mapping after direct pwrite");
+	munmap(p, 4096);
+}
+
+static void do_copy(void)
+{
+	size_t from = place(size), to = place(max - 1), len = length(to), done = 0;
+
+	if (from + len > size)
+		len = size - from;
+	if (from < to + len && to < from + len)		/* may not overlap */
+		return;
+	while (done < len) {
+		off_t in = (off_t)(from + done), out = (off_t)(to + done);
+		ssize_t n = copy_file_range(fd, &in, fd, &out, len - done, 0);
+
+		if (n <= 0)
+			fail("copy_file_range %zu to %zu, %zu: gives %zd: %s", from, to, len, n, strerror(errno));
+		done += (size_t)n;
+	}
+	if (len) {
+		memcpy(model + to, model + from, len);
+		grow(to + len);
+	}
+}
+
+static void open_file(int flags)
+{
+	struct statfs fs;
+
+	fd = open(path, O_RDWR | flags, 0644);
+	direct_fd = open(path, O_RDWR | O_DIRECT);
+	if (fd < 0)
+		fail("open: %s", strerror(errno));
+	if (direct_fd < 0 && !fstatfs(fd, &fs) && fs.f_type == 0xef53)
+		fail("open, O_DIRECT, on ext: %s", strerror(errno));
+}
+
 static void do_reopen(void)
 {
 	struct stat st;
@@ -166,16 +247,17 @@ static void do_reopen(void)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	}
 	close(fd);
-	fd = open(path, O_RDWR);
-	if (fd < 0 || fstat(fd, &st))
-		fail("open: %s", strerror(errno));
+	close(direct_fd);
+	open_file(0);
+	if (fstat(fd, &st))
+		fail("fstat: %s", strerror(errno));
 	if ((size_t)st.st_size != size)
 		fail("size %lld, not %zu", (long long)st.st_size, size);
 }
 
 static void one(void)
 {
-	switch (rnd(20)) {
+	switch (rnd(26)) {
 	case 0 ... 4:
 		do_read();
 		break;
@@ -199,6 +281,18 @@ static void one(void)
 		break;
 	case 17:
 		do_fallocate(FALLOC_FL_ZERO_RANGE | (rnd(2) ? FALLOC_FL_KEEP_SIZE : 0));
+		break;
+	case 18 ... 19:
+		do_direct(0);
+		break;
+	case 20 ... 21:
+		do_direct(1);
+		break;
+	case 22:
+		do_direct_from_mapping();
+		break;
+	case 23:
+		do_copy();
 		break;
 	default:
 		do_reopen();
@@ -231,12 +325,13 @@ int main(int argc, char **argv)
 	seed = strtoul(argv[2], NULL, 0);
 	ops = strtoul(argv[3], NULL, 0);
 	max = argc > 4 ? strtoul(argv[4], NULL, 0) : 300000;
+	max = (max + 511) / 512 * 512;		/* direct writes end there at the latest */
 	state = seed * 0x9e3779b97f4a7c15ull + 1;
 	model = calloc(max + 100000, 1);
-	buf = malloc(200000);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-	if (fd < 0 || !model || !buf)
+	buf = aligned_alloc(4096, 200704);
+	if (!model || !buf)
 		fail("start: %s", strerror(errno));
+	open_file(O_CREAT | O_TRUNC);
 	for (op = 0; op < ops; op++)
 		one();
 	whole();

@@ -94,7 +94,7 @@ static int ext_releasepage(struct page *page, gfp_t gfp)
 /* ---- reading ---- */
 
 /* For mpage: unwritten blocks read as a hole does. */
-static int get_block_to_read(struct inode *inode, sector_t iblock, unsigned int max, struct block_map *out, bool create)
+int ext_get_block_to_read(struct inode *inode, sector_t iblock, unsigned int max, struct block_map *out, bool create)
 {
 	struct ext_map map = { .lblk = (ext_lblk_t)iblock, .len = max };
 	int err;
@@ -110,17 +110,17 @@ static int get_block_to_read(struct inode *inode, sector_t iblock, unsigned int 
 
 static int ext_readpage(struct file *file, struct page *page)
 {
-	return mpage_readpage(page, get_block_to_read);
+	return mpage_readpage(page, ext_get_block_to_read);
 }
 
 static void ext_readahead(struct readahead_control *rac)
 {
-	mpage_readahead(rac, get_block_to_read);
+	mpage_readahead(rac, ext_get_block_to_read);
 }
 
 static sector_t ext_bmap(struct address_space *mapping, sector_t block)
 {
-	return mpage_bmap(mapping, block, get_block_to_read);
+	return mpage_bmap(mapping, block, ext_get_block_to_read);
 }
 
 /* ---- preparing to write ---- */
@@ -301,4 +301,5 @@ const struct address_space_operations ext_aops = {
 	.bmap		= ext_bmap,
 	.invalidatepage	= ext_invalidatepage,
 	.releasepage	= ext_releasepage,
+	.direct_IO	= ext_direct_IO,
 };

@@ -9,7 +9,7 @@
  *      map.c                   the same, for who does not care which
  *      inode.c orphan.c        inodes to and from the disk
  *      dir.c hash.c htree.c    names
- *      aops.c writeback.c file.c namei.c xattr.c acl.c ioctl.c super.c   what the VFS calls
+ *      aops.c writeback.c direct.c file.c namei.c xattr.c acl.c ioctl.c super.c   what the VFS calls
  * Idea:    data first, then the metadata that lead to them.  A block for delayed data is claimed in memory, the data are
  *          written, and when they have arrived one handle marks the block as used, enters it into the file's map and raises
  *          the size on disk; the page stays under write-back until then.  So a crash shows old contents or new, never
@@ -318,9 +318,13 @@ extern const struct xattr_handler *ext_xattr_handlers[];
 void ext_block_written(struct page *page, unsigned int block, bool placed);
 void ext_block_lost(struct page *page, unsigned int block);	/* there was no room after all */
 bool ext_block_promised(const struct page *page, unsigned int block);
+struct block_map;
+ssize_t ext_direct_IO(struct kiocb *iocb, struct iov_iter *iter);
+int ext_get_block_to_read(struct inode *inode, sector_t iblock, unsigned int max, struct block_map *out, bool create);
 int ext_writepages(struct address_space *mapping, struct writeback_control *wbc);
 vm_fault_t ext_page_mkwrite(struct vm_fault *vmf);
 int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to);
+int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len);	/* holes get blocks that read as zeroes */
 long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int ext_fileattr_get(struct dentry *dentry, u32 *flags);
 int ext_fileattr_set(struct dentry *dentry, u32 flags);

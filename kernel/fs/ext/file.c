@@ -15,7 +15,21 @@
 #include <uapi/falloc.h>
 #include "ext.h"
 
-/* ---- writing ---- */
+/* ---- reading and writing ---- */
+
+/* What is read past the cache must not be truncated meanwhile. */
+static ssize_t ext_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	if (!(iocb->ki_flags & IOCB_DIRECT))
+		return generic_file_read_iter(iocb, to);
+	inode_lock_shared(inode);
+	ret = generic_file_read_iter(iocb, to);
+	inode_unlock_shared(inode);
+	return ret;
+}
 
 static ssize_t ext_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -107,24 +121,33 @@ static s64 allocate_run(struct inode *inode, ext_lblk_t lblk, u64 end)
 	return err ? err : (s64)lblk + map.len;
 }
 
+int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len)
+{
+	u64 end = blocks_of(inode->i_sb, (u64)(offset + len));
+	s64 lblk = offset >> inode->i_blkbits;
+
+	while (lblk >= 0 && (u64)lblk < end) {
+		lblk = signal_pending(current) ? -EINTR : allocate_run(inode, (ext_lblk_t)lblk, end);
+		cond_resched();
+	}
+	atomic_inc(&EXT_I(inode)->map_seq);	/* write-back may know of a hole */
+	return lblk < 0 ? (int)lblk : 0;
+}
+
 /*
  * Pages with delayed data get their places first: a run must not be entered twice.  The lock keeps mappings from promising
  * blocks to more of them meanwhile.
  */
 static int allocate_range(struct inode *inode, loff_t offset, loff_t len)
 {
-	s64 lblk = offset >> inode->i_blkbits;
-	u64 end = blocks_of(inode->i_sb, (u64)(offset + len));
+	int err;
 
 	filemap_invalidate_lock(inode->i_mapping);
-	if (filemap_write_and_wait_range(inode->i_mapping, offset & PAGE_MASK, (offset + len - 1) | ~PAGE_MASK))
-		lblk = -EIO;
-	while (lblk >= 0 && (u64)lblk < end) {
-		lblk = signal_pending(current) ? -EINTR : allocate_run(inode, (ext_lblk_t)lblk, end);
-		cond_resched();
-	}
+	err = filemap_write_and_wait_range(inode->i_mapping, offset & PAGE_MASK, (offset + len - 1) | ~PAGE_MASK);
+	if (!err)
+		err = ext_allocate_unwritten(inode, offset, len);
 	filemap_invalidate_unlock(inode->i_mapping);
-	return lblk < 0 ? (int)lblk : 0;
+	return err;
 }
 
 static int set_size_after(struct inode *inode, loff_t size)
@@ -291,7 +314,7 @@ static int ext_mmap(struct file *file, struct vm_area_struct *vma)
 
 const struct file_operations ext_file_fops = {
 	.llseek		= ext_llseek,
-	.read_iter	= generic_file_read_iter,
+	.read_iter	= ext_file_read_iter,
 	.write_iter	= ext_file_write_iter,
 	.mmap		= ext_mmap,
 	.open		= generic_file_open,
