@@ -1,7 +1,8 @@
 /*
  * interrupt.h: asking for an interrupt line.
  *
- * Context: handlers run with interrupts off on any one CPU, never twice at once for one line, and must not sleep.
+ * Context: handlers run with interrupts off on one CPU and must not sleep.  A line is handled on one CPU at a time, but for
+ *          the moment in which it moves to another: handlers take their own locks.
  *          Soft interrupts and irq_enter/irq_exit are in softirq.h (kernel/sched).
  */
 #ifndef WEFT_INTERRUPT_H

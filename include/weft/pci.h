@@ -73,6 +73,9 @@ struct pci_dev {
 	struct pci_resource	resource[PCI_NUM_RESOURCES];
 	struct pci_driver	*driver;	/* [pci_mutex] bound to */
 	void			*driver_data;	/* the driver's own */
+	unsigned int		first_irq;	/* [I] once the driver has asked for vectors: of the first */
+	u8			msi_pos;	/* [I] 0, or where the MSI or MSI-X capability in use lies */
+	void __iomem		*msix_table;	/* [I] NULL: not by MSI-X */
 	char			name[16];	/* [I] "0000:00:02.0" */
 	void			*sysfs_priv;
 };
@@ -104,6 +107,18 @@ void pci_write_config_dword(const struct pci_dev *dev, int where, u32 val);
 void pci_enable_device(struct pci_dev *dev);	/* lets it answer its BARs */
 void pci_set_master(struct pci_dev *dev);	/* lets it use DMA */
 int pci_find_capability(const struct pci_dev *dev, int cap);	/* offset or 0 */
+
+/* ---- msi.c: interrupts as messages ---- */
+#define PCI_IRQ_INTX	1		/* the pin, shared */
+#define PCI_IRQ_MSI	2		/* one message */
+#define PCI_IRQ_MSIX	4		/* as many as the device has */
+/*
+ * The best of the kinds in flags, for a driver that wants at most max vectors and can do with min.  How many there are, or
+ * -ENOSPC.  Once for each device.  May sleep.
+ */
+int pci_alloc_irq_vectors(struct pci_dev *dev, unsigned int min, unsigned int max, unsigned int flags);
+static inline unsigned int pci_irq_vector(const struct pci_dev *dev, unsigned int nr) { return dev->first_irq + nr; }
+
 static inline u64 pci_resource_start(const struct pci_dev *dev, int bar) { return dev->resource[bar].start; }
 static inline u64 pci_resource_len(const struct pci_dev *dev, int bar)
 {

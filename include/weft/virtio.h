@@ -72,6 +72,7 @@ int register_virtio_device(struct virtio_device *vdev);
 void virtio_device_ready(struct virtio_device *vdev);
 /* From a transport's handler: some queue may have something.  Interrupt context. */
 void virtio_interrupt(struct virtio_device *vdev);
+void virtqueue_interrupt(struct virtqueue *vq);	/* this one has */
 
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {

@@ -76,7 +76,8 @@ static int pin_pages(struct dio *dio, const struct iov_iter *iter, size_t want)
 	dio->pages = nr <= FEW_PAGES ? dio->few : kvmalloc_array(nr, sizeof(*dio->pages), GFP_KERNEL);
 	if (!dio->pages)
 		return -ENOMEM;
-	got = get_user_pages_fast((unsigned long)addr & PAGE_MASK, (int)nr, dio->op == REQ_OP_READ ? FOLL_WRITE : 0, dio->pages);
+	got = get_user_pages_fast((unsigned long)addr & PAGE_MASK, (int)nr, dio->op == REQ_OP_READ ? FOLL_WRITE : 0,
+				  dio->pages);
 	dio->nr_pages = (unsigned int)max(got, 0);
 	/* Where memory ends, what there is; the next round reports the fault. */
 	len = min_t(size_t, len, ((size_t)dio->nr_pages << PAGE_SHIFT) - dio->offset);
@@ -163,10 +164,9 @@ static int submit_runs(struct dio *dio)
 
 	for (size_t at = 0; at < dio->len;) {
 		u64 pos = (u64)dio->pos + at, in_block = pos & ((1u << bits) - 1);
+		size_t blocks = (dio->len - at + in_block + (1u << bits) - 1) >> bits, len;
 		struct block_map map = { };
-		size_t len;
-		int err = dio->get_block(dio->inode, pos >> bits, (unsigned int)((dio->len - at + in_block + (1u << bits) - 1) >> bits),
-					 &map, dio->op == REQ_OP_WRITE);
+		int err = dio->get_block(dio->inode, pos >> bits, (unsigned int)blocks, &map, dio->op == REQ_OP_WRITE);
 
 		if (err)
 			return err;

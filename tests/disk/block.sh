@@ -96,6 +96,23 @@ cache_dropped() { # what comes back from the device is what was written to the c
 check cache_dropped cache_dropped
 stat_counts() { set -- $(cat /sys/block/$raw/stat); [ "$1" -gt 0 ] && [ "$5" -gt 0 ]; }
 check stat_counts stat_counts
+# ---- interrupts ----
+counts() { awk '$1 ~ /^[0-9]+:/ { n = 0; for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i; print $1, n, $3 }' /proc/interrupts; }
+read_on_cpu0() { taskset 1 dd if=/dev/$raw of=/dev/null bs=4k count=64 iflag=direct 2>/tmp/dd || { cat /tmp/dd; false; }; }
+irq_moves() { # the interrupt that a reader on CPU 0 causes goes where it is told
+	counts >/tmp/before && read_on_cpu0 && counts >/tmp/after || return 1
+	irq=$(awk 'NR == FNR { was[$1] = $2; next } $2 - was[$1] >= 64 { sub(":", "", $1); print $1; exit }' /tmp/before /tmp/after)
+	[ -n "$irq" ] || { echo "no interrupt counts the requests"; return 1; }
+	echo 2 >/proc/irq/$irq/smp_affinity && is "$(cat /proc/irq/$irq/effective_affinity_list)" 1 || return 1
+	was=$(counts | awk -v irq=$irq: '$1 == irq { print $3 }')
+	read_on_cpu0 || return 1
+	now=$(counts | awk -v irq=$irq: '$1 == irq { print $3 }')
+	[ $((now - was)) -ge 64 ] || { echo "CPU 1 counts $was, then $now"; return 1; }
+	(echo 0 >/proc/irq/$irq/smp_affinity) 2>/dev/null && { echo "no CPU is taken"; return 1; }
+	echo 0-1 >/proc/irq/$irq/smp_affinity_list && is "$(cat /proc/irq/$irq/smp_affinity)" 3
+}
+[ "$(nproc)" = 1 ] || check irq_moves irq_moves
+
 sync
 echo "written $(sum /dev/$raw)"
 

@@ -334,7 +334,10 @@ static int ahci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	ports = cap & CAP_64BIT ? readl(host->regs + H_PORTS) : 0;
 	for (u32 left = ports; left; left &= left - 1)
 		host->port[__ffs(left)] = probe_port(host, (unsigned int)__ffs(left));
-	err = request_irq(pci->irq, ahci_interrupt, IRQF_SHARED, pci->name, host);
+	err = pci_alloc_irq_vectors(pci, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
+	if (err < 0)
+		return err;
+	err = request_irq(pci_irq_vector(pci, 0), ahci_interrupt, IRQF_SHARED, pci->name, host);
 	if (err)
 		return err;		/* the ports keep their memory: they were told of it */
 	writel(~0u, host->regs + H_INTERRUPT);

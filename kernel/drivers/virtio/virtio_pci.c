@@ -3,16 +3,19 @@
  *
  * What:    four structures of registers lie somewhere in the device's base registers; vendor capabilities say where: common
  *          (features, status, queues), notify (the bells), isr (why the interrupt), device (its own configuration).
- * Idea:    the interrupt is the pin's line, shared; reading isr says whether it was ours and takes it back.
+ * Idea:    with MSI-X each queue has an interrupt of its own, on the processor whose queue it is.  Without, the interrupt is
+ *          the pin's line, shared; reading isr says whether it was ours and takes it back.
  * Locking: none: registers are written while the device is set up; afterwards only the bell, by the queue's owner.
  * See:     VIRTIO 1.1 §4.1 "Virtio Over PCI Bus"
  */
 #include <weft/kernel.h>
+#include <weft/cpumask.h>
 #include <weft/delay.h>
 #include <weft/err.h>
 #include <weft/init.h>
 #include <weft/interrupt.h>
 #include <weft/io.h>
+#include <weft/irq.h>
 #include <weft/pci.h>
 #include <weft/slab.h>
 #include <weft/virtio.h>
@@ -38,8 +41,11 @@ struct virtio_pci {
 	u32			len[NR_CAPS];
 	u32			notify_multiplier;
 	u16			*notify_off;	/* [I] by queue */
+	unsigned int		nr_vectors;	/* [I] 0: the line */
 };
 #define MAX_QUEUES	64
+#define MAX_VECTORS	16
+#define NO_VECTOR	0xffff
 
 static struct virtio_pci *to_vp(struct virtio_device *vdev) { return container_of(vdev, struct virtio_pci, vdev); }
 static void __iomem *common(struct virtio_device *vdev) { return to_vp(vdev)->regs[CAP_COMMON]; }
@@ -94,6 +100,32 @@ static void write_address(void __iomem *reg, phys_addr_t addr)
 	writel((u32)(addr >> 32), reg + 4);
 }
 
+static irqreturn_t queue_interrupt(int irq, void *vq)
+{
+	virtqueue_interrupt(vq);
+	return IRQ_HANDLED;
+}
+
+/* The queue is selected.  Its interrupt, and which CPU takes it: the one that uses the queue. */
+static int set_vector(struct virtio_pci *vp, struct virtqueue *vq)
+{
+	unsigned int index = virtqueue_index(vq), vector = index % vp->nr_vectors, irq = pci_irq_vector(vp->pci, vector);
+	char *name = kasprintf(GFP_KERNEL, "%s-queue.%u", vp->pci->name, index);	/* stays, as the device does */
+	int err;
+
+	if (!name)
+		return -ENOMEM;
+	if (vp->nr_vectors > 1)
+		irq_set_affinity(irq, cpumask_of(index % num_online_cpus()));
+	err = request_irq(irq, queue_interrupt, IRQF_SHARED, name, vq);
+	if (err) {
+		kfree(name);
+		return err;
+	}
+	writew((u16)vector, common(&vp->vdev) + C_QUEUE_MSIX);
+	return readw(common(&vp->vdev) + C_QUEUE_MSIX) == vector ? 0 : -EBUSY;
+}
+
 static int vp_enable_queue(struct virtqueue *vq)
 {
 	struct virtio_device *vdev = virtqueue_device(vq);
@@ -101,6 +133,7 @@ static int vp_enable_queue(struct virtqueue *vq)
 	void __iomem *regs = common(vdev);
 	struct virtio_pci *vp = to_vp(vdev);
 	unsigned int index = virtqueue_index(vq);
+	int err;
 	u16 off;
 
 	writew((u16)index, regs + C_QUEUE_SELECT);
@@ -108,6 +141,9 @@ static int vp_enable_queue(struct virtqueue *vq)
 	if ((u64)off * vp->notify_multiplier + 2 > vp->len[CAP_NOTIFY])
 		return -EINVAL;
 	vp->notify_off[index] = off;
+	err = vp->nr_vectors ? set_vector(vp, vq) : 0;
+	if (err)
+		return err;
 	writew((u16)virtqueue_size(vq), regs + C_QUEUE_SIZE);
 	write_address(regs + C_QUEUE_DESC, addr.desc);
 	write_address(regs + C_QUEUE_AVAIL, addr.avail);
@@ -175,6 +211,19 @@ static int map_capabilities(struct virtio_pci *vp)
 	return vp->regs[CAP_COMMON] && vp->len[CAP_COMMON] >= 56 && vp->regs[CAP_NOTIFY] && vp->regs[CAP_ISR] ? 0 : -ENODEV;
 }
 
+/* MSI-X, or the line. */
+static int set_up_interrupts(struct virtio_pci *vp)
+{
+	unsigned int want = min(num_possible_cpus(), (unsigned int)MAX_VECTORS);
+	int n = pci_alloc_irq_vectors(vp->pci, 1, want, PCI_IRQ_MSIX);
+
+	if (n < 0)
+		return request_irq(vp->pci->irq, vp_interrupt, IRQF_SHARED, vp->pci->name, vp);
+	vp->nr_vectors = (unsigned int)n;
+	writew(NO_VECTOR, vp->regs[CAP_COMMON] + C_MSIX_CONFIG);
+	return 0;
+}
+
 static int vp_probe(struct pci_dev *pci, const struct pci_device_id *id)
 {
 	struct virtio_pci *vp = kzalloc(sizeof(*vp), GFP_KERNEL);
@@ -196,7 +245,7 @@ static int vp_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	pci_set_master(pci);
 	err = map_capabilities(vp);
 	if (!err)
-		err = request_irq(pci->irq, vp_interrupt, IRQF_SHARED, pci->name, vp);
+		err = set_up_interrupts(vp);
 	if (!err)
 		return register_virtio_device(&vp->vdev);
 	for (int i = 0; i < NR_CAPS; i++)

@@ -175,13 +175,18 @@ bool virtqueue_enable_cb(struct virtqueue *vq)
 	return le16_to_cpu(READ_ONCE(vq->used->idx)) == vq->last_used;
 }
 
+void virtqueue_interrupt(struct virtqueue *vq)
+{
+	if (vq->callback)
+		vq->callback(vq);
+}
+
 void virtio_interrupt(struct virtio_device *vdev)
 {
 	struct virtqueue *vq;
 
 	list_for_each_entry(vq, &vdev->vqs, node)
-		if (vq->callback)
-			vq->callback(vq);
+		virtqueue_interrupt(vq);
 }
 
 /* ---- birth ---- */

@@ -92,6 +92,20 @@ int ioapic_set_route(u32 gsi, u8 vector, u32 apicid, bool level, bool active_low
 	return 0;
 }
 
+/* The pin may be open: its other half stays as it is. */
+void ioapic_set_cpu(u32 gsi, u32 apicid)
+{
+	u32 pin;
+	const struct ioapic *io = find_pin(gsi, &pin);
+	unsigned long flags;
+
+	if (!io)
+		return;
+	spin_lock_irqsave(&ioapic_lock, flags);
+	io_write(io, REG_ENTRY(pin) + 1, apicid << 24);
+	spin_unlock_irqrestore(&ioapic_lock, flags);
+}
+
 static void set_mask(u32 gsi, bool masked)
 {
 	u32 pin, low;

@@ -62,6 +62,7 @@ void ioapic_register(u32 id, phys_addr_t base, u32 gsi_base);
 void ioapic_init(void);				/* masks all pins */
 /* Routes a global interrupt line to a vector on one CPU, masked.  0 or -ENODEV. */
 int ioapic_set_route(u32 gsi, u8 vector, u32 apicid, bool level, bool active_low);
+void ioapic_set_cpu(u32 gsi, u32 apicid);	/* a pin with a route leads to another CPU */
 void ioapic_mask(u32 gsi);
 void ioapic_unmask(u32 gsi);
 bool ioapic_present(void);
