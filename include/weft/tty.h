@@ -76,6 +76,7 @@ struct tty_struct {
 	u8			pktstatus;	/* [ctrl_lock] of a slave: TIOCPKT_* that the master has not read */
 	bool			packet;		/* [ctrl_lock] of a master: it is in packet mode */
 
+	struct fasync_struct	*fasync;	/* whom SIGIO tells: fcntl.c */
 	wait_queue_head_t	write_wait, read_wait;
 	struct work_struct	hangup_work;	/* hang-up, and at the end the freeing */
 	spinlock_t		files_lock;

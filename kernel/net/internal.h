@@ -88,6 +88,7 @@ struct sock {
 	bool			dead;		/* [lock] its file is gone */
 	struct socket		*socket;	/* [lock] NULL when dead or not accepted yet */
 	wait_queue_head_t	wait;		/* its readers, writers and pollers */
+	struct fasync_struct	*fasync_list;	/* whom SIGIO tells: fcntl.c */
 	struct sk_buff_head	receive_queue;
 	atomic_t		wmem_alloc;	/* [a] bytes sent that nobody has read */
 	int			err;		/* [a] to be reported once */
@@ -118,6 +119,7 @@ struct sk_buff *sock_alloc_send_skb(struct sock *sk, size_t len, bool noblock);
 void skb_charge(struct sk_buff *skb, struct sock *sk);
 bool sock_writeable(struct sock *sk);
 void sock_data_ready(struct sock *sk);		/* something to read */
+void sock_write_space(struct sock *sk);		/* room to write */
 void sock_state_change(struct sock *sk);	/* connected, shut down, ... */
 int sock_setsockopt(struct socket *sock, int level, int optname, char __user *optval, int optlen);
 int sock_getsockopt(struct socket *sock, int level, int optname, char __user *optval, int __user *optlen);

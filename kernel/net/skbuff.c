@@ -34,8 +34,8 @@ void kfree_skb(struct sk_buff *skb)
 		struct sock *sk = skb->sk;
 
 		atomic_sub(skb->len + sizeof(*skb), &sk->wmem_alloc);
-		if (sock_writeable(sk) && wq_has_sleeper(&sk->wait))
-			wake_up_interruptible_sync_poll(&sk->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+		if (sock_writeable(sk))
+			sock_write_space(sk);
 		sock_put(sk);
 	}
 	kvfree(skb);

@@ -75,12 +75,22 @@ void sock_data_ready(struct sock *sk)
 {
 	if (wq_has_sleeper(&sk->wait))
 		wake_up_interruptible_sync_poll(&sk->wait, EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND);
+	kill_fasync(&sk->fasync_list, SIGIO, POLL_IN);
+}
+
+void sock_write_space(struct sock *sk)
+{
+	if (wq_has_sleeper(&sk->wait))
+		wake_up_interruptible_sync_poll(&sk->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	kill_fasync(&sk->fasync_list, SIGIO, POLL_OUT);
 }
 
 void sock_state_change(struct sock *sk)
 {
 	if (wq_has_sleeper(&sk->wait))
 		wake_up_interruptible_all(&sk->wait);
+	if (READ_ONCE(sk->shutdown) & RCV_SHUTDOWN)
+		kill_fasync(&sk->fasync_list, SIGIO, sk->shutdown == SHUTDOWN_MASK ? POLL_HUP : POLL_IN);
 }
 
 static bool has_send_room(struct sock *sk)

@@ -159,10 +159,17 @@ static int sock_close(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static int sock_fasync(int fd, struct file *file, int on)
+{
+	struct socket *sock = file->private_data;
+
+	return fasync_helper(fd, file, on, &sock->sk->fasync_list);
+}
+
 static const struct file_operations socket_file_ops = {
 	.llseek = no_llseek, .read_iter = sock_read_iter, .write_iter = sock_write_iter, .poll = sock_poll,
 	.unlocked_ioctl = sock_ioctl, .compat_ioctl = sock_ioctl, .release = sock_close,
-	.splice_read = generic_file_splice_read, .splice_write = iter_file_splice_write,
+	.splice_read = generic_file_splice_read, .splice_write = iter_file_splice_write, .fasync = sock_fasync,
 };
 
 struct socket *sock_from_file(struct file *file)

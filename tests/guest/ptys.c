@@ -291,3 +291,28 @@ TEST(session_leader_exit_hangs_up)
 	t_wait(pid);
 	CHECK_EQ(read(p[0], &c, 1), 0);		/* the foreground group got SIGHUP */
 }
+
+static volatile sig_atomic_t sigio_told;
+
+static void on_sigio(int sig)
+{
+	(void)sig;
+	sigio_told++;
+}
+
+TEST(sigio_tells_of_input)
+{
+	open_pair();
+	signal(SIGIO, on_sigio);
+	CHECK_OK(fcntl(slave, F_SETOWN, getpid()));
+	CHECK_OK(fcntl(slave, F_SETFL, O_RDWR | O_ASYNC));
+	type("no line yet");
+	t_sleep_ms(50);
+	CHECK_EQ(sigio_told, 0);
+	type("\n");
+	for (int i = 0; !sigio_told && i < 6000; i++)
+		t_sleep_ms(10);
+	CHECK(sigio_told);
+	close(master);				/* hung up: the file leaves the list when it is closed */
+	CHECK_OK(close(slave));
+}

@@ -217,3 +217,38 @@ TEST(poll_and_buffer_limits)
 	CHECK_OK(setsockopt(q[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
 	CHECK_ERR(read(q[0], big, 1), EAGAIN);
 }
+
+static volatile sig_atomic_t sigio_told, sigio_bands;
+
+static void on_sigio(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)uc;
+	sigio_told++;
+	sigio_bands |= si->si_band;
+}
+
+/* O_ASYNC: a signal of F_SETSIG for each message that comes, and for the end. */
+TEST(sigio_tells_of_messages)
+{
+	struct sigaction sa = { .sa_sigaction = on_sigio, .sa_flags = SA_SIGINFO };
+	int s[2], on = 1, off = 0;
+	char buf[10];
+
+	CHECK_OK(sigaction(SIGRTMIN, &sa, NULL));
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	CHECK_OK(fcntl(s[0], F_SETOWN, getpid()));
+	CHECK_OK(fcntl(s[0], F_SETSIG, SIGRTMIN));
+	CHECK_OK(ioctl(s[0], FIOASYNC, &on));
+	CHECK(fcntl(s[0], F_GETFL) & O_ASYNC);
+	CHECK_EQ(write(s[1], "x", 1), 1);
+	CHECK_EQ(sigio_told, 1);
+	CHECK(sigio_bands & POLLIN);
+	CHECK_OK(ioctl(s[0], FIOASYNC, &off));
+	CHECK_EQ(write(s[1], "y", 1), 1);
+	CHECK_EQ(sigio_told, 1);
+	CHECK_EQ(read(s[0], buf, 10), 2);
+	CHECK_OK(fcntl(s[0], F_SETFL, O_RDWR | O_ASYNC));
+	CHECK_OK(close(s[1]));
+	CHECK(sigio_told > 1);
+	CHECK(sigio_bands & POLLHUP);
+}

@@ -612,8 +612,10 @@ size_t n_tty_receive_buf(struct tty_struct *tty, const u8 *buf, const u8 *flags,
 
 		run_todo(tty, &todo);
 		n_tty_flush_echoes(ld);
-		if (wake)
+		if (wake) {
+			kill_fasync(&tty->fasync, SIGIO, POLL_IN);
 			wake_up_interruptible_poll(&tty->read_wait, EPOLLIN | EPOLLRDNORM);
+		}
 	} while (n && taken < count);
 	return taken;
 }

@@ -242,6 +242,26 @@ static __poll_t tty_poll(struct file *file, struct poll_table_struct *wait)
 	return tty->ldisc->poll(tty, file, wait);
 }
 
+/* Until somebody says otherwise, input is told to the foreground group. */
+static int tty_fasync(int fd, struct file *file, int on)
+{
+	struct tty_struct *tty = file_tty(file);
+	int ret = fasync_helper(fd, file, on, &tty->fasync);
+	struct pid *pgrp;
+
+	if (ret <= 0 || !on)
+		return ret;
+	spin_lock_irq(&tty->ctrl_lock);
+	pgrp = get_pid(tty->pgrp);
+	spin_unlock_irq(&tty->ctrl_lock);
+	if (pgrp)
+		__f_setown(file, pgrp, PIDTYPE_PGID, 0);
+	else
+		__f_setown(file, task_tgid(current), PIDTYPE_TGID, 0);
+	put_pid(pgrp);
+	return ret;
+}
+
 void tty_wakeup(struct tty_struct *tty)
 {
 	if (tty->disc_data)
@@ -257,6 +277,10 @@ static __poll_t hung_up_poll(struct file *file, struct poll_table_struct *wait)
 {
 	return EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | EPOLLWRNORM;
 }
+static int hung_up_fasync(int fd, struct file *file, int on)
+{
+	return on ? -ENOTTY : tty_fasync(fd, file, 0);
+}
 static long hung_up_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
@@ -265,6 +289,7 @@ static long hung_up_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 const struct file_operations hung_up_tty_fops = {
 	.llseek = no_llseek, .read_iter = hung_up_read, .write_iter = hung_up_write, .poll = hung_up_poll,
 	.unlocked_ioctl = hung_up_ioctl, .compat_ioctl = hung_up_ioctl, .release = tty_release,
+	.fasync = hung_up_fasync,
 };
 
 /* ---- stop and go ---- */
@@ -469,11 +494,13 @@ int tty_release(struct inode *inode, struct file *file)
 const struct file_operations tty_fops = {
 	.llseek = no_llseek, .read_iter = tty_read, .write_iter = tty_write, .poll = tty_poll,
 	.unlocked_ioctl = tty_ioctl, .compat_ioctl = tty_ioctl, .open = tty_open, .release = tty_release,
+	.fasync = tty_fasync,
 };
 
 const struct file_operations console_fops = {
 	.llseek = no_llseek, .read_iter = tty_read, .write_iter = tty_write, .poll = tty_poll,
 	.unlocked_ioctl = tty_ioctl, .compat_ioctl = tty_ioctl, .open = tty_open, .release = tty_release,
+	.fasync = tty_fasync,
 };
 
 /* ---- /dev/tty, /dev/console, /dev/tty0 ---- */
