@@ -2,6 +2,7 @@
 # run.sh: boots a kernel under QEMU as `make run` says.  All by environment:
 #   KERNEL=build/weft.elf  INITRD=build/root.cpio  CPUS=1  MEM=256M  MACHINE=pc|q35|microvm
 #   DISK=build/debian.img   instead of INITRD: a disk that holds the root file system (user/debian-disk)
+#   SNAPSHOT=1        with DISK: the disk is only read; what is changed is in memory and gone in the end
 #   CMD='...'         run this in the guest, print its output, pass its exit status on
 #   DISPLAY_WINDOW=1  a window with the framebuffer console
 #   APPEND='...'      more kernel command line      QEMU_ARGS='...'  more QEMU arguments
@@ -36,8 +37,9 @@ fi
 # The root file system: in memory, or on a disk.
 if [ -n "$DISK" ]; then
 	virtio=virtio-blk-pci; [ "$machine" != microvm ] || virtio=virtio-blk-device
-	root="-drive file=$DISK,if=none,id=root,format=raw,discard=unmap -device $virtio,drive=root"
-	append="root=/dev/vda rw $append"
+	how=discard=unmap; append="root=/dev/vda rw $append"
+	[ -z "$SNAPSHOT" ] || { how=readonly=on; append="snapshot $append"; }
+	root="-drive file=$DISK,if=none,id=root,format=raw,$how -device $virtio,drive=root"
 else
 	root="-initrd $initrd"
 fi

@@ -53,10 +53,12 @@ bool mnt_may_suid(struct vfsmount *mnt);
 bool path_noexec(const struct path *path);
 struct vfsmount *kern_mount(struct file_system_type *type);	/* in no tree; ERR_PTR */
 void kern_unmount(struct vfsmount *mnt);
+struct vfsmount *clone_private_mount(const struct path *path);	/* in no tree, ended by kern_unmount(); ERR_PTR */
 struct vfsmount *vfs_kern_mount(struct file_system_type *type, int flags, const char *name, void *data);
 int path_mount(const char *dev_name, struct path *path, const char *type, unsigned long flags, void *data);
 long do_mount(const char *dev_name, const char __user *dir, const char *type, unsigned long flags, void *data);
 int init_mount(const char *dev_name, const char *dir, const char *type, unsigned long flags, void *data);
+int init_mkdir(const char *name, umode_t mode);
 int path_umount(struct path *path, int flags);
 
 /* /proc/PID/mounts, mountinfo, mountstats: seq_file functions over the tree of the reader (m->private unused). */

@@ -35,3 +35,17 @@ int init_mount(const char *dev_name, const char *dir, const char *type, unsigned
 	path_put(&path);
 	return err;
 }
+
+/* mkdir(2) likewise. */
+int init_mkdir(const char *name, umode_t mode)
+{
+	struct path path;
+	struct dentry *dentry = kern_path_create(AT_FDCWD, name, &path, LOOKUP_DIRECTORY);
+	int err;
+
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	err = vfs_mkdir(d_inode(path.dentry), dentry, mode);
+	done_path_create(&path, dentry);
+	return err;
+}

@@ -803,6 +803,20 @@ struct vfsmount *kern_mount(struct file_system_type *type)
 	return mnt;
 }
 
+/* What is seen at `path`, without the mounts below it, in no tree: for who must go on seeing it whatever happens. */
+struct vfsmount *clone_private_mount(const struct path *path)
+{
+	struct mount *mnt = ERR_PTR(-EINVAL);
+
+	namespace_lock();
+	if (check_mnt(real_mount(path->mnt)) && !(path->mnt->mnt_flags & MNT_UNBINDABLE))
+		mnt = clone_mnt(real_mount(path->mnt), path->dentry, 0);
+	if (!IS_ERR(mnt))
+		mnt->mnt_ns = MNT_NS_INTERNAL;
+	namespace_unlock();
+	return IS_ERR(mnt) ? ERR_CAST(mnt) : &mnt->mnt;
+}
+
 void kern_unmount(struct vfsmount *mnt)
 {
 	if (IS_ERR_OR_NULL(mnt))

@@ -127,7 +127,7 @@ def script_of(cases):
     return text + "cat /proc/weft/unimplemented | sed 's/^/@@absent /'\nrm -rf /cases\n"
 
 
-def boot(a, tmp, image, cases):
+def boot(a, tmp, image, cases, snapshot=False):
     """Yields (ok, name, why) of one guest."""
     cmd, spare = os.path.join(tmp, "cmd"), os.path.join(tmp, "spare")
     data = ("#weft-cmd\n" + script_of(cases)).encode()
@@ -136,9 +136,10 @@ def boot(a, tmp, image, cases):
     accel = "tcg" if a.smp == "1" else "tcg,thread=multi"
     args = ["timeout", str(CASE_LIMIT * 6), "qemu-system-x86_64", "-M", "pc", "-accel", accel, "-cpu", "max", "-m", a.mem, "-smp", a.smp, "-nodefaults",
             "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", a.kernel, "-append",
-            "console=ttyS0 loglevel=5 panic=-1 root=/dev/vda rw init=/sbin/weft-cmd " + a.append]
+            "console=ttyS0 loglevel=5 panic=-1 root=/dev/vda rw init=/sbin/weft-cmd " + ("snapshot " if snapshot else "") + a.append]
     for n, path in enumerate((image, cmd, spare)):
-        args += ["-drive", f"file={path},if=none,id=d{n},format=raw,cache=unsafe", "-device", f"virtio-blk-pci,drive=d{n}"]
+        how = "readonly=on" if snapshot and not n else "cache=unsafe"
+        args += ["-drive", f"file={path},if=none,id=d{n},format=raw,{how}", "-device", f"virtio-blk-pci,drive=d{n}"]
     p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = ""
     for line in p.stdout:
@@ -188,6 +189,13 @@ def session(a, image):
     yield kept == "kept\n", "session_kept", repr(kept)
 
 
+# SNAPSHOT=1: the disk is the lower layer of an overlay; QEMU refuses to write to it.
+IN_SNAPSHOT = [("snapshot", "mount | head -1; dpkg -r gcc; hash -r; gcc; echo /etc/*-release >/etc/new && rm -r /usr/share/perl && mv /etc/hostname /etc/host2 && "
+                "ls /etc/new /etc/host2 /usr/share | grep -c perl; apt-get check && echo sound; grep -c . /etc/host2; sqlite3 /root/t.db "
+                "'pragma journal_mode=wal; create table t(a); insert into t values(42); select a from t'\n",
+                (r"^overlay on / type overlay \(rw", r"gcc: command not found", r"^sound$", r"^wal\n42$"), 0, None)]
+
+
 def say(ok, name, why):
     print(f"ok disk-debian/{name}" if ok else f"not ok disk-debian/{name}: {why}", flush=True)
 
@@ -209,6 +217,9 @@ def main():
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", a.image, image], check=True)
         for cases in (pick(CASES), pick(AFTER)):
             for verdict in boot(a, tmp, image, cases) if cases else ():
+                say(*verdict)
+        if not a.only or re.search(a.only, "snapshot"):
+            for verdict in boot(a, tmp, image, IN_SNAPSHOT, snapshot=True):
                 say(*verdict)
         for verdict in session(a, image) if not a.only else ():
             say(*verdict)
