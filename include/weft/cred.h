@@ -17,6 +17,7 @@
 #include <weft/atomic.h>
 #include <weft/rcu.h>
 #include <weft/sched.h>
+#include <weft/user_namespace.h>
 
 #define NGROUPS_MAX	65536
 #define SUID_DUMP_DISABLE	0	/* mm's dumpable value: nobody may look */
@@ -53,7 +54,8 @@ struct group_info {
 struct group_info *groups_alloc(int n);		/* may sleep; NULL */
 void groups_free(struct group_info *gi);
 void groups_sort(struct group_info *gi);
-int set_current_groups(struct group_info *gi);
+int set_current_groups(struct group_info *gi);	/* kgid_t, not sorted; INVALID_GID among them: -EINVAL */
+bool may_setgroups(void);
 bool groups_search(const struct group_info *gi, kgid_t gid);
 static inline struct group_info *get_group_info(struct group_info *gi) { refcount_inc(&gi->usage); return gi; }
 static inline void put_group_info(struct group_info *gi)
@@ -79,6 +81,7 @@ struct cred {
 	kernel_cap_t		cap_effective;
 	kernel_cap_t		cap_bset;	/* no execve gives more than this */
 	kernel_cap_t		cap_ambient;	/* kept over an execve without privileges */
+	struct user_namespace	*user_ns;	/* where the capabilities hold; a reference (init_user_ns: none) */
 	struct user_struct	*user;		/* of the real uid; a reference */
 	struct group_info	*group_info;	/* a reference */
 	struct rcu_head		rcu;
@@ -109,7 +112,7 @@ bool cred_gains_rights(const struct cred *old, const struct cred *new);	/* new m
 void abort_creds(struct cred *new);
 const struct cred *override_creds(const struct cred *new);	/* for a while; returns the old for revert_creds() */
 void revert_creds(const struct cred *old);
-int copy_creds(struct task_struct *p, unsigned long clone_flags);
+int copy_creds(struct task_struct *p, u64 clone_flags);	/* 0, or -errno with nothing held */
 void exit_creds(struct task_struct *tsk);
 const struct cred *get_task_cred(struct task_struct *task);	/* objective, + reference */
 

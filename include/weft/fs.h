@@ -122,6 +122,7 @@ typedef void *fl_owner_t;
 /* ---- super_block->s_iflags ---- */
 #define SB_I_NOEXEC	0x0002
 #define SB_I_NODEV	0x0004
+#define SB_I_USERNS_VISIBLE 0x0010	/* in a user namespace: only where all of it can be seen already */
 
 /* ---- inode->i_flags ---- */
 #define S_SYNC		(1 << 0)
@@ -644,6 +645,7 @@ struct super_block {
 	const struct xattr_handler **s_xattr;
 	struct list_head	s_mounts;	/* [mount_lock] */
 	void			*s_fs_info;	/* the file system's */
+	struct user_namespace	*s_user_ns;	/* [I] whose ids it speaks of and whose set-id programs it may hold; + reference */
 	struct hlist_node	s_instances;	/* [sb_lock] s_type->fs_supers */
 	u32			s_time_gran;	/* ns */
 	time64_t		s_time_min, s_time_max;
@@ -678,6 +680,7 @@ struct super_block *sget(struct file_system_type *type, int (*test)(struct super
 			 int (*set)(struct super_block *, void *), int flags, void *data);
 typedef int fill_super_t(struct super_block *sb, void *data, int silent);
 struct dentry *mount_nodev(struct file_system_type *type, int flags, void *data, fill_super_t *fill);
+struct dentry *mount_ns(struct file_system_type *type, int flags, void *data, void *ns, fill_super_t *fill);
 struct dentry *mount_single(struct file_system_type *type, int flags, void *data, fill_super_t *fill);
 struct dentry *mount_pseudo(struct file_system_type *type, const char *name, const struct super_operations *ops,
 			    const struct dentry_operations *dops, unsigned long magic);

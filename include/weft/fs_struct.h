@@ -35,5 +35,6 @@ void chroot_fs_refs(const struct path *old_root, const struct path *new_root);
 void get_fs_root(struct fs_struct *fs, struct path *root);	/* + references */
 void get_fs_pwd(struct fs_struct *fs, struct path *pwd);
 int current_umask(void);
+bool current_chrooted(void);
 
 #endif

@@ -25,6 +25,7 @@
 #include <weft/rcu.h>
 #include <asm/page.h>
 
+struct user_namespace;
 struct address_space;
 struct kmem_cache;
 struct file;
@@ -119,6 +120,7 @@ struct mm_struct {
 	struct rw_semaphore	mmap_lock;	/* class: mmap_lock */
 
 	pgd_t			*pgd;		/* [I] */
+	struct user_namespace	*user_ns;	/* [I] + reference: who may look in although it is not dumpable */
 	refcount_t		mm_users;	/* tasks that use the user part + mmget; may sleep in mmput */
 	refcount_t		mm_count;	/* holders of the structure: all users one, each active_mm one, mmgrab */
 	atomic_long_t		pgtables_bytes;	/* [a] */

@@ -30,6 +30,14 @@ struct seq_file;
 #define MNT_SHARED		0x1000
 #define MNT_UNBINDABLE		0x2000
 #define MNT_INTERNAL		0x4000	/* in no tree: pipes, sockets */
+/* In a namespace of a less able user namespace: what came from outside stays as it is. */
+#define MNT_LOCKED		0x10000	/* not unmounted or moved without its parent: it may hide something */
+#define MNT_LOCK_READONLY	0x20000	/* these flags stay set ... */
+#define MNT_LOCK_NOSUID		0x40000
+#define MNT_LOCK_NODEV		0x80000
+#define MNT_LOCK_NOEXEC		0x100000
+#define MNT_LOCK_ATIME		0x200000	/* ... and these as they are */
+#define MNT_ATIME_MASK		(MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
 #define MNT_DOOMED		0x1000000
 #define MNT_MARKED		0x4000000
 #define MNT_UMOUNT		0x8000000	/* taken out of the tree */

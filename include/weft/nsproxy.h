@@ -7,6 +7,8 @@
  *
  *              task --> nsproxy (count: tasks) --> uts_namespace   (count: nsproxies, open files of /proc/PID/ns)
  *                                              --> mnt_namespace
+ *                                              --> pid_namespace of its children (its own: with its struct pid)
+ *                   --> cred                   --> user_namespace
  *
  * Locking: one's own: none.  Another's: task_lock(); it is NULL when the task has gone.
  * See:     namespaces(7), setns(2), unshare(2); kernel/task/nsproxy.c, kernel/fs/nsfs.c
@@ -20,19 +22,32 @@
 
 struct fs_struct;
 struct nsproxy;
+struct cred;
 struct ns_common;
+struct pid_namespace;
 struct task_struct;
+struct user_namespace;
 struct mnt_namespace;
 struct uts_namespace;
 
+/* What setns() is about to give to the running task. */
+struct nsset {
+	struct nsproxy	*nsproxy;		/* a copy of its own */
+	struct cred	*cred;			/* of who will be in it: a copy to change when a user namespace is entered */
+};
+
 /* A kind of namespace. */
 struct ns_type {
-	const char	*name;				/* in /proc/PID/ns */
+	const char	*name;				/* as the link in /proc/PID/ns reads */
+	const char	*link;				/* the link's own name where it is another one */
 	int		clone_flag;
-	struct ns_common *(*of)(struct nsproxy *ns);
+	struct ns_common *(*of)(struct nsproxy *ns);	/* for those that a nsproxy has */
+	struct ns_common *(*get)(struct task_struct *task);	/* for the others: + reference; NULL: the task has none */
 	void		(*put)(struct ns_common *ns);	/* may sleep */
-	/* setns(): may the running task enter?  0 or -errno; if so *new gets it instead of what it has. */
-	int		(*install)(struct nsproxy *new, struct ns_common *ns);
+	/* setns(): may the running task enter?  0 or -errno; if so *set gets it instead of what it has. */
+	int		(*install)(struct nsset *set, struct ns_common *ns);
+	struct user_namespace *(*owner)(struct ns_common *ns);	/* it belongs to; NULL: none, for the first user namespace */
+	struct ns_common *(*parent)(struct ns_common *ns);	/* + reference; ERR_PTR(-EPERM).  NULL: the kind has no tree */
 };
 
 /* What each namespace begins with. */
@@ -46,36 +61,47 @@ static inline void ns_put(struct ns_common *ns) { ns->type->put(ns); }
 int ns_init(struct ns_common *ns, const struct ns_type *type);	/* count 1 and a number; 0 or -ENOSPC, -ENOMEM */
 void ns_free_inum(struct ns_common *ns);			/* when the last count has gone */
 
+/* Entering what belongs to `owner` takes CAP_SYS_ADMIN there and in the user namespace in which the task will be. */
+bool may_install(const struct nsset *set, const struct user_namespace *owner);
+
 struct nsproxy {
 	refcount_t		count;
 	struct uts_namespace	*uts;
 	struct mnt_namespace	*mnt;
+	struct pid_namespace	*pid_ns_for_children;
 };
 extern struct nsproxy init_nsproxy;
 
-/* The kinds that there can be more than one of. */
-#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS)
+/* The kinds that a nsproxy has, which are all but the user namespace. */
+#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID)
 
-int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs is p's own already */
-/* unshare(): new namespaces for what flags name; fs: the caller's own, or the copy that it will get.  NULL: none asked. */
-int unshare_namespaces(u64 flags, struct fs_struct *fs, struct nsproxy **new);
+int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs and p->cred are p's own already */
+/*
+ * unshare(): new namespaces for what flags name, owned by user_ns; fs: the caller's own, or the copy that it will get.
+ * NULL: none asked.
+ */
+int unshare_namespaces(u64 flags, struct user_namespace *user_ns, struct fs_struct *fs, struct nsproxy **new);
 void switch_namespaces(struct nsproxy *new);		/* the running task's; takes over the reference */
 void exit_namespaces(struct task_struct *p);		/* may sleep */
 void put_nsproxy(struct nsproxy *ns);
 struct nsproxy *get_task_nsproxy(struct task_struct *p);	/* + reference; NULL: it has gone */
+struct ns_common *ns_of_task(struct task_struct *task, const struct ns_type *type);	/* + reference; NULL: it has gone */
 
 /* ---- uts: kernel/task/utsname.c ---- */
 extern const struct ns_type uts_ns_type;
-struct uts_namespace *copy_uts_ns(u64 flags, struct uts_namespace *old);	/* + reference; ERR_PTR */
+struct uts_namespace *copy_uts_ns(u64 flags, struct user_namespace *user_ns, struct uts_namespace *old);	/* + reference; ERR_PTR */
 void put_uts_ns(struct uts_namespace *ns);
 
 /* ---- mnt: kernel/fs/mnt_namespace.c ---- */
 extern const struct ns_type mnt_ns_type;
 extern struct mnt_namespace init_mnt_ns;
 /* fs: its root and working directory move to the copies of their mounts. */
-struct mnt_namespace *copy_mnt_ns(u64 flags, struct mnt_namespace *old, struct fs_struct *fs);
+struct mnt_namespace *copy_mnt_ns(u64 flags, struct user_namespace *user_ns, struct mnt_namespace *old, struct fs_struct *fs);
+struct user_namespace *mnt_ns_owner(const struct mnt_namespace *ns);
 void put_mnt_ns(struct mnt_namespace *ns);
 bool mnt_ns_may_be_bound(const struct ns_common *ns);	/* does no circle of namespaces come of it? */
+struct path;
+void mnt_ns_root(struct mnt_namespace *ns, struct path *root);	/* + references; what is mounted over its first mount */
 void mnt_ns_enter(struct mnt_namespace *ns);	/* the running task's root and working directory become its root */
 
 /* kernel/fs/nsfs.c */

@@ -3,7 +3,7 @@
  *
  * Idea:    numbers are reused, a struct pid is not: whoever keeps a reference to one can never hit a wrong task, and need
  *          not keep the task itself alive.  One struct pid serves in several roles at once (leader's PID, TGID, PGID of
- *          its group ...): one list of tasks per role.  numbers[] has one entry per namespace level; only level 0 exists.
+ *          its group ...): one list of tasks per role.  numbers[] has one entry per level of pid namespaces: <weft/pid_namespace.h>.
  * Counts:  one for each task in role PID together (dropped in free_pid after a grace period), get_pid/put_pid for others.
  *          put_pid never sleeps.
  * Locking: tasks[] and task->pid_links [r:tasklist_lock]; the number -> pid table is an idr: look-ups under RCU only,
@@ -23,6 +23,7 @@
 struct task_struct;
 struct signal_struct;
 struct file;
+struct pid_namespace;
 
 enum pid_type {
 	PIDTYPE_PID,		/* this thread */
@@ -34,7 +35,7 @@ enum pid_type {
 
 struct upid {
 	int			nr;		/* [I] */
-	void			*ns;		/* [I] the namespace, when there are some */
+	struct pid_namespace	*ns;		/* [I] */
 };
 
 struct pid {
@@ -44,7 +45,7 @@ struct pid {
 	struct hlist_head	tasks[PIDTYPE_MAX];	/* [r:tasklist_lock] */
 	struct wait_queue_head	wait_pidfd;	/* poll on a pidfd */
 	struct rcu_head		rcu;
-	struct upid		numbers[1];
+	struct upid		numbers[];	/* [I] level + 1 of them; the last is that of the task's own namespace */
 };
 
 #define RESERVED_PIDS		300		/* after the numbers wrapped, none below this */
@@ -53,8 +54,9 @@ struct pid {
 extern int pid_max;
 
 void pid_idr_init(void);
-int last_pid(void);				/* the number given last: /proc/loadavg */
-struct pid *alloc_pid(pid_t *set_tid, size_t set_tid_size);	/* may sleep; ERR_PTR(-EAGAIN, -ENOMEM, -EEXIST...) */
+int last_pid(const struct pid_namespace *ns);	/* the number given last: /proc/loadavg */
+/* In ns and all above it; set_tid: the numbers that are asked for, from ns upwards.  May sleep; ERR_PTR(-EAGAIN...) */
+struct pid *alloc_pid(struct pid_namespace *ns, const pid_t *set_tid, size_t set_tid_size);
 void free_pid(struct pid *pid);			/* the number is free at once, the structure after a grace period */
 void put_pid(struct pid *pid);			/* NULL is fine */
 static inline struct pid *get_pid(struct pid *pid)
@@ -64,18 +66,20 @@ static inline struct pid *get_pid(struct pid *pid)
 	return pid;
 }
 static inline pid_t pid_nr(const struct pid *pid) { return pid ? pid->numbers[0].nr : 0; }
-#define pid_vnr(pid)		pid_nr(pid)
+pid_t pid_nr_ns(const struct pid *pid, const struct pid_namespace *ns);	/* its number in ns, 0: it has none there */
+pid_t pid_vnr(const struct pid *pid);		/* ... in the running task's */
+pid_t pid_nr_vnr(pid_t nr);			/* of a number of the first namespace, while its process lives; 0 */
 static inline bool pid_has_task(struct pid *pid, enum pid_type type) { return !hlist_empty(&pid->tasks[type]); }
 /* The child's future thread group etc.: is this the init of its namespace? */
-static inline bool is_child_reaper(const struct pid *pid) { return pid->numbers[0].nr == 1; }
+static inline bool is_child_reaper(const struct pid *pid) { return pid->numbers[pid->level].nr == 1; }
 
 /* Look-ups: under rcu_read_lock(), the result is valid only inside it. */
-struct pid *find_pid(int nr);
-#define find_vpid(nr)		find_pid(nr)
+struct pid *find_pid_ns(int nr, const struct pid_namespace *ns);
+struct pid *find_vpid(int nr);			/* in the running task's namespace, as all with a v in their name */
 struct task_struct *pid_task(struct pid *pid, enum pid_type type);
-struct task_struct *find_task_by_pid(pid_t nr);
-#define find_task_by_vpid(nr)	find_task_by_pid(nr)
-struct pid *find_ge_pid(int nr);		/* the next number in use, for /proc */
+struct task_struct *find_task_by_pid_ns(pid_t nr, const struct pid_namespace *ns);
+struct task_struct *find_task_by_vpid(pid_t nr);
+struct pid *find_ge_pid(int nr, struct pid_namespace *ns);	/* the next number in use, for /proc */
 /* With a reference, any context; NULL if there is none. */
 struct pid *find_get_pid(int nr);
 struct task_struct *get_pid_task(struct pid *pid, enum pid_type type);
@@ -86,13 +90,17 @@ struct pid *task_pid(struct task_struct *task);
 struct pid *task_tgid(struct task_struct *task);
 struct pid *task_pgrp(struct task_struct *task);
 struct pid *task_session(struct task_struct *task);
-pid_t task_pgrp_nr(struct task_struct *task);	/* takes RCU itself */
-pid_t task_session_nr(struct task_struct *task);
+/* These take RCU themselves; 0: it has no number there, or has been reaped. */
+pid_t __task_pid_nr_ns(struct task_struct *task, enum pid_type type, const struct pid_namespace *ns);
+#define task_pid_nr_ns(t, ns)		__task_pid_nr_ns(t, PIDTYPE_PID, ns)
+#define task_tgid_nr_ns(t, ns)		__task_pid_nr_ns(t, PIDTYPE_TGID, ns)
+#define task_pgrp_nr_ns(t, ns)		__task_pid_nr_ns(t, PIDTYPE_PGID, ns)
+#define task_session_nr_ns(t, ns)	__task_pid_nr_ns(t, PIDTYPE_SID, ns)
+pid_t task_pid_vnr(struct task_struct *task);
+pid_t task_tgid_vnr(struct task_struct *task);
+pid_t task_pgrp_vnr(struct task_struct *task);
+pid_t task_session_vnr(struct task_struct *task);
 bool pid_alive(const struct task_struct *p);	/* not yet through release_task(): its parent pointers are valid under RCU */
-#define task_pid_vnr(t)		task_pid_nr(t)
-#define task_tgid_vnr(t)	task_tgid_nr(t)
-#define task_pgrp_vnr(t)	task_pgrp_nr(t)
-#define task_session_vnr(t)	task_session_nr(t)
 
 /* Links: tasklist_lock held for writing. */
 void attach_pid(struct task_struct *task, enum pid_type type);

@@ -50,6 +50,8 @@ struct proc_dir_entry *proc_create_seq_data(const char *name, umode_t mode, stru
 void *pde_data(const struct inode *inode);
 
 void proc_root_init(void);
+struct super_block;
+struct pid_namespace *proc_pid_ns(const struct super_block *sb);	/* whose numbers that mount shows */
 struct file;
 struct pid;
 /* The process whose folder /proc/PID is open as `file`; ERR_PTR(-EBADF) for any other file.  No new reference. */

@@ -16,6 +16,7 @@
 #include <weft/sched.h>
 #include <uapi/ptrace.h>
 
+struct user_namespace;
 struct task_struct;
 struct cred;
 
@@ -51,6 +52,7 @@ void do_jobctl_trap(void);			/* siglock held, dropped meanwhile */
 void ptrace_trap_notify(struct task_struct *t);	/* siglock: the group stop of a seized task began or ended */
 void ptrace_signal_wake_up(struct task_struct *t, bool resume);	/* siglock */
 void ptrace_event(int event, unsigned long message);		/* stops if the tracer asked for it */
+void ptrace_event_pid(int event, struct pid *pid);	/* the message: its number for the tracer */
 void ptrace_syscall_exit(struct pt_regs *regs, unsigned long flags);
 bool ptrace_syscall_enter(struct pt_regs *regs, unsigned long flags);	/* false: the call is not to be made */
 void ptrace_init_task(struct task_struct *child, bool trace);	/* tasklist_lock for writing, siglock of current */
@@ -75,7 +77,7 @@ static inline void ptrace_unlink(struct task_struct *child)
 void exit_ptrace(struct task_struct *tracer, struct list_head *dead);	/* lets all go; who is to be released: to *dead */
 
 /* May the tracer of tsk, if it has one, trace whom it likes?  Decided when it attached. */
-bool ptracer_capable(struct task_struct *tsk);
+bool ptracer_capable(struct task_struct *tsk, const struct user_namespace *ns);
 
 /* ---- arch ---- */
 long arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data);

@@ -278,6 +278,7 @@ struct task_struct {
 
 	pid_t			pid;		/* [I] number in the first namespace */
 	pid_t			tgid;		/* [I] */
+	pid_t			vpid, vtgid;	/* [I] numbers in its own namespace: getpid, gettid */
 	struct pid		*thread_pid;	/* [r:tasklist_lock] */
 	struct hlist_node	pid_links[PIDTYPE_MAX];	/* [r:tasklist_lock] */
 	struct list_head	thread_node;	/* [r:siglock+tasklist_lock] in signal->thread_head */

@@ -7,6 +7,7 @@
 #include <weft/nsproxy.h>
 #include <weft/rwsem.h>
 #include <weft/sched.h>
+#include <weft/user_namespace.h>
 #include <uapi/utsname.h>
 
 #define UTS_RELEASE	"6.1.0-weft"
@@ -14,6 +15,7 @@
 extern struct rw_semaphore uts_sem;		/* class: uts; guards nodename and domainname */
 struct uts_namespace {
 	struct ns_common	ns;
+	struct user_namespace	*user_ns;	/* [I] it belongs to, + reference */
 	struct new_utsname	name;		/* [uts_sem] nodename and domainname, the rest [I] */
 };
 extern struct uts_namespace init_uts_ns;

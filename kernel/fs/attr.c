@@ -18,14 +18,14 @@ static bool chown_ok(const struct inode *inode, kuid_t uid)
 {
 	if (uid_eq(current_fsuid(), inode->i_uid) && uid_eq(uid, inode->i_uid))
 		return true;
-	return capable(CAP_CHOWN);
+	return capable_wrt_inode_uidgid(inode, CAP_CHOWN);
 }
 
 static bool chgrp_ok(const struct inode *inode, kgid_t gid)
 {
 	if (uid_eq(current_fsuid(), inode->i_uid) && (in_group_p(gid) || gid_eq(gid, inode->i_gid)))
 		return true;
-	return capable(CAP_CHOWN);
+	return capable_wrt_inode_uidgid(inode, CAP_CHOWN);
 }
 
 int setattr_prepare(struct dentry *dentry, struct iattr *attr)
@@ -50,7 +50,7 @@ int setattr_prepare(struct dentry *dentry, struct iattr *attr)
 
 		if (!inode_owner_or_capable(inode))
 			return -EPERM;
-		if (!in_group_p(gid) && !capable(CAP_FSETID))
+		if (!in_group_p(gid) && !capable_wrt_inode_uidgid(inode, CAP_FSETID))
 			attr->ia_mode &= ~S_ISGID;
 	}
 	if (ia_valid & (ATTR_MTIME_SET | ATTR_ATIME_SET | ATTR_TIMES_SET) && !inode_owner_or_capable(inode))
@@ -95,7 +95,7 @@ void setattr_copy(struct inode *inode, const struct iattr *attr)
 	if (ia_valid & ATTR_MODE) {
 		umode_t mode = attr->ia_mode;
 
-		if (!in_group_p(inode->i_gid) && !capable(CAP_FSETID))
+		if (!in_group_p(inode->i_gid) && !capable_wrt_inode_uidgid(inode, CAP_FSETID))
 			mode &= ~S_ISGID;
 		inode->i_mode = mode;
 	}

@@ -172,8 +172,8 @@ static int f_getowner_uids(struct file *filp, uid_t __user *dst)
 	uid_t src[2];
 
 	read_lock_irq(&filp->f_owner.lock);
-	src[0] = filp->f_owner.uid;
-	src[1] = filp->f_owner.euid;
+	src[0] = from_kuid(current_user_ns(), filp->f_owner.uid);
+	src[1] = from_kuid(current_user_ns(), filp->f_owner.euid);
 	read_unlock_irq(&filp->f_owner.lock);
 	return copy_to_user(dst, src, sizeof(src)) ? -EFAULT : 0;
 }

@@ -141,6 +141,20 @@ struct fs_struct *copy_fs_struct(struct fs_struct *old)
 	return fs;
 }
 
+/* Is the running task's root another place than that of its mount namespace? */
+bool current_chrooted(void)
+{
+	struct path ns_root, root;
+	bool chrooted;
+
+	mnt_ns_root(current->nsproxy->mnt, &ns_root);
+	get_fs_root(current->fs, &root);
+	chrooted = !path_equal(&root, &ns_root);
+	path_put(&root);
+	path_put(&ns_root);
+	return chrooted;
+}
+
 int current_umask(void)
 {
 	return current->fs->umask;

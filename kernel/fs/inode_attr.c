@@ -50,7 +50,7 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, umode_t mode
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !in_group_p(dir->i_gid) &&
-			 !capable(CAP_FSETID))
+			 !ns_capable(current_user_ns(), CAP_FSETID))
 			mode &= ~S_ISGID;
 	} else {
 		inode->i_gid = current_fsgid();
@@ -60,7 +60,9 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, umode_t mode
 
 bool inode_owner_or_capable(const struct inode *inode)
 {
-	return uid_eq(current_fsuid(), inode->i_uid) || capable(CAP_FOWNER);
+	const struct user_namespace *ns = current_user_ns();
+
+	return uid_eq(current_fsuid(), inode->i_uid) || (kuid_has_mapping(ns, inode->i_uid) && ns_capable(ns, CAP_FOWNER));
 }
 
 void inode_set_flags(struct inode *inode, unsigned int flags, unsigned int mask)
@@ -290,7 +292,7 @@ int should_remove_suid(struct dentry *dentry)
 		kill = ATTR_KILL_SUID;
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		kill |= ATTR_KILL_SGID;
-	return kill && !capable(CAP_FSETID) && S_ISREG(mode) ? kill : 0;
+	return kill && !capable_wrt_inode_uidgid(d_inode(dentry), CAP_FSETID) && S_ISREG(mode) ? kill : 0;
 }
 
 int file_remove_privs(struct file *file)

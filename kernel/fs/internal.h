@@ -88,6 +88,7 @@ struct mount {
 
 struct mnt_namespace {
 	struct ns_common	ns;
+	struct user_namespace	*user_ns;	/* [I] it belongs to, + reference */
 	struct mount		*root;		/* [namespace_sem] */
 	struct list_head	list;		/* [namespace_sem] all its mounts */
 	wait_queue_head_t	poll;
@@ -122,6 +123,11 @@ struct mount *alloc_mount(const char *name);
 struct mount *clone_mnt(struct mount *old, struct dentry *root, int flags);
 struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags);
 struct mount *next_mnt(struct mount *p, struct mount *root);
+void lock_mnt_tree(struct mount *root);			/* mnt_lock.c: all below root came from a more able namespace */
+bool can_change_locked_flags(const struct mount *mnt, int new_flags);
+bool has_locked_children(struct mount *mnt, struct dentry *dentry);
+bool mount_too_revealing(const struct super_block *sb, int *new_flags);	/* namespace_sem held for reading */
+bool may_mount(void);
 void mnt_set_mountpoint(struct mount *parent, struct mountpoint *mp, struct mount *child);	/* mount_lock */
 void attach_mnt(struct mount *mnt, struct mount *parent, struct mountpoint *mp);		/* mount_lock */
 void commit_tree(struct mount *mnt);								/* mount_lock */

@@ -488,7 +488,7 @@ int fcntl_getlk(struct file *filp, unsigned int cmd, struct flock *flock)
 	posix_test_lock(filp, fl);
 	flock->l_type = fl->fl_type;
 	if (fl->fl_type != F_UNLCK) {
-		flock->l_pid = fl->fl_flags & FL_OFDLCK ? -1 : fl->fl_pid;
+		flock->l_pid = fl->fl_flags & FL_OFDLCK ? -1 : pid_nr_vnr(fl->fl_pid);
 		flock->l_start = fl->fl_start;
 		flock->l_len = fl->fl_end == OFFSET_MAX ? 0 : fl->fl_end - fl->fl_start + 1;
 		flock->l_whence = SEEK_SET;
@@ -705,10 +705,10 @@ static void show_lock(struct seq_file *m, const struct file_lock *fl, int id, bo
 		   fl->fl_flags & FL_OFDLCK ? "OFDLCK" : fl->fl_flags & FL_POSIX ? "POSIX " : "FLOCK ",
 		   fl->fl_type == F_WRLCK ? "WRITE" : "READ ");
 	if (inode)
-		seq_printf(m, "%d %02x:%02x:%lu ", fl->fl_pid,
+		seq_printf(m, "%d %02x:%02x:%lu ", pid_nr_vnr(fl->fl_pid),
 			   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev), inode->i_ino);
 	else
-		seq_printf(m, "%d <none>:0 ", fl->fl_pid);
+		seq_printf(m, "%d <none>:0 ", pid_nr_vnr(fl->fl_pid));
 	if (fl->fl_flags & FL_FLOCK)
 		seq_puts(m, "0 EOF\n");
 	else if (fl->fl_end == OFFSET_MAX)

@@ -5,6 +5,8 @@
  *          what is mounted on them still reaches both (and `unshare` makes all private first, as its users expect).  Who
  *          gets the copy stands in it at the same places: its root and working directory move to the copies of their
  *          mounts.  The last nsproxy or open file that goes takes the tree with it.
+ *          A namespace of another, less able user namespace gets slaves instead of peers, and may take nothing of the copy
+ *          apart nor give back rights that its mounts lack: lock_mnt_tree().
  * Locking: namespace_sem over making and ending one; the count is atomic.
  * See:     mount_namespaces(7); namespace.c (the tree), kernel/task/nsproxy.c
  */
@@ -15,15 +17,17 @@
 #include <weft/namei.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
+#include <weft/user_namespace.h>
 #include "internal.h"
 
 struct mnt_namespace init_mnt_ns = {
 	.ns	= { .count = REFCOUNT_INIT(1), .inum = 0xf0000001, .type = &mnt_ns_type },
+	.user_ns = &init_user_ns,
 	.list	= LIST_HEAD_INIT(init_mnt_ns.list),
 	.poll	= __WAIT_QUEUE_HEAD_INITIALIZER(init_mnt_ns.poll),
 };
 
-static struct mnt_namespace *alloc_mnt_ns(void)
+static struct mnt_namespace *alloc_mnt_ns(struct user_namespace *user_ns)
 {
 	static atomic64_t last_seq = ATOMIC64_INIT(0);
 	struct mnt_namespace *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
@@ -36,6 +40,7 @@ static struct mnt_namespace *alloc_mnt_ns(void)
 		kfree(ns);
 		return ERR_PTR(err);
 	}
+	ns->user_ns = get_user_ns(user_ns);
 	ns->seq = (u64)atomic64_inc_return(&last_seq);
 	INIT_LIST_HEAD(&ns->list);
 	init_waitqueue_head(&ns->poll);
@@ -45,6 +50,7 @@ static struct mnt_namespace *alloc_mnt_ns(void)
 static void free_mnt_ns(struct mnt_namespace *ns)
 {
 	ns_free_inum(&ns->ns);
+	put_user_ns(ns->user_ns);
 	kfree(ns);
 }
 
@@ -78,8 +84,14 @@ static void adopt_tree(struct mnt_namespace *ns, struct mount *root, struct moun
 	path_put(&fs_pwd);
 }
 
-struct mnt_namespace *copy_mnt_ns(u64 flags, struct mnt_namespace *old, struct fs_struct *fs)
+struct user_namespace *mnt_ns_owner(const struct mnt_namespace *ns)
 {
+	return ns->user_ns;
+}
+
+struct mnt_namespace *copy_mnt_ns(u64 flags, struct user_namespace *user_ns, struct mnt_namespace *old, struct fs_struct *fs)
+{
+	int how = CL_COPY_UNBINDABLE | (user_ns == old->user_ns ? CL_JOIN_PEERS : CL_SLAVE);
 	struct mnt_namespace *ns;
 	struct mount *root;
 
@@ -87,11 +99,13 @@ struct mnt_namespace *copy_mnt_ns(u64 flags, struct mnt_namespace *old, struct f
 		ns_get(&old->ns);
 		return old;
 	}
-	ns = alloc_mnt_ns();
+	ns = alloc_mnt_ns(user_ns);
 	if (IS_ERR(ns))
 		return ns;
 	namespace_lock();
-	root = copy_tree(old->root, old->root->mnt.mnt_root, CL_JOIN_PEERS | CL_COPY_UNBINDABLE);
+	root = copy_tree(old->root, old->root->mnt.mnt_root, how);
+	if (!IS_ERR(root) && user_ns != old->user_ns)
+		lock_mnt_tree(root);
 	if (!IS_ERR(root))
 		adopt_tree(ns, root, old->root, fs);
 	namespace_unlock();
@@ -113,20 +127,26 @@ void put_mnt_ns(struct mnt_namespace *ns)
 	free_mnt_ns(ns);
 }
 
-void mnt_ns_enter(struct mnt_namespace *ns)
+void mnt_ns_root(struct mnt_namespace *ns, struct path *root)
 {
 	struct vfsmount *mnt;
-	struct path root;
 
 	namespace_lock();
-	root = (struct path){ .mnt = &ns->root->mnt, .dentry = ns->root->mnt.mnt_root };
-	path_get(&root);
+	*root = (struct path){ .mnt = &ns->root->mnt, .dentry = ns->root->mnt.mnt_root };
+	path_get(root);
 	namespace_unlock();
 	/* What is mounted over the root. */
-	while ((mnt = lookup_mnt(&root))) {
-		path_put(&root);
-		root = (struct path){ .mnt = mnt, .dentry = dget(mnt->mnt_root) };
+	while ((mnt = lookup_mnt(root))) {
+		path_put(root);
+		*root = (struct path){ .mnt = mnt, .dentry = dget(mnt->mnt_root) };
 	}
+}
+
+void mnt_ns_enter(struct mnt_namespace *ns)
+{
+	struct path root;
+
+	mnt_ns_root(ns, &root);
 	set_fs_root(current->fs, &root);
 	set_fs_pwd(current->fs, &root);
 	path_put(&root);
@@ -155,19 +175,25 @@ static void mnt_put(struct ns_common *ns)
 	put_mnt_ns(container_of(ns, struct mnt_namespace, ns));
 }
 
-/* Others that share our root and working directory must not be moved with us. */
-static int mnt_install(struct nsproxy *new, struct ns_common *ns)
+static struct user_namespace *mnt_owner(struct ns_common *ns)
 {
-	if (!capable(CAP_SYS_ADMIN) || !capable(CAP_SYS_CHROOT))
+	return container_of(ns, struct mnt_namespace, ns)->user_ns;
+}
+
+/* Others that share our root and working directory must not be moved with us. */
+static int mnt_install(struct nsset *set, struct ns_common *ns)
+{
+	if (!may_install(set, mnt_owner(ns)) || !cap_over(set->cred, set->cred->user_ns, CAP_SYS_CHROOT))
 		return -EPERM;
 	if (READ_ONCE(current->fs->users) != 1)
 		return -EINVAL;
 	ns_get(ns);
-	put_mnt_ns(new->mnt);
-	new->mnt = container_of(ns, struct mnt_namespace, ns);
+	put_mnt_ns(set->nsproxy->mnt);
+	set->nsproxy->mnt = container_of(ns, struct mnt_namespace, ns);
 	return 0;
 }
 
 const struct ns_type mnt_ns_type = {
 	.name = "mnt", .clone_flag = CLONE_NEWNS, .of = mnt_of, .put = mnt_put, .install = mnt_install,
+	.owner = mnt_owner,
 };

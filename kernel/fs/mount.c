@@ -140,6 +140,9 @@ int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountp
 	}
 	list_for_each_entry_safe(child, next, &copies, mnt_private) {
 		list_del_init(&child->mnt_private);
+		if (child->mnt_parent->mnt_ns->user_ns != current->nsproxy->mnt->user_ns)
+			lock_mnt_tree(child);
+		child->mnt.mnt_flags &= ~MNT_LOCKED;
 		commit_beneath(child, cover);
 	}
 	unlock_mount_hash();
@@ -167,17 +170,19 @@ static int do_new_mount(struct path *path, const char *fstype, int sb_flags, int
 	struct file_system_type *type;
 	struct mountpoint *mp;
 	struct vfsmount *mnt;
-	int err = -EINVAL;
+	int err = 0;
 
 	if (!fstype)
 		return -EINVAL;
 	type = get_fs_type(fstype);
 	if (!type)
 		return -ENODEV;
+	/* Only what trusts no data that the caller could have made up. */
+	if (type->fs_flags & FS_USERNS_MOUNT ? !ns_capable(current_user_ns(), CAP_SYS_ADMIN) : !capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	mnt = vfs_kern_mount(type, sb_flags, name, data);
 	if (IS_ERR(mnt))
 		return PTR_ERR(mnt);
-	mnt->mnt_flags = mnt_flags;
 	mp = lock_mount(path);
 	if (IS_ERR(mp)) {
 		mntput(mnt);
@@ -185,9 +190,12 @@ static int do_new_mount(struct path *path, const char *fstype, int sb_flags, int
 	}
 	if (!check_mnt(real_mount(path->mnt)))
 		err = -EINVAL;
+	else if (mount_too_revealing(mnt->mnt_sb, &mnt_flags))
+		err = -EPERM;
 	else if (path->mnt->mnt_sb == mnt->mnt_sb && path->mnt->mnt_root == path->dentry)
 		err = -EBUSY;	/* the same once more on top of itself */
-	else
+	mnt->mnt_flags = mnt_flags;
+	if (!err)
 		err = graft_tree(real_mount(mnt), real_mount(path->mnt), mp);
 	unlock_mount(mp);
 	if (err)
@@ -225,12 +233,13 @@ static int do_loopback(struct path *path, const char *old_name, bool recurse)
 	old = real_mount(old_path.mnt);
 	parent = real_mount(path->mnt);
 	err = -EINVAL;
-	if (!check_mnt(parent) || !may_be_bound(&old_path))
+	if (!check_mnt(parent) || !may_be_bound(&old_path) || (!recurse && has_locked_children(old, old_path.dentry)))
 		goto unlock;
 	mnt = recurse ? copy_tree(old, old_path.dentry, CL_JOIN_PEERS) : clone_mnt(old, old_path.dentry, CL_JOIN_PEERS);
 	err = PTR_ERR(mnt);
 	if (IS_ERR(mnt))
 		goto unlock;
+	mnt->mnt.mnt_flags &= ~MNT_LOCKED;
 	err = graft_tree(mnt, parent, mp);
 	if (err) {
 		lock_mount_hash();
@@ -288,7 +297,7 @@ static int do_move_mount(struct path *path, const char *old_name)
 		goto unlock;
 	if (d_is_dir(mp->m_dentry) != d_is_dir(old->mnt.mnt_root) || is_mnt_shared(old->mnt_parent))
 		goto unlock;
-	if (is_mnt_shared(p) && tree_contains_unbindable(old))
+	if (old->mnt.mnt_flags & MNT_LOCKED || (is_mnt_shared(p) && tree_contains_unbindable(old)))
 		goto unlock;
 	err = -ELOOP;
 	if (mount_is_below(p, old))
@@ -309,6 +318,8 @@ static int do_reconfigure_mnt(struct path *path, unsigned int mnt_flags)
 
 	if (!check_mnt(mnt) || path->dentry != mnt->mnt.mnt_root)
 		return -EINVAL;
+	if (!can_change_locked_flags(mnt, (int)mnt_flags))
+		return -EPERM;
 	down_read(&mnt->mnt.mnt_sb->s_umount);
 	lock_mount_hash();
 	if (mnt_flags & MNT_READONLY && !(mnt->mnt.mnt_flags & MNT_READONLY))
@@ -330,6 +341,8 @@ static int do_remount(struct path *path, int sb_flags, int mnt_flags, void *data
 
 	if (!check_mnt(mnt) || path->dentry != mnt->mnt.mnt_root)
 		return -EINVAL;
+	if (!can_change_locked_flags(mnt, mnt_flags) || !ns_capable(sb->s_user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
 	down_write(&sb->s_umount);
 	err = reconfigure_super(sb, sb_flags, data, false);
 	if (!err) {
@@ -391,7 +404,7 @@ int path_mount(const char *dev_name, struct path *path, const char *type, unsign
 		flags &= ~MS_MGC_MSK;
 	if (flags & MS_NOUSER)
 		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	mnt_flags = to_mnt_flags(flags);
 	/* A remount that says nothing about access times keeps what there is. */
@@ -483,6 +496,8 @@ static int do_umount_root(struct super_block *sb)
 {
 	int err = 0;
 
+	if (!ns_capable(sb->s_user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
 	down_write(&sb->s_umount);
 	if (!sb_rdonly(sb))
 		err = reconfigure_super(sb, sb->s_flags | SB_RDONLY, NULL, false);
@@ -550,9 +565,9 @@ int path_umount(struct path *path, int flags)
 	struct mount *mnt = real_mount(path->mnt);
 	int err = -EINVAL;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount() || (flags & MNT_FORCE && !capable(CAP_SYS_ADMIN)))
 		err = -EPERM;
-	else if (path->dentry == path->mnt->mnt_root && check_mnt(mnt))
+	else if (path->dentry == path->mnt->mnt_root && check_mnt(mnt) && !(mnt->mnt.mnt_flags & MNT_LOCKED))
 		err = do_umount(mnt, flags);
 	dput(path->dentry);
 	mntput(path->mnt);
@@ -583,6 +598,8 @@ static int swap_roots(const struct path *root, const struct path *new, const str
 		return -EINVAL;
 	if (is_mnt_shared(old_mnt) || is_mnt_shared(new_mnt->mnt_parent) || is_mnt_shared(root_parent))
 		return -EINVAL;
+	if (new_mnt->mnt.mnt_flags & MNT_LOCKED)
+		return -EINVAL;
 	if (d_unlinked(new->dentry))
 		return -ENOENT;
 	if (new_mnt == root_mnt || old_mnt == root_mnt)
@@ -595,6 +612,10 @@ static int swap_roots(const struct path *root, const struct path *new, const str
 		return -EINVAL;
 
 	lock_mount_hash();
+	if (root_mnt->mnt.mnt_flags & MNT_LOCKED) {	/* who stands in its place now is */
+		new_mnt->mnt.mnt_flags |= MNT_LOCKED;
+		root_mnt->mnt.mnt_flags &= ~MNT_LOCKED;
+	}
 	mp = unhash_mnt(new_mnt);
 	root_mp = unhash_mnt(root_mnt);
 	attach_mnt(root_mnt, old_mnt, old_mp);
@@ -612,7 +633,7 @@ long sys_pivot_root(const char __user *new_root, const char __user *put_old)
 	struct mountpoint *old_mp;
 	int err;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	err = user_path_at(AT_FDCWD, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
 	if (err)

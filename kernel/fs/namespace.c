@@ -384,7 +384,9 @@ int sb_prepare_remount_readonly(struct super_block *sb)
 
 bool mnt_may_suid(struct vfsmount *mnt)
 {
-	return !(mnt->mnt_flags & MNT_NOSUID) && !(mnt->mnt_sb->s_flags & SB_NOSUID);
+	/* A mount of another namespace, or of a file system that speaks of other users, is not trusted. */
+	return !(mnt->mnt_flags & MNT_NOSUID) && !(mnt->mnt_sb->s_flags & SB_NOSUID) && check_mnt(real_mount(mnt)) &&
+	       current_in_userns(mnt->mnt_sb->s_user_ns);
 }
 
 bool path_noexec(const struct path *path)
@@ -646,12 +648,16 @@ struct mount *copy_tree(struct mount *mnt, struct dentry *dentry, int flags)
 	res = dst_parent = clone_mnt(mnt, dentry, flags);
 	if (IS_ERR(res))
 		return res;
+	res->mnt.mnt_flags &= ~MNT_LOCKED;	/* it will stand elsewhere */
 	src_parent = mnt;
 	list_for_each_entry(child, &mnt->mnt_mounts, mnt_child) {
 		if (!is_subdir(child->mnt_mountpoint, dentry))
 			continue;
 		for (src = child; src; src = next_mnt(src, child)) {
 			if (skips(src, flags)) {
+				copy = ERR_PTR(-EPERM);
+				if (src->mnt.mnt_flags & MNT_LOCKED)
+					goto undo;
 				src = skip_mnt_tree(src);
 				continue;
 			}

@@ -21,6 +21,8 @@
 #include <weft/namei.h>
 #include <weft/nsfs.h>
 #include <weft/nsproxy.h>
+#include <weft/pid_namespace.h>
+#include <weft/user_namespace.h>
 #include <weft/sched.h>
 #include <weft/stat.h>
 #include <weft/string.h>
@@ -39,61 +41,44 @@ static void put_only(struct ns_common *ns)
 }
 
 /* Everybody is in it: there is nothing to exchange. */
-static int install_only(struct nsproxy *new, struct ns_common *ns)
+static int install_only(struct nsset *set, struct ns_common *ns)
 {
-	/* Nobody enters the user namespace it is in: that would give back dropped capabilities. */
-	if (ns->type->clone_flag == CLONE_NEWUSER)
-		return -EINVAL;
-	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return may_install(set, &init_user_ns) ? 0 : -EPERM;
 }
 
-#define ONLY(text, flag) { .name = text, .clone_flag = flag, .put = put_only, .install = install_only }
-static const struct ns_type only_types[] = {
-	ONLY("cgroup", CLONE_NEWCGROUP), ONLY("ipc", CLONE_NEWIPC), ONLY("net", CLONE_NEWNET),
-	ONLY("pid", CLONE_NEWPID), ONLY("time", CLONE_NEWTIME), ONLY("user", CLONE_NEWUSER),
-};
+static struct user_namespace *owner_only(struct ns_common *ns)
+{
+	return &init_user_ns;
+}
 
-static struct ns_common only[ARRAY_SIZE(only_types)] = {
-	{ REFCOUNT_INIT(1), 0xeffffffb, &only_types[0] },
-	{ REFCOUNT_INIT(1), 0xefffffff, &only_types[1] },
-	{ REFCOUNT_INIT(1), 0xf0000000, &only_types[2] },
-	{ REFCOUNT_INIT(1), 0xeffffffc, &only_types[3] },
-	{ REFCOUNT_INIT(1), 0xeffffffa, &only_types[4] },
-	{ REFCOUNT_INIT(1), 0xeffffffd, &only_types[5] },
+#define ONLY(id, text, flag, nr)									\
+	static const struct ns_type id##_type;								\
+	static struct ns_common id = { REFCOUNT_INIT(1), nr, &id##_type };				\
+	static struct ns_common *get_##id(struct task_struct *task) { return ns_get(&id); }		\
+	static const struct ns_type id##_type = {							\
+		.name = text, .clone_flag = flag, .get = get_##id, .put = put_only, .install = install_only,	\
+		.owner = owner_only,									\
+	}
+ONLY(only_cgroup, "cgroup", CLONE_NEWCGROUP, 0xeffffffb);
+ONLY(only_ipc, "ipc", CLONE_NEWIPC, 0xefffffff);
+ONLY(only_net, "net", CLONE_NEWNET, 0xf0000000);
+ONLY(only_time, "time", CLONE_NEWTIME, 0xeffffffa);
+
+/* By the names in /proc/PID/ns. */
+static const struct {
+	const char		*link;
+	const struct ns_type	*type;
+} kinds[] = {
+	{ "cgroup", &only_cgroup_type }, { "ipc", &only_ipc_type }, { "mnt", &mnt_ns_type }, { "net", &only_net_type },
+	{ "pid", &pidns_type }, { "pid_for_children", &pidns_for_children_type }, { "time", &only_time_type },
+	{ "time_for_children", &only_time_type }, { "user", &userns_type }, { "uts", &uts_ns_type },
 };
-static const struct ns_type *const many_types[] = { &uts_ns_type, &mnt_ns_type };
 
 /* ---- paths ---- */
 
 static struct vfsmount *nsfs_mnt;	/* [I] */
 static const struct file_operations ns_file_operations;
 static const struct super_operations nsfs_ops;
-
-/* "pid_for_children" means the kind "pid". */
-static bool means(const char *name, const struct ns_type *type)
-{
-	size_t len = strlen(type->name);
-
-	return !strncmp(name, type->name, len) && (!name[len] || !strcmp(name + len, "_for_children"));
-}
-
-/* The namespace of that kind that the task is in, with a reference.  ERR_PTR(-ENOENT): none, or the task has gone. */
-static struct ns_common *ns_of_task(struct task_struct *task, const char *name)
-{
-	struct nsproxy *proxy = get_task_nsproxy(task);
-	struct ns_common *ns = ERR_PTR(-ENOENT);
-
-	if (!proxy)
-		return ns;
-	for (size_t i = 0; i < ARRAY_SIZE(only); i++)
-		if (means(name, only[i].type))
-			ns = ns_get(&only[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(many_types); i++)
-		if (means(name, many_types[i]))
-			ns = ns_get(many_types[i]->of(proxy));
-	put_nsproxy(proxy);
-	return ns;
-}
 
 /* Consumes the reference to ns. */
 static int path_of_ns(struct ns_common *ns, struct path *path)
@@ -121,9 +106,13 @@ static int path_of_ns(struct ns_common *ns, struct path *path)
 
 int ns_get_path(struct task_struct *task, const char *name, struct path *path)
 {
-	struct ns_common *ns = ns_of_task(task, name);
+	struct ns_common *ns = NULL;
 
-	return IS_ERR(ns) ? PTR_ERR(ns) : path_of_ns(ns, path);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!strcmp(name, kinds[i].link))
+			ns = ns_of_task(task, kinds[i].type);
+	}
+	return ns ? path_of_ns(ns, path) : -ENOENT;
 }
 
 struct ns_common *ns_of_file(struct file *file)
@@ -138,14 +127,14 @@ struct ns_common *ns_of_dentry(const struct dentry *dentry)
 
 /* ---- the files ---- */
 
-/* A new descriptor for the user namespace. */
-static long open_user_ns(void)
+/* A new descriptor for a namespace, whose reference is consumed. */
+static long open_ns(struct ns_common *ns)
 {
 	struct file *file;
 	struct path path;
 	int fd, err;
 
-	err = ns_get_path(current, "user", &path);
+	err = path_of_ns(ns, &path);
 	if (err)
 		return err;
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -162,21 +151,43 @@ static long open_user_ns(void)
 	return fd;
 }
 
+/* NS_GET_USERNS: the owner, when it is the caller's own namespace or below. */
+static long open_owner(struct ns_common *ns)
+{
+	struct user_namespace *owner = ns->type->owner(ns);
+
+	if (!owner || !in_userns(current_user_ns(), owner))
+		return -EPERM;
+	return open_ns(&get_user_ns(owner)->ns);
+}
+
+static long open_parent(struct ns_common *ns)
+{
+	struct ns_common *parent;
+
+	if (!ns->type->parent)
+		return -EINVAL;
+	parent = ns->type->parent(ns);
+	return IS_ERR(parent) ? PTR_ERR(parent) : open_ns(parent);
+}
+
 static long ns_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct ns_common *ns = file_inode(file)->i_private;
-	const int flag = ns->type->clone_flag;
+	struct ns_common *ns = file_inode(file)->i_private;
+	uid_t uid;
 
 	switch (cmd) {
 	case NS_GET_NSTYPE:
-		return flag;
+		return ns->type->clone_flag;
 	case NS_GET_USERNS:
-		/* The first user namespace owns all others and has no owner that could be shown. */
-		return flag == CLONE_NEWUSER ? -EPERM : open_user_ns();
+		return open_owner(ns);
 	case NS_GET_PARENT:
-		return flag == CLONE_NEWUSER || flag == CLONE_NEWPID ? -EPERM : -EINVAL;
+		return open_parent(ns);
 	case NS_GET_OWNER_UID:
-		return flag == CLONE_NEWUSER ? put_user((kuid_t)0, (kuid_t __user *)arg) : -EINVAL;
+		if (ns->type != &userns_type)
+			return -EINVAL;
+		uid = from_kuid_munged(current_user_ns(), container_of(ns, struct user_namespace, ns)->owner);
+		return put_user(uid, (uid_t __user *)arg);
 	}
 	return -ENOTTY;
 }

@@ -458,7 +458,7 @@ static const struct cred *access_override_creds(void)
 
 	/* Mostly the ids are the same, and root's capabilities as full as they can be: nothing to override. */
 	if (uid_eq(cur->fsuid, cur->uid) && gid_eq(cur->fsgid, cur->gid) &&
-	    (cur->uid ? cap_isclear(cur->cap_effective) : cap_issubset(cur->cap_permitted, cur->cap_effective)))
+	    (!uid_eq(cur->uid, make_kuid(cur->user_ns, 0)) ? cap_isclear(cur->cap_effective) : cap_issubset(cur->cap_permitted, cur->cap_effective)))
 		return NULL;
 	cred = prepare_creds();
 	if (!cred)
@@ -466,7 +466,7 @@ static const struct cred *access_override_creds(void)
 	cred->fsuid = cred->uid;
 	cred->fsgid = cred->gid;
 	if (!(cred->securebits & 0x4)) {	/* SECBIT_NO_SETUID_FIXUP */
-		if (cred->uid)
+		if (!uid_eq(cred->uid, make_kuid(cred->user_ns, 0)))
 			cap_clear(cred->cap_effective);
 		else
 			cred->cap_effective = cred->cap_permitted;
@@ -576,7 +576,7 @@ long sys_chroot(const char __user *filename)
 	if (err)
 		return err;
 	err = path_permission(&path, MAY_EXEC | MAY_CHDIR);
-	if (!err && !capable(CAP_SYS_CHROOT))
+	if (!err && !ns_capable(current_user_ns(), CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (!err)
 		set_fs_root(current->fs, &path);
@@ -650,11 +650,15 @@ int chown_common(const struct path *path, uid_t user, gid_t group)
 
 	if (user != (uid_t)-1) {
 		attr.ia_valid |= ATTR_UID;
-		attr.ia_uid = user;
+		attr.ia_uid = make_kuid(current_user_ns(), user);
+		if (!uid_valid(attr.ia_uid))
+			return -EINVAL;
 	}
 	if (group != (gid_t)-1) {
 		attr.ia_valid |= ATTR_GID;
-		attr.ia_gid = group;
+		attr.ia_gid = make_kgid(current_user_ns(), group);
+		if (!gid_valid(attr.ia_gid))
+			return -EINVAL;
 	}
 	inode_lock(inode);
 	if (!S_ISDIR(inode->i_mode))

@@ -40,15 +40,15 @@ int generic_permission(struct inode *inode, int mask)
 	if (likely(!ret))
 		return 0;
 	if (S_ISDIR(inode->i_mode)) {
-		if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && capable_wrt_inode_uidgid(inode, CAP_DAC_READ_SEARCH))
 			return 0;
-		return capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return capable_wrt_inode_uidgid(inode, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && capable_wrt_inode_uidgid(inode, CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Nobody may execute what has no x bit at all. */
-	if ((!(mask & MAY_EXEC) || inode->i_mode & S_IXUGO) && capable(CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || inode->i_mode & S_IXUGO) && capable_wrt_inode_uidgid(inode, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -90,7 +90,7 @@ int __check_sticky(struct inode *dir, struct inode *inode)
 
 	if (uid_eq(inode->i_uid, fsuid) || uid_eq(dir->i_uid, fsuid))
 		return 0;
-	return !capable(CAP_FOWNER);
+	return !capable_wrt_inode_uidgid(inode, CAP_FOWNER);
 }
 
 /*

@@ -7,6 +7,7 @@
  * See:     stat(2), inode(7), statx(2), readlink(2)
  */
 #include <weft/kernel.h>
+#include <weft/cred.h>
 #include <weft/compat.h>
 #include <weft/fs.h>
 #include <asm/page.h>
@@ -133,12 +134,23 @@ int vfs_statx(int dfd, const char __user *filename, int flags, struct kstat *sta
 	return err;
 }
 
+/* The owner as the caller's namespace knows it. */
+static uid_t shown_uid(const struct kstat *stat)
+{
+	return from_kuid_munged(current_user_ns(), stat->uid);
+}
+
+static gid_t shown_gid(const struct kstat *stat)
+{
+	return from_kgid_munged(current_user_ns(), stat->gid);
+}
+
 /* A 32-bit program asked by a call that knows no larger numbers. */
 static int cp_compat_stat(const struct kstat *stat, void __user *statbuf)
 {
 	struct compat_stat tmp = {
 		.st_dev = (u32)old_encode_dev(stat->dev), .st_ino = (u32)stat->ino, .st_mode = stat->mode,
-		.st_nlink = (u16)stat->nlink, .st_uid = high2lowuid(stat->uid), .st_gid = high2lowuid(stat->gid),
+		.st_nlink = (u16)stat->nlink, .st_uid = high2lowuid(shown_uid(stat)), .st_gid = high2lowuid(shown_gid(stat)),
 		.st_rdev = (u32)old_encode_dev(stat->rdev), .st_size = (u32)stat->size, .st_blksize = stat->blksize,
 		.st_blocks = (u32)stat->blocks, .st_atime = (u32)stat->atime.tv_sec, .st_atime_nsec = (u32)stat->atime.tv_nsec,
 		.st_mtime = (u32)stat->mtime.tv_sec, .st_mtime_nsec = (u32)stat->mtime.tv_nsec,
@@ -155,7 +167,7 @@ int cp_compat_stat64(const struct kstat *stat, void __user *statbuf)
 {
 	struct compat_stat64 tmp = {
 		.st_dev = new_encode_dev(stat->dev), .old_ino = (u32)stat->ino, .st_mode = stat->mode, .st_nlink = stat->nlink,
-		.st_uid = stat->uid, .st_gid = stat->gid, .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
+		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
 		.st_blksize = stat->blksize, .st_blocks = (s64)stat->blocks,
 		.st_atime = (u32)stat->atime.tv_sec, .st_atime_nsec = (u32)stat->atime.tv_nsec,
 		.st_mtime = (u32)stat->mtime.tv_sec, .st_mtime_nsec = (u32)stat->mtime.tv_nsec,
@@ -169,7 +181,7 @@ static int cp_new_stat(const struct kstat *stat, struct stat __user *statbuf)
 {
 	struct stat tmp = {
 		.st_dev = new_encode_dev(stat->dev), .st_ino = stat->ino, .st_nlink = stat->nlink, .st_mode = stat->mode,
-		.st_uid = stat->uid, .st_gid = stat->gid, .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
+		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
 		.st_blksize = stat->blksize, .st_blocks = stat->blocks,
 		.st_atime = stat->atime.tv_sec, .st_atime_nsec = stat->atime.tv_nsec,
 		.st_mtime = stat->mtime.tv_sec, .st_mtime_nsec = stat->mtime.tv_nsec,
@@ -216,7 +228,7 @@ static int cp_statx(const struct kstat *stat, struct statx __user *buffer)
 {
 	struct statx tmp = {
 		.stx_mask = stat->result_mask, .stx_blksize = stat->blksize, .stx_attributes = stat->attributes,
-		.stx_nlink = stat->nlink, .stx_uid = stat->uid, .stx_gid = stat->gid, .stx_mode = stat->mode,
+		.stx_nlink = stat->nlink, .stx_uid = shown_uid(stat), .stx_gid = shown_gid(stat), .stx_mode = stat->mode,
 		.stx_ino = stat->ino, .stx_size = stat->size, .stx_blocks = stat->blocks,
 		.stx_attributes_mask = stat->attributes_mask,
 		.stx_atime = to_statx_time(stat->atime), .stx_btime = to_statx_time(stat->btime),

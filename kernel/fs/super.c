@@ -8,6 +8,7 @@
  * See:     spec.md §10; filesystems.c for the types
  */
 #include <weft/kernel.h>
+#include <weft/cred.h>
 #include <weft/init.h>
 #include <weft/blkdev.h>
 #include <weft/fs.h>
@@ -46,6 +47,9 @@ static struct super_block *alloc_super(struct file_system_type *type, int flags)
 	s->s_maxbytes = MAX_NON_LFS;
 	s->s_op = &default_op;
 	s->s_type = type;
+	s->s_user_ns = get_user_ns(current_user_ns());
+	if (s->s_user_ns != &init_user_ns)
+		s->s_iflags |= SB_I_NODEV;	/* whoever mounted it could make any device in it */
 	s->s_time_gran = 1000000000;
 	s->s_time_min = S64_MIN;
 	s->s_time_max = S64_MAX;
@@ -59,6 +63,7 @@ static void destroy_unused_super(struct super_block *s)
 		return;
 	lockdep_assert_held_write(&s->s_umount);
 	up_write(&s->s_umount);
+	put_user_ns(s->s_user_ns);
 	kfree(s);
 }
 
@@ -67,6 +72,7 @@ static void __put_super(struct super_block *s)
 	if (--s->s_count)
 		return;
 	list_del_init(&s->s_list);
+	put_user_ns(s->s_user_ns);
 	kfree(s);
 }
 
@@ -371,6 +377,27 @@ static int any_super(struct super_block *s, void *data)
 struct dentry *mount_single(struct file_system_type *type, int flags, void *data, fill_super_t *fill)
 {
 	struct super_block *s = sget(type, any_super, set_anon_super, flags, NULL);
+
+	if (IS_ERR(s))
+		return ERR_CAST(s);
+	return s->s_root ? dget(s->s_root) : fill_new(s, flags, data, fill);
+}
+
+static int same_fs_info(struct super_block *s, void *ns)
+{
+	return s->s_fs_info == ns;
+}
+
+static int set_fs_info(struct super_block *s, void *ns)
+{
+	s->s_fs_info = ns;
+	return set_anon_super(s, NULL);
+}
+
+/* One instance for each namespace, found again by s_fs_info; fill() takes the reference that the instance needs. */
+struct dentry *mount_ns(struct file_system_type *type, int flags, void *data, void *ns, fill_super_t *fill)
+{
+	struct super_block *s = sget(type, same_fs_info, set_fs_info, flags, ns);
 
 	if (IS_ERR(s))
 		return ERR_CAST(s);

@@ -11,6 +11,7 @@
  */
 #include <weft/init.h>
 #include <weft/kernel.h>
+#include <weft/pid_namespace.h>
 #include <weft/printk.h>
 #include <weft/sched.h>
 #include <weft/selftest.h>
@@ -145,7 +146,7 @@ static noinline void __noreturn rest_init(void)
 	BUG_ON(pid != 1);
 	pid = kernel_thread(kthreadd, NULL, CLONE_FS | CLONE_FILES);
 	BUG_ON(pid != 2);
-	kthreadd_task = find_task_by_pid(pid);
+	kthreadd_task = find_task_by_pid_ns(pid, &init_pid_ns);
 	complete(&kthreadd_done);
 
 	schedule_preempt_disabled();

@@ -13,6 +13,7 @@
 #include <weft/file.h>
 #include <weft/hrtimer.h>
 #include <weft/kernel.h>
+#include <weft/pid_namespace.h>
 #include <weft/mm.h>
 #include <weft/pid.h>
 #include <weft/poll.h>
@@ -114,11 +115,11 @@ static void notify_owner(struct mqueue *q)
 		clear_siginfo(&info);
 		info.si_signo = q->signo;
 		info.si_code = SI_MESGQ;
-		info.si_pid = task_tgid_nr(current);
-		info.si_uid = current_uid();
 		info.si_value = q->value;
 		rcu_read_lock();
 		task = pid_task(q->notify_pid, PIDTYPE_TGID);
+		info.si_pid = task_tgid_nr_ns(current, ns_of_pid(q->notify_pid));
+		info.si_uid = task ? from_kuid_munged(__task_cred(task)->user_ns, current_uid()) : 0;
 		if (task)
 			do_send_sig_info(q->signo, &info, task, PIDTYPE_TGID);
 		rcu_read_unlock();
@@ -177,7 +178,7 @@ static ssize_t mqueue_read(struct kiocb *iocb, struct iov_iter *to)
 	spin_lock(&q->lock);
 	len = scnprintf(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", q->bytes,
 			q->notify_pid ? q->notify : 0, q->notify_pid && q->notify == SIGEV_SIGNAL ? q->signo : 0,
-			q->notify_pid ? pid_nr(q->notify_pid) : 0);
+			q->notify_pid ? pid_vnr(q->notify_pid) : 0);
 	spin_unlock(&q->lock);
 	if (iocb->ki_pos >= len || !iov_iter_count(to))
 		return 0;

@@ -426,8 +426,8 @@ static int msg_stat(int msqid, int cmd, struct msqid_ds __user *buf)
 		ds.msg_cbytes = q->bytes;
 		ds.msg_qnum = q->count;
 		ds.msg_qbytes = q->max_bytes;
-		ds.msg_lspid = q->lspid;
-		ds.msg_lrpid = q->lrpid;
+		ds.msg_lspid = pid_nr_vnr(q->lspid);
+		ds.msg_lrpid = pid_nr_vnr(q->lrpid);
 		ret = cmd == IPC_STAT ? 0 : perm->id;
 	}
 	ipc_unlock_put(perm);
@@ -496,7 +496,7 @@ static void msg_show(struct seq_file *m, struct kern_ipc_perm *perm)
 	const struct msg_queue *q = to_queue(perm);
 
 	seq_printf(m, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10llu %10llu %10llu\n", perm->key, perm->id,
-		   perm->mode, q->bytes, q->count, q->lspid, q->lrpid, perm->uid, perm->gid, perm->cuid, perm->cgid,
+		   perm->mode, q->bytes, q->count, pid_nr_vnr(q->lspid), pid_nr_vnr(q->lrpid), perm->uid, perm->gid, perm->cuid, perm->cgid,
 		   (u64)q->stime, (u64)q->rtime, (u64)q->ctime);
 }
 

@@ -160,7 +160,7 @@ static int get_one(struct sem_set *set, int semnum, int cmd)
 	case GETVAL:
 		return set->sems[semnum].value;
 	case GETPID:
-		return set->sems[semnum].pid;
+		return pid_nr_vnr(set->sems[semnum].pid);
 	default:
 		return count_waiters(set, semnum, cmd == GETZCNT);
 	}

@@ -403,8 +403,8 @@ static int shm_stat(int shmid, int cmd, struct shmid_ds __user *buf)
 		ds.shm_atime = seg->atime;
 		ds.shm_dtime = seg->dtime;
 		ds.shm_ctime = seg->ctime;
-		ds.shm_cpid = seg->cpid;
-		ds.shm_lpid = seg->lpid;
+		ds.shm_cpid = pid_nr_vnr(seg->cpid);
+		ds.shm_lpid = pid_nr_vnr(seg->lpid);
 		ds.shm_nattch = seg->nattch;
 		ret = cmd == IPC_STAT ? 0 : perm->id;
 	}
@@ -505,7 +505,7 @@ static void shm_show(struct seq_file *m, struct kern_ipc_perm *perm)
 	const struct shm_segment *seg = to_segment(perm);
 
 	seq_printf(m, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10llu %10llu %10llu %21lu %21lu\n",
-		   perm->key, perm->id, perm->mode, seg->size, seg->cpid, seg->lpid, seg->nattch, perm->uid, perm->gid,
+		   perm->key, perm->id, perm->mode, seg->size, pid_nr_vnr(seg->cpid), pid_nr_vnr(seg->lpid), seg->nattch, perm->uid, perm->gid,
 		   perm->cuid, perm->cgid, (u64)seg->atime, (u64)seg->dtime, (u64)seg->ctime,
 		   resident_pages(seg) << PAGE_SHIFT, 0UL);
 }

@@ -192,21 +192,26 @@ int ipc_may_control(const struct kern_ipc_perm *perm)
 
 void ipc_to_user(const struct kern_ipc_perm *perm, struct ipc64_perm *out)
 {
+	const struct user_namespace *ns = current_user_ns();
+
 	out->key = perm->key;
-	out->uid = perm->uid;
-	out->gid = perm->gid;
-	out->cuid = perm->cuid;
-	out->cgid = perm->cgid;
+	out->uid = from_kuid_munged(ns, perm->uid);
+	out->gid = from_kgid_munged(ns, perm->gid);
+	out->cuid = from_kuid_munged(ns, perm->cuid);
+	out->cgid = from_kgid_munged(ns, perm->cgid);
 	out->mode = perm->mode;
 	out->seq = perm->seq;
 }
 
 int ipc_set(struct kern_ipc_perm *perm, const struct ipc64_perm *in)
 {
-	if (in->uid == (kuid_t)-1 || in->gid == (kgid_t)-1)
+	kuid_t uid = make_kuid(current_user_ns(), in->uid);
+	kgid_t gid = make_kgid(current_user_ns(), in->gid);
+
+	if (!uid_valid(uid) || !gid_valid(gid))
 		return -EINVAL;
-	perm->uid = in->uid;
-	perm->gid = in->gid;
+	perm->uid = uid;
+	perm->gid = gid;
 	perm->mode = (perm->mode & ~S_IRWXUGO) | (in->mode & S_IRWXUGO);
 	return 0;
 }

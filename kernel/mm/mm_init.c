@@ -85,6 +85,7 @@ static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk, 
 	mm->anon_vma = family ? anon_vma_get(family) : anon_vma_alloc();
 	if (!mm->anon_vma)
 		goto destroy_context;
+	mm->user_ns = get_user_ns(current_user_ns());
 	return mm;
 
 destroy_context:
@@ -282,6 +283,7 @@ void __mmdrop(struct mm_struct *mm)
 	WARN_ON_ONCE(mm == current->active_mm);
 	anon_vma_put(mm->anon_vma);
 	pgd_free(mm, mm->pgd);
+	put_user_ns(mm->user_ns);
 	kmem_cache_free(mm_cachep, mm);
 }
 

@@ -11,10 +11,9 @@
 #include <weft/string.h>
 #include <weft/file.h>
 #include <weft/uaccess.h>
-#include <weft/pid.h>
+#include <weft/pid_namespace.h>
+#include <weft/cred.h>
 #include "internal.h"
-
-#define OVERFLOW_ID	65534	/* what an unknown user or group is shown as */
 
 /* ---- sending ---- */
 
@@ -48,32 +47,39 @@ static int copy_fds(const struct cmsghdr *cmsg, struct scm_fp_list **fplp)
 }
 
 /* May the caller say that it is this user? */
-static bool creds_allowed(const struct ucred *c)
+static bool creds_allowed(const struct ucred *c, kuid_t uid, kgid_t gid)
 {
 	const struct cred *cred = current_cred();
+	const struct user_namespace *ns = cred->user_ns;
 
-	return (c->pid == (u32)task_tgid_nr(current) || capable(CAP_SYS_ADMIN)) &&
-	       (c->uid == cred->uid || c->uid == cred->euid || c->uid == cred->suid || capable(CAP_SETUID)) &&
-	       (c->gid == cred->gid || c->gid == cred->egid || c->gid == cred->sgid || capable(CAP_SETGID));
+	return (c->pid == (u32)task_tgid_vnr(current) || ns_capable(task_active_pid_ns(current)->user_ns, CAP_SYS_ADMIN)) &&
+	       (uid == cred->uid || uid == cred->euid || uid == cred->suid || ns_capable(ns, CAP_SETUID)) &&
+	       (gid == cred->gid || gid == cred->egid || gid == cred->sgid || ns_capable(ns, CAP_SETGID));
 }
 
 static int copy_creds_msg(const struct cmsghdr *cmsg, struct scm_cookie *scm)
 {
 	struct ucred c;
 	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
 
 	if (cmsg->cmsg_len != CMSG_LEN(sizeof(c)))
 		return -EINVAL;
 	memcpy(&c, cmsg + 1, sizeof(c));
-	if (!creds_allowed(&c))
+	uid = make_kuid(current_user_ns(), c.uid);
+	gid = make_kgid(current_user_ns(), c.gid);
+	if (!uid_valid(uid) || !gid_valid(gid))
+		return -EINVAL;
+	if (!creds_allowed(&c, uid, gid))
 		return -EPERM;
 	pid = find_get_pid(c.pid);
 	if (!pid)
 		return -ESRCH;
 	put_pid(scm->pid);
 	scm->pid = pid;
-	scm->uid = c.uid;
-	scm->gid = c.gid;
+	scm->uid = uid;
+	scm->gid = gid;
 	return 0;
 }
 
@@ -257,9 +263,9 @@ void scm_recv(struct sock *sk, struct msghdr *msg, struct scm_cookie *scm, int f
 	}
 	if (sk->passcred) {
 		struct ucred c = {
-			.pid = pid_nr(scm->pid),
-			.uid = uid_valid(scm->uid) ? scm->uid : OVERFLOW_ID,
-			.gid = gid_valid(scm->gid) ? scm->gid : OVERFLOW_ID,
+			.pid = pid_vnr(scm->pid),
+			.uid = from_kuid_munged(current_user_ns(), scm->uid),
+			.gid = from_kgid_munged(current_user_ns(), scm->gid),
 		};
 
 		put_cmsg(msg, SOL_SOCKET, SCM_CREDENTIALS, sizeof(c), &c);

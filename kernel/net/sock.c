@@ -272,10 +272,10 @@ static int get_peercred(struct sock *sk, char __user *optval, int __user *optlen
 	struct ucred c = { .pid = 0, .uid = (u32)-1, .gid = (u32)-1 };
 
 	spin_lock(&sk->peer_lock);
-	c.pid = pid_nr(sk->peer_pid);
+	c.pid = pid_vnr(sk->peer_pid);
 	if (sk->peer_cred) {
-		c.uid = sk->peer_cred->euid;
-		c.gid = sk->peer_cred->egid;
+		c.uid = from_kuid_munged(current_user_ns(), sk->peer_cred->euid);
+		c.gid = from_kgid_munged(current_user_ns(), sk->peer_cred->egid);
 	}
 	spin_unlock(&sk->peer_lock);
 	return copy_out(optval, optlen, &c, sizeof(c), room);

@@ -170,7 +170,7 @@ static long sched_setaffinity(pid_t pid, const cpumask_t *wanted)
 	long err;
 
 	rcu_read_lock();
-	p = pid ? find_task_by_pid(pid) : current;
+	p = pid ? find_task_by_vpid(pid) : current;
 	if (!p) {
 		rcu_read_unlock();
 		return -ESRCH;
@@ -209,7 +209,7 @@ long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *us
 	if (len * 8 < nr_cpu_ids || (len & ((in_compat_syscall() ? sizeof(u32) : sizeof(long)) - 1)))
 		return -EINVAL;
 	rcu_read_lock();
-	p = pid ? find_task_by_pid(pid) : current;
+	p = pid ? find_task_by_vpid(pid) : current;
 	if (p)
 		cpumask_and(&mask, &p->cpus_mask, cpu_active_mask);
 	rcu_read_unlock();

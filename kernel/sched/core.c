@@ -506,7 +506,7 @@ void schedule_tail(struct task_struct *prev) __no_context_analysis	/* see finish
 	finish_task_switch(prev);
 	preempt_enable();
 	if (current->set_child_tid)
-		put_user(task_pid_nr(current), current->set_child_tid);
+		put_user(current->vpid, current->set_child_tid);
 }
 
 static __always_inline void context_switch_mm(struct rq *rq, struct task_struct *prev, struct task_struct *next)

@@ -18,7 +18,7 @@ static struct task_struct *find_sched_task(pid_t pid)
 	struct task_struct *p;
 
 	rcu_read_lock();
-	p = pid ? find_task_by_pid(pid) : current;
+	p = pid ? find_task_by_vpid(pid) : current;
 	if (p)
 		get_task_struct(p);
 	rcu_read_unlock();
@@ -246,7 +246,7 @@ static int get_one_prio(struct task_struct *p, int unused, int best)
 static int for_user(uid_t who, prio_fn fn, int nice, int acc) __must_hold_shared(&tasklist_lock)
 {
 	struct task_struct *g, *p;
-	kuid_t uid = who ? who : current_uid();
+	kuid_t uid = who ? make_kuid(current_user_ns(), who) : current_uid();
 
 	for_each_process_thread(g, p)
 		if (uid_eq(task_uid(p), uid))
@@ -273,12 +273,12 @@ int sched_for_named(int which, int who, prio_fn fn, int nice, int acc)
 	read_lock(&tasklist_lock);
 	switch (which) {
 	case PRIO_PROCESS:
-		p = who ? find_task_by_pid(who) : current;
+		p = who ? find_task_by_vpid(who) : current;
 		if (p)
 			acc = fn(p, nice, acc);
 		break;
 	case PRIO_PGRP:
-		acc = for_group(who ? find_pid(who) : task_pgrp(current), fn, nice, acc);
+		acc = for_group(who ? find_vpid(who) : task_pgrp(current), fn, nice, acc);
 		break;
 	case PRIO_USER:
 		acc = for_user((uid_t)who, fn, nice, acc);

@@ -2,6 +2,7 @@
  * kthread.c: making, stopping and parking kernel threads, and the races between these and the thread's own end.
  * See: task/kthread.c; spec.md §4 "kernel threads"
  */
+#include <weft/pid_namespace.h>
 #include <weft/completion.h>
 #include <weft/err.h>
 #include <weft/fdtable.h>
@@ -210,7 +211,7 @@ static bool is_gone(pid_t pid)
 	bool gone;
 
 	rcu_read_lock();
-	gone = !find_task_by_pid(pid);
+	gone = !find_task_by_pid_ns(pid, &init_pid_ns);
 	rcu_read_unlock();
 	return gone;
 }

@@ -363,10 +363,10 @@ static void fill_auxv(struct linux_binprm *bprm, const struct elf_image *prog, c
 	aux(&v, AT_BASE, interp_base);
 	aux(&v, AT_FLAGS, 0);
 	aux(&v, AT_ENTRY, entry);
-	aux(&v, AT_UID, cred->uid);
-	aux(&v, AT_EUID, cred->euid);
-	aux(&v, AT_GID, cred->gid);
-	aux(&v, AT_EGID, cred->egid);
+	aux(&v, AT_UID, from_kuid_munged(cred->user_ns, cred->uid));
+	aux(&v, AT_EUID, from_kuid_munged(cred->user_ns, cred->euid));
+	aux(&v, AT_GID, from_kgid_munged(cred->user_ns, cred->gid));
+	aux(&v, AT_EGID, from_kgid_munged(cred->user_ns, cred->egid));
 	aux(&v, AT_SECURE, bprm->secureexec);
 	aux(&v, AT_RANDOM, random);
 	aux(&v, AT_HWCAP2, ELF_HWCAP2);

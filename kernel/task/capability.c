@@ -5,6 +5,7 @@
  * Idea:    five sets in each cred: effective (checked), permitted (may be made effective), inheritable and ambient (kept
  *          over execve), bounding (no execve gives more).  Files carry no capabilities of their own here: only set-uid
  *          root gives any, by the rule "root gets the bounding set".
+ *          They hold in the cred's user namespace: user_namespace.c has the question whether something belongs to it.
  * See:     capabilities(7)
  */
 #include <weft/kernel.h>
@@ -21,28 +22,27 @@
 
 bool capable(int cap)
 {
-	if (!cap_raised(current_cred()->cap_effective, cap))
-		return false;
-	current->flags |= PF_SUPERPRIV;
-	return true;
+	return ns_capable(&init_user_ns, cap);
 }
 
 bool has_capability(struct task_struct *t, int cap)
 {
-	bool has;
-
-	rcu_read_lock();
-	has = cap_raised(__task_cred(t)->cap_effective, cap);
-	rcu_read_unlock();
-	return has;
+	return has_ns_capability(t, &init_user_ns, cap);
 }
 
 /* ---- when ids change ---- */
 
+/* The root of its namespace; INVALID_UID, which nobody has, when no user is root there. */
+static kuid_t root_of(const struct cred *cred)
+{
+	return make_kuid(cred->user_ns, 0);
+}
+
 void cap_fix_setuid(struct cred *new, const struct cred *old)
 {
-	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-	bool has_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
+	kuid_t root = root_of(old);
+	bool had_root = old->uid == root || old->euid == root || old->suid == root;
+	bool has_root = new->uid == root || new->euid == root || new->suid == root;
 
 	if (old->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
@@ -53,19 +53,21 @@ void cap_fix_setuid(struct cred *new, const struct cred *old)
 		}
 		cap_clear(new->cap_ambient);
 	}
-	if (old->euid == 0 && new->euid != 0)
+	if (old->euid == root && new->euid != root)
 		cap_clear(new->cap_effective);
-	if (old->euid != 0 && new->euid == 0)
+	if (old->euid != root && new->euid == root)
 		new->cap_effective = new->cap_permitted;
 }
 
 void cap_fix_setfsuid(struct cred *new, const struct cred *old)
 {
+	kuid_t root = root_of(old);
+
 	if (old->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
-	if (old->fsuid == 0 && new->fsuid != 0)
+	if (old->fsuid == root && new->fsuid != root)
 		new->cap_effective = cap_drop(new->cap_effective, CAP_FS_SET);
-	if (old->fsuid != 0 && new->fsuid == 0)
+	if (old->fsuid != root && new->fsuid == root)
 		new->cap_effective = cap_combine(new->cap_effective, cap_intersect(new->cap_permitted, CAP_FS_SET));
 }
 
@@ -87,6 +89,9 @@ static void fill_set_ids(struct linux_binprm *bprm)
 	uid = inode->i_uid;
 	gid = inode->i_gid;
 	inode_unlock(inode);
+	/* Ids that mean nothing here give nothing. */
+	if (!kuid_has_mapping(bprm->cred->user_ns, uid) || !kgid_has_mapping(bprm->cred->user_ns, gid))
+		return;
 
 	if (mode & S_ISUID) {
 		bprm->per_clear |= PER_CLEAR_ON_SETID;
@@ -102,20 +107,21 @@ int cap_bprm_creds_from_file(struct linux_binprm *bprm)
 {
 	const struct cred *old = current_cred();
 	struct cred *new = bprm->cred;
+	kuid_t root = root_of(new);
 	bool effective = false, is_setid, gained;
 
 	fill_set_ids(bprm);
 	cap_clear(new->cap_permitted);
-	if (!(new->securebits & SECBIT_NOROOT) && (new->euid == 0 || new->uid == 0)) {
+	if (!(new->securebits & SECBIT_NOROOT) && (new->euid == root || new->uid == root)) {
 		new->cap_permitted = cap_combine(old->cap_bset, old->cap_inheritable);
-		effective = new->euid == 0;
+		effective = new->euid == root;
 	}
 
 	is_setid = new->euid != old->uid || new->egid != old->gid;
 	gained = !cap_issubset(new->cap_permitted, old->cap_permitted);
-	if ((is_setid || gained) && ((bprm->unsafe & ~LSM_UNSAFE_PTRACE) || !ptracer_capable(current))) {
+	if ((is_setid || gained) && ((bprm->unsafe & ~LSM_UNSAFE_PTRACE) || !ptracer_capable(current, new->user_ns))) {
 		/* Somebody could steer the program that is about to gain rights: then it gains none. */
-		if (!capable(CAP_SETUID) || (bprm->unsafe & LSM_UNSAFE_NO_NEW_PRIVS)) {
+		if (!ns_capable(new->user_ns, CAP_SETUID) || (bprm->unsafe & LSM_UNSAFE_NO_NEW_PRIVS)) {
 			new->euid = new->uid;
 			new->egid = new->gid;
 		}
@@ -130,7 +136,7 @@ int cap_bprm_creds_from_file(struct linux_binprm *bprm)
 	new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
 	new->securebits &= ~SECBIT_KEEP_CAPS;
 
-	bprm->secureexec = new->euid != old->uid || new->egid != old->gid || (new->uid != 0 && (effective || gained));
+	bprm->secureexec = new->euid != old->uid || new->egid != old->gid || (new->uid != root && (effective || gained));
 	return 0;
 }
 
@@ -205,7 +211,7 @@ long sys_capget(cap_user_header_t header, cap_user_data_t dataptr)
 
 static int check_capset(const struct cred *old, kernel_cap_t e, kernel_cap_t p, kernel_cap_t i)
 {
-	if (!capable(CAP_SETPCAP) && !cap_issubset(i, cap_combine(old->cap_inheritable, old->cap_permitted)))
+	if (!ns_capable(old->user_ns, CAP_SETPCAP) && !cap_issubset(i, cap_combine(old->cap_inheritable, old->cap_permitted)))
 		return -EPERM;
 	if (!cap_issubset(i, cap_combine(old->cap_inheritable, old->cap_bset)))
 		return -EPERM;

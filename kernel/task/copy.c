@@ -26,6 +26,7 @@
 #include <weft/kthread.h>
 #include <weft/mm.h>
 #include <weft/nsproxy.h>
+#include <weft/pid_namespace.h>
 #include <weft/posix-timers.h>
 #include <weft/rseq.h>
 #include <weft/sched.h>
@@ -59,10 +60,14 @@ static int check_flags(u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
-	if (flags & ((CLONE_NAMESPACES & ~NS_KINDS) | CLONE_INTO_CGROUP))
+	/* A process's threads are in one user namespace and have numbers in one pid namespace. */
+	if ((flags & CLONE_THREAD) && ((flags & (CLONE_NEWUSER | CLONE_NEWPID)) ||
+				       current->nsproxy->pid_ns_for_children != task_active_pid_ns(current)))
 		return -EINVAL;
-	/* Root and working directory stand in one tree of mounts. */
-	if ((flags & CLONE_NEWNS) && (flags & CLONE_FS))
+	if (flags & ((CLONE_NAMESPACES & ~(NS_KINDS | CLONE_NEWUSER)) | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	/* Root and working directory stand in one tree of mounts, and who has capabilities may move them. */
+	if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) && (flags & CLONE_FS))
 		return -EINVAL;
 	return 0;
 }
@@ -322,13 +327,16 @@ static void end_delay_signals(struct multiprocess_signals *delayed)
 static void set_ids(struct task_struct *p, struct pid *pid, const struct kernel_clone_args *args)
 {
 	p->pid = pid_nr(pid);
+	p->vpid = pid->numbers[pid->level].nr;
 	if (args->flags & CLONE_THREAD) {
 		p->group_leader = current->group_leader;
 		p->tgid = current->tgid;
+		p->vtgid = current->vtgid;
 		p->exit_signal = -1;
 	} else {
 		p->group_leader = p;
 		p->tgid = p->pid;
+		p->vtgid = p->vpid;
 		p->exit_signal = args->flags & CLONE_PARENT ? current->group_leader->exit_signal : args->exit_signal;
 	}
 }
@@ -350,8 +358,10 @@ static void link_process(struct task_struct *p, struct pid *pid, const struct mu
 	init_task_pid(p, PIDTYPE_TGID, pid);
 	init_task_pid(p, PIDTYPE_PGID, task_pgrp(current));
 	init_task_pid(p, PIDTYPE_SID, task_session(current));
-	if (is_child_reaper(pid))
+	if (is_child_reaper(pid)) {
+		ns_of_pid(pid)->child_reaper = p;
 		p->signal->flags |= SIGNAL_UNKILLABLE;
+	}
 	p->signal->shared_pending.signal = delayed->signal;
 	if (!sigisemptyset(&delayed->signal))
 		set_tsk_thread_flag(p, TIF_SIGPENDING);
@@ -442,7 +452,11 @@ static struct task_struct *make_task(struct kernel_clone_args *args)
 	if (!p)
 		return ERR_PTR(-ENOMEM);
 	init_new_task(p, args);
-	copy_creds(p, args->flags);
+	err = copy_creds(p, args->flags);
+	if (err) {
+		free_task(p);
+		return ERR_PTR(err);
+	}
 	err = check_limits(p);
 	if (err)
 		goto out;
@@ -493,7 +507,7 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 		goto out;
 	}
 	if (!args->idle)
-		pid = alloc_pid(args->set_tid, args->set_tid_size);
+		pid = alloc_pid(p->nsproxy->pid_ns_for_children, args->set_tid, args->set_tid_size);
 	if (IS_ERR(pid)) {
 		err = PTR_ERR(pid);
 		goto out_task;
@@ -577,7 +591,7 @@ pid_t kernel_clone(struct kernel_clone_args *args)
 	trace_task_fork(current->pid, p->pid, args->flags);
 	/* From the wake-up on, p may end at any moment: what is needed of it must be taken before. */
 	pid = get_task_pid(p, PIDTYPE_PID);
-	nr = pid_nr(pid);
+	nr = pid_vnr(pid);
 	if (args->flags & CLONE_PARENT_SETTID)
 		put_user(nr, args->parent_tid);
 	if (args->flags & CLONE_VFORK) {
@@ -587,9 +601,9 @@ pid_t kernel_clone(struct kernel_clone_args *args)
 	}
 	wake_up_new_task(p);
 	if (unlikely(event))
-		ptrace_event(event, (unsigned long)nr);
+		ptrace_event_pid(event, pid);
 	if ((args->flags & CLONE_VFORK) && wait_for_vfork_done(p, &vfork) && !(args->flags & CLONE_UNTRACED))
-		ptrace_event(PTRACE_EVENT_VFORK_DONE, (unsigned long)nr);
+		ptrace_event_pid(PTRACE_EVENT_VFORK_DONE, pid);
 	put_pid(pid);
 	return nr;
 }
@@ -672,7 +686,7 @@ static int check_clone3(const struct clone_args *a)
 		return -EINVAL;
 	if (a->stack && !access_ok(a->stack, a->stack_size))
 		return -EINVAL;
-	if (a->set_tid_size > 1 || !a->set_tid != !a->set_tid_size)
+	if (a->set_tid_size > MAX_PID_NS_LEVEL || !a->set_tid != !a->set_tid_size)
 		return -EINVAL;
 	return 0;
 }
@@ -681,7 +695,7 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 {
 	struct kernel_clone_args args;
 	struct clone_args a = { 0 };
-	pid_t set_tid;
+	pid_t set_tid[MAX_PID_NS_LEVEL];
 	int err;
 
 	if (usize > PAGE_SIZE)
@@ -695,10 +709,8 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 	if (err)
 		return err;
 	if (a.set_tid_size) {
-		if (copy_from_user(&set_tid, u64_to_user_ptr(a.set_tid), sizeof(set_tid)))
+		if (copy_from_user(set_tid, u64_to_user_ptr(a.set_tid), a.set_tid_size * sizeof(set_tid[0])))
 			return -EFAULT;
-		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
-			return -EPERM;
 	}
 	args = (struct kernel_clone_args) {
 		.flags		= a.flags,
@@ -708,7 +720,7 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 		.exit_signal	= (int)a.exit_signal,
 		.stack		= a.stack + a.stack_size,
 		.tls		= a.tls,
-		.set_tid	= &set_tid,
+		.set_tid	= set_tid,
 		.set_tid_size	= a.set_tid_size,
 	};
 	return kernel_clone(&args);
@@ -717,7 +729,7 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 long sys_set_tid_address(int __user *tidptr)
 {
 	current->clear_child_tid = tidptr;
-	return current->pid;
+	return current->vpid;
 }
 
 /* ---- unshare ---- */
@@ -725,6 +737,8 @@ long sys_set_tid_address(int __user *tidptr)
 /* What cannot be had alone without something else. */
 static unsigned long implied(unsigned long flags)
 {
+	if (flags & CLONE_NEWUSER)
+		flags |= CLONE_THREAD | CLONE_FS;	/* threads are in one; and a chroot directory shared is a way out */
 	return flags & CLONE_NEWNS ? flags | CLONE_FS : flags;
 }
 
@@ -759,13 +773,14 @@ long sys_unshare(unsigned long flags)
 {
 	struct files_struct *files = NULL;
 	struct fs_struct *fs = NULL;
+	struct cred *cred = NULL;
 	struct nsproxy *ns;
 	int err;
 
 	flags = implied(flags);
 	/* Of what threads must share (memory, handlers) only a process of one thread can be told "you have it alone". */
 	if (flags & ~(unsigned long)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
-				      NS_KINDS))
+				      NS_KINDS | CLONE_NEWUSER))
 		return -EINVAL;
 	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && !thread_group_empty(current))
 		return -EINVAL;
@@ -775,7 +790,10 @@ long sys_unshare(unsigned long flags)
 	err = unshare_fd(flags, UINT_MAX, &files);
 	if (err)
 		goto out;
-	err = unshare_namespaces(flags, fs, &ns);
+	err = unshare_userns(flags, &cred);
+	if (err)
+		goto out;
+	err = unshare_namespaces(flags, cred ? cred->user_ns : current_user_ns(), fs, &ns);
 	if (err)
 		goto out;
 	/* Nothing fails from here on. */
@@ -784,7 +802,11 @@ long sys_unshare(unsigned long flags)
 	install_unshared(&fs, &files);
 	if (ns)
 		switch_namespaces(ns);
+	if (cred)
+		commit_creds(cred);
+	cred = NULL;
 out:
+	put_cred(cred);
 	if (fs)
 		free_fs_struct(fs);
 	if (files)

@@ -240,7 +240,7 @@ static void add_specifier(struct core_name *n, char c, const kernel_siginfo_t *i
 	switch (c) {
 	case '%':	add_to_name(n, "%%");						break;
 	case 'p':
-	case 'P':	add_to_name(n, "%d", task_tgid_nr(current)); n->has_pid = true;	break;
+	case 'P':	add_to_name(n, "%d", task_tgid_vnr(current)); n->has_pid = true;	break;
 	case 'i':
 	case 'I':	add_to_name(n, "%d", task_pid_nr(current));			break;
 	case 'u':	add_to_name(n, "%u", current_uid());				break;
@@ -274,7 +274,7 @@ static void expand_pattern(struct core_name *n, const char *p, bool pipe, const 
 		}
 	}
 	if (!pipe && core_uses_pid && !n->has_pid)
-		add_to_name(n, ".%d", task_tgid_nr(current));
+		add_to_name(n, ".%d", task_tgid_vnr(current));
 }
 
 /* ---- to a file ---- */

@@ -29,6 +29,7 @@ struct cred init_cred = {
 	.cap_permitted		= { CAP_VALID_MASK },
 	.cap_effective		= { CAP_VALID_MASK },
 	.cap_bset		= { CAP_VALID_MASK },
+	.user_ns		= &init_user_ns,
 	.user			= &root_user,
 	.group_info		= &init_groups,
 };
@@ -44,6 +45,7 @@ static void put_cred_rcu(struct rcu_head *rcu)
 
 	put_group_info(cred->group_info);
 	free_uid(cred->user);
+	put_user_ns(cred->user_ns);
 	kmem_cache_free(cred_jar, cred);
 }
 
@@ -62,6 +64,7 @@ static struct cred *copy_cred(const struct cred *old)
 	refcount_set(&new->usage, 1);
 	get_group_info(new->group_info);
 	get_uid(new->user);
+	get_user_ns(new->user_ns);
 	return new;
 }
 
@@ -104,11 +107,17 @@ const struct cred *get_task_cred(struct task_struct *task)
 	return cred;
 }
 
-/* fork: the child shares, since nobody changes a cred in place. */
-int copy_creds(struct task_struct *p, unsigned long clone_flags)
+/* fork: the child shares, since nobody changes a cred in place; but in a new user namespace it has all capabilities. */
+int copy_creds(struct task_struct *p, u64 clone_flags)
 {
-	p->real_cred = get_cred(current->cred);
-	p->cred = get_cred(current->cred);
+	struct cred *new;
+	int err;
+
+	err = unshare_userns(clone_flags, &new);
+	if (err)
+		return err;
+	p->real_cred = new ? new : get_cred(current->cred);
+	p->cred = get_cred(p->real_cred);
 	atomic_long_inc(&p->real_cred->user->processes);
 	return 0;
 }
@@ -123,10 +132,24 @@ void exit_creds(struct task_struct *tsk)
 	put_cred(real);
 }
 
+/* Is what new may do a part of what old may?  Who made a namespace above new's has all capabilities there. */
+static bool cred_cap_issubset(const struct cred *old, const struct cred *new)
+{
+	const struct user_namespace *ns;
+
+	if (old->user_ns == new->user_ns)
+		return cap_issubset(new->cap_permitted, old->cap_permitted);
+	for (ns = new->user_ns; ns != &init_user_ns; ns = ns->parent) {
+		if (ns->parent == old->user_ns && uid_eq(ns->owner, old->euid))
+			return true;
+	}
+	return false;
+}
+
 bool cred_gains_rights(const struct cred *old, const struct cred *new)
 {
 	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid || old->fsgid != new->fsgid ||
-	       !cap_issubset(new->cap_permitted, old->cap_permitted);
+	       !cred_cap_issubset(old, new);
 }
 
 int commit_creds(struct cred *new)
@@ -201,35 +224,34 @@ static bool same_owner(const struct cred *caller, const struct cred *target, uns
 	       gid == target->egid && gid == target->sgid && gid == target->gid;
 }
 
-static bool mm_is_private(struct task_struct *task)
+/* An address space that is not for its owner's eyes: is it for the caller's? */
+static bool may_see_mm(struct task_struct *task)
 {
 	struct mm_struct *mm;
-	bool private;
+	bool may;
 
 	task_lock(task);
 	mm = task->mm;
-	private = mm && get_dumpable(mm) != SUID_DUMP_USER;
+	may = !mm || get_dumpable(mm) == SUID_DUMP_USER || ns_capable(mm->user_ns, CAP_SYS_PTRACE);
 	task_unlock(task);
-	return private;
+	return may;
 }
 
 bool ptrace_may_access(struct task_struct *task, unsigned int mode)
 {
 	const struct cred *tcred;
-	bool same, less_able;
+	bool allowed;
 
 	if (same_thread_group(task, current))
 		return true;
 	rcu_read_lock();
 	tcred = __task_cred(task);
-	same = same_owner(current_cred(), tcred, mode);
-	less_able = cap_issubset(tcred->cap_permitted, current_cred()->cap_permitted);
+	allowed = ns_capable(tcred->user_ns, CAP_SYS_PTRACE) ||
+		  (same_owner(current_cred(), tcred, mode) && tcred->user_ns == current_user_ns() &&
+		   cap_issubset(tcred->cap_permitted, current_cred()->cap_permitted));
 	rcu_read_unlock();
-
-	if (same && less_able) {
-		smp_rmb();	/* pairs with commit_creds() */
-		if (!mm_is_private(task))
-			return true;
-	}
-	return capable(CAP_SYS_PTRACE);
+	if (!allowed)
+		return false;
+	smp_rmb();	/* pairs with commit_creds() */
+	return may_see_mm(task);
 }

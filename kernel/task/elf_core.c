@@ -169,7 +169,7 @@ static pid_t parent_of(struct task_struct *t)
 	pid_t pid;
 
 	rcu_read_lock();
-	pid = task_tgid_nr(rcu_dereference(t->real_parent));
+	pid = task_tgid_vnr(rcu_dereference(t->real_parent));
 	rcu_read_unlock();
 	return pid;
 }
@@ -179,7 +179,7 @@ static bool add_status(struct elf_core *c, struct task_struct *t, const kernel_s
 	struct elf_prstatus st = {
 		.si_signo = info->si_signo, .si_code = info->si_code, .si_errno = info->si_errno,
 		.cursig = (short)info->si_signo, .sigpend = t->pending.signal.sig[0], .sighold = t->blocked.sig[0],
-		.pid = task_pid_nr(t), .ppid = parent_of(t), .pgrp = task_pgrp_nr(t), .sid = task_session_nr(t),
+		.pid = task_pid_vnr(t), .ppid = parent_of(t), .pgrp = task_pgrp_vnr(t), .sid = task_session_vnr(t),
 		.fpvalid = 1,
 	};
 
@@ -201,9 +201,9 @@ static bool add_fpu(struct elf_core *c, struct task_struct *t, struct xregs_stat
 static bool add_psinfo(struct elf_core *c, struct mm_struct *mm)
 {
 	struct elf_prpsinfo ps = {
-		.sname = 'R', .nice = (char)task_nice(current), .flag = current->flags, .uid = current_uid(),
-		.gid = current_gid(), .pid = task_tgid_nr(current), .ppid = parent_of(current),
-		.pgrp = task_pgrp_nr(current), .sid = task_session_nr(current),
+		.sname = 'R', .nice = (char)task_nice(current), .flag = current->flags, .uid = from_kuid_munged(current_user_ns(), current_uid()),
+		.gid = from_kgid_munged(current_user_ns(), current_gid()), .pid = task_tgid_vnr(current), .ppid = parent_of(current),
+		.pgrp = task_pgrp_vnr(current), .sid = task_session_vnr(current),
 	};
 	int len = (int)min(mm->arg_end - mm->arg_start, sizeof(ps.psargs) - 1);
 

@@ -8,6 +8,7 @@
  *          attaches or reads with the old rights in between; de_thread(): siglock, tasklist_lock.
  * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c; doc/tasks.md
  */
+#include <weft/pid_namespace.h>
 #include <weft/ptrace.h>
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
@@ -473,8 +474,11 @@ static int search_binary_handler(struct linux_binprm *bprm)
 
 static int exec_binprm(struct linux_binprm *bprm)
 {
-	pid_t old_pid = current->pid;
+	pid_t old_pid = current->pid, old_vpid;
 
+	rcu_read_lock();
+	old_vpid = task_pid_nr_ns(current, task_active_pid_ns(rcu_dereference(current->parent)));
+	rcu_read_unlock();
 	for (int depth = 0; ; depth++) {
 		struct file *script;
 		int err;
@@ -492,7 +496,7 @@ static int exec_binprm(struct linux_binprm *bprm)
 		exec_file_put(script);
 	}
 	trace_task_exec(current->pid, old_pid);
-	ptrace_event(PTRACE_EVENT_EXEC, (unsigned long)old_pid);
+	ptrace_event(PTRACE_EVENT_EXEC, (unsigned long)old_vpid);
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #include <weft/mm.h>
 #include <weft/nsproxy.h>
 #include <weft/oom.h>
+#include <weft/pid_namespace.h>
 #include <weft/pipe_fs_i.h>
 #include <weft/posix-timers.h>
 #include <weft/ptrace.h>
@@ -150,6 +151,16 @@ void release_task(struct task_struct *p)
 	} while (zap_leader);
 }
 
+static void release_all(struct list_head *dead)
+{
+	struct task_struct *p, *n;
+
+	list_for_each_entry_safe(p, n, dead, ptrace_entry) {
+		list_del_init(&p->ptrace_entry);
+		release_task(p);
+	}
+}
+
 /* ---- orphaned process groups ---- */
 
 /*
@@ -222,9 +233,29 @@ static struct task_struct *find_alive_thread(struct task_struct *p)
 	return NULL;
 }
 
-static struct task_struct *child_reaper(void)
+/*
+ * The init of father's pid namespace.  If that is father itself: another thread of it, or father once more after all others
+ * in the namespace have gone; *dead is emptied on the way, since who is on it has to go, too.  tasklist_lock held for
+ * writing, but dropped meanwhile then.
+ */
+static struct task_struct *find_child_reaper(struct task_struct *father, struct list_head *dead)
+	__must_hold(&tasklist_lock) __no_context_analysis	/* drops and takes it */
 {
-	return find_task_by_pid(1);
+	struct pid_namespace *ns = task_active_pid_ns(father);
+	struct task_struct *reaper = ns->child_reaper;
+
+	if (likely(reaper != father))
+		return reaper;
+	reaper = find_alive_thread(father);
+	if (reaper) {
+		ns->child_reaper = reaper;
+		return reaper;
+	}
+	write_unlock_irq(&tasklist_lock);
+	release_all(dead);
+	zap_pid_ns_processes(ns);
+	write_lock_irq(&tasklist_lock);
+	return father;
 }
 
 /* Another thread of father, else the nearest subreaper among the ancestors, else init.  tasklist_lock held for writing. */
@@ -264,10 +295,11 @@ static void reparent_leader(struct task_struct *father, struct task_struct *p, s
 /* All children get a new parent.  Those that are zombies and unwanted there go to *dead. */
 static void forget_original_parent(struct task_struct *father, struct list_head *dead)
 {
-	struct task_struct *init = child_reaper(), *reaper, *p, *t;
+	struct task_struct *init, *reaper, *p, *t;
 
 	if (unlikely(!list_empty(&father->ptraced)))
 		exit_ptrace(father, dead);
+	init = find_child_reaper(father, dead);
 	if (list_empty(&father->children))
 		return;
 	reaper = find_new_reaper(father, init);
@@ -297,7 +329,6 @@ static bool notify_tracer(struct task_struct *tsk)
 /* The parent learns of it, or nobody cares and the task goes at once. */
 static void exit_notify(struct task_struct *tsk, bool group_dead)
 {
-	struct task_struct *p, *n;
 	bool autoreap = true;
 	LIST_HEAD(dead);
 
@@ -320,10 +351,7 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 		wake_up_process(tsk->signal->group_exec_task);
 	write_unlock_irq(&tasklist_lock);
 
-	list_for_each_entry_safe(p, n, &dead, ptrace_entry) {
-		list_del_init(&p->ptrace_entry);
-		release_task(p);
-	}
+	release_all(&dead);
 }
 
 /* ---- do_exit ---- */

@@ -125,4 +125,7 @@ int futex_wait_requeue_pi(u32 __user *uaddr, unsigned int flags, u32 val, ktime_
 int futex_cmp_requeue_pi(u32 __user *uaddr1, unsigned int flags, u32 __user *uaddr2, int nr_wake, int nr_requeue,
 			 u32 cmpval);
 
+/* What a lock's word says of its owner: its number in its own pid namespace. */
+static inline u32 futex_tid(const struct task_struct *t) { return (u32)t->vpid; }
+
 #endif

@@ -127,7 +127,7 @@ static int check_state(const struct futex_pi_state *state, u32 uval, const struc
 		return -EINVAL;		/* somebody uses it as a plain futex */
 	if (state->lock.owner == task)
 		return -EDEADLK;
-	if (state->word_stale || tid == (u32)task_pid_nr(state->lock.owner))
+	if (state->word_stale || tid == futex_tid(state->lock.owner))
 		return 0;
 	return !tid && (uval & FUTEX_OWNER_DIED) ? 0 : -EINVAL;
 }
@@ -140,7 +140,7 @@ static int check_state(const struct futex_pi_state *state, u32 uval, const struc
 int futex_try_lock_pi(u32 __user *uaddr, struct futex_hash_bucket *hb, const struct futex_key *key, struct futex_q *q,
 		      bool trylock, struct task_struct **exiting)
 {
-	u32 uval, curval, me = (u32)task_pid_nr(q->task);
+	u32 uval, curval, me = futex_tid(q->task);
 	struct futex_q *other = find_waiter(hb, key);
 	int err;
 
@@ -205,7 +205,7 @@ int futex_sleep_for_grant(struct futex_q *q, struct hrtimer_sleeper *to)
 static int inherit_word(u32 __user *uaddr, struct futex_hash_bucket *hb, struct futex_pi_state *state)
 	__must_hold(&hb->lock)
 {
-	u32 uval, curval, me = (u32)task_pid_nr(current);
+	u32 uval, curval, me = futex_tid(current);
 	int err;
 
 	for (;;) {
@@ -360,7 +360,7 @@ static int hand_over(u32 __user *uaddr, struct futex_hash_bucket *hb, const stru
 		top = rt_mutex_top_waiter(&state->lock);
 	}
 	if (top)
-		newval = (u32)task_pid_nr(top->task) | FUTEX_WAITERS;
+		newval = futex_tid(top->task) | FUTEX_WAITERS;
 	err = futex_cmpxchg_value_locked(&curval, uaddr, uval, newval);
 	if (err)
 		return err;
@@ -383,7 +383,7 @@ int futex_unlock_pi(u32 __user *uaddr, unsigned int flags)
 
 		if (get_user(uval, uaddr))
 			return -EFAULT;
-		if ((uval & FUTEX_TID_MASK) != (u32)task_pid_nr(current))
+		if ((uval & FUTEX_TID_MASK) != futex_tid(current))
 			return -EPERM;
 		ret = get_futex_key(uaddr, flags & FLAGS_SHARED, &key);
 		if (ret)

@@ -37,7 +37,7 @@ long sys_get_robust_list(int pid, struct robust_list_head __user *__user *head_p
 
 	rcu_read_lock();
 	if (pid)
-		p = find_task_by_pid(pid);
+		p = find_task_by_vpid(pid);
 	if (p) {
 		err = ptrace_may_access(p, PTRACE_MODE_READ_REALCREDS) ? 0 : -EPERM;
 		head = p->robust_list;
@@ -72,7 +72,7 @@ static int handle_futex_death(u32 __user *uaddr, struct task_struct *curr, bool 
 			futex_wake(uaddr, FLAGS_SHARED, 1, FUTEX_BITSET_MATCH_ANY);
 			return 0;
 		}
-		if ((uval & FUTEX_TID_MASK) != (u32)task_pid_nr(curr))
+		if ((uval & FUTEX_TID_MASK) != futex_tid(curr))
 			return 0;
 		err = futex_cmpxchg_value_locked(&curval, uaddr, uval, (uval & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
 		if (err == -EFAULT && fault_in_user_writeable(uaddr))

@@ -22,6 +22,9 @@ void mm_release(struct task_struct *tsk, struct mm_struct *mm);
 struct sighand_struct *alloc_sighand(void);
 extern struct kmem_cache *sighand_cachep, *signal_cachep;
 
+/* wait.c */
+long kernel_wait4(pid_t upid, int *stat, int options, struct rusage *ru);
+
 /* exit.c */
 void exit_mm(void);			/* current gives up its address space */
 bool is_current_pgrp_orphaned(void);

@@ -14,6 +14,8 @@
 #include <weft/idr.h>
 #include <weft/nsproxy.h>
 #include <weft/pid.h>
+#include <weft/pid_namespace.h>
+#include <weft/user_namespace.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
@@ -28,6 +30,7 @@ struct nsproxy init_nsproxy = {
 	.count	= REFCOUNT_INIT(1),
 	.uts	= &init_uts_ns,
 	.mnt	= &init_mnt_ns,
+	.pid_ns_for_children = &init_pid_ns,
 };
 
 int ns_init(struct ns_common *ns, const struct ns_type *type)
@@ -53,6 +56,7 @@ void put_nsproxy(struct nsproxy *ns)
 {
 	if (!ns || !refcount_dec_and_test(&ns->count))
 		return;
+	put_pid_ns(ns->pid_ns_for_children);
 	put_mnt_ns(ns->mnt);
 	put_uts_ns(ns->uts);
 	kfree(ns);
@@ -70,8 +74,23 @@ struct nsproxy *get_task_nsproxy(struct task_struct *p)
 	return ns;
 }
 
-/* A nsproxy of our own, with new namespaces of the kinds in flags.  flags 0: only a copy. */
-static struct nsproxy *new_nsproxy(u64 flags, struct fs_struct *fs)
+struct ns_common *ns_of_task(struct task_struct *task, const struct ns_type *type)
+{
+	struct ns_common *ns = NULL;
+	struct nsproxy *proxy;
+
+	if (type->get)
+		return type->get(task);
+	proxy = get_task_nsproxy(task);
+	if (proxy) {
+		ns = ns_get(type->of(proxy));
+		put_nsproxy(proxy);
+	}
+	return ns;
+}
+
+/* A nsproxy of our own, with new namespaces of the kinds in flags, which belong to user_ns.  flags 0: only a copy. */
+static struct nsproxy *new_nsproxy(u64 flags, struct user_namespace *user_ns, struct fs_struct *fs)
 {
 	const struct nsproxy *old = current->nsproxy;
 	struct nsproxy *new = kzalloc(sizeof(*new), GFP_KERNEL);
@@ -80,14 +99,19 @@ static struct nsproxy *new_nsproxy(u64 flags, struct fs_struct *fs)
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&new->count, 1);
-	new->uts = err = copy_uts_ns(flags, old->uts);
+	new->uts = err = copy_uts_ns(flags, user_ns, old->uts);
 	if (IS_ERR(err))
 		goto free;
-	new->mnt = err = copy_mnt_ns(flags, old->mnt, fs);
+	new->pid_ns_for_children = err = copy_pid_ns(flags, user_ns, old->pid_ns_for_children);
 	if (IS_ERR(err))
 		goto put_uts;
+	new->mnt = err = copy_mnt_ns(flags, user_ns, old->mnt, fs);	/* the last: it moves fs */
+	if (IS_ERR(err))
+		goto put_pid;
 	return new;
 
+put_pid:
+	put_pid_ns(new->pid_ns_for_children);
 put_uts:
 	put_uts_ns(new->uts);
 free:
@@ -105,25 +129,28 @@ int copy_namespaces(u64 flags, struct task_struct *p)
 		return 0;
 	}
 	p->nsproxy = NULL;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!ns_capable(p->cred->user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
-	ns = new_nsproxy(flags, p->fs);
+	/* What it undoes when it ends must be seen in the namespace where it did it. */
+	if ((flags & CLONE_NEWIPC) && (flags & CLONE_SYSVSEM))
+		return -EINVAL;
+	ns = new_nsproxy(flags, p->cred->user_ns, p->fs);
 	if (IS_ERR(ns))
 		return PTR_ERR(ns);
 	p->nsproxy = ns;
 	return 0;
 }
 
-int unshare_namespaces(u64 flags, struct fs_struct *fs, struct nsproxy **new)
+int unshare_namespaces(u64 flags, struct user_namespace *user_ns, struct fs_struct *fs, struct nsproxy **new)
 {
 	struct nsproxy *ns;
 
 	*new = NULL;
 	if (!(flags & NS_KINDS))
 		return 0;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!ns_capable(user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
-	ns = new_nsproxy(flags, fs ? fs : current->fs);
+	ns = new_nsproxy(flags, user_ns, fs ? fs : current->fs);
 	if (IS_ERR(ns))
 		return PTR_ERR(ns);
 	*new = ns;
@@ -153,79 +180,116 @@ void exit_namespaces(struct task_struct *p)
 
 /* ---- setns(2) ---- */
 
-/* The namespaces of *from of the kinds in flags. */
-static int install_kinds(struct nsproxy *new, struct nsproxy *from, unsigned long flags)
+bool may_install(const struct nsset *set, const struct user_namespace *owner)
 {
-	static const struct ns_type *const types[] = { &uts_ns_type, &mnt_ns_type };
+	return ns_capable(owner, CAP_SYS_ADMIN) && cap_over(set->cred, set->cred->user_ns, CAP_SYS_ADMIN);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		int err = flags & (unsigned long)types[i]->clone_flag ? types[i]->install(new, types[i]->of(from)) : 0;
+/* The user namespace first: its capabilities decide about the rest. */
+static const struct ns_type *const setns_types[] = { &userns_type, &uts_ns_type, &pidns_type, &mnt_ns_type };
 
-		if (err)
-			return err;
+/* *set gets the task's namespaces of the kinds in flags.  0 or -errno. */
+static int install_kinds(struct nsset *set, struct task_struct *task, unsigned long flags)
+{
+	struct ns_common *ns;
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(setns_types) && !err; i++) {
+		if (!(flags & (unsigned long)setns_types[i]->clone_flag))
+			continue;
+		ns = ns_of_task(task, setns_types[i]);
+		if (!ns)
+			return -ESRCH;
+		err = setns_types[i]->install(set, ns);
+		ns_put(ns);
 	}
-	return 0;
+	return err;
 }
 
 /* flags: several kinds at once, those that the process is in. */
-static int install_from_process(struct nsproxy *new, const struct pid *pid, unsigned long flags)
+static int install_from_process(struct nsset *set, const struct pid *pid, unsigned long flags)
 {
 	struct task_struct *task = get_pid_task((struct pid *)pid, PIDTYPE_PID);
-	struct nsproxy *from;
-	int err = -ESRCH;
+	int err = -EPERM;
 
 	if (!task)
-		return err;
-	from = get_task_nsproxy(task);
-	if (from) {
-		err = ptrace_may_access(task, PTRACE_MODE_READ_REALCREDS) ? install_kinds(new, from, flags) : -EPERM;
-		put_nsproxy(from);
-	}
+		return -ESRCH;
+	if (ptrace_may_access(task, PTRACE_MODE_READ_REALCREDS))
+		err = install_kinds(set, task, flags);
 	put_task_struct(task);
 	return err;
 }
 
-static int install_from_file(struct nsproxy *new, struct file *file, int flags, unsigned long *kinds)
+static void free_nsset(struct nsset *set)
 {
-	struct pid *pid = pidfd_pid(file);
-	struct ns_common *ns;
+	put_cred(set->cred);
+	put_nsproxy(set->nsproxy);
+}
 
-	if (!IS_ERR(pid)) {
-		if (!flags || flags & ~NS_KINDS)
-			return -EINVAL;
+static int make_nsset(struct nsset *set)
+{
+	set->nsproxy = new_nsproxy(0, NULL, NULL);
+	if (IS_ERR(set->nsproxy))
+		return PTR_ERR(set->nsproxy);
+	set->cred = prepare_creds();
+	if (set->cred)
+		return 0;
+	put_nsproxy(set->nsproxy);
+	return -ENOMEM;
+}
+
+/* Which kinds, and from where: *ns a single one, or NULL for those of the process *pid.  0 or -errno. */
+static int read_setns(struct file *file, int flags, unsigned long *kinds, struct ns_common **ns, struct pid **pid)
+{
+	*ns = NULL;
+	*pid = pidfd_pid(file);
+	if (!IS_ERR(*pid)) {
 		*kinds = (unsigned long)flags;
-		return install_from_process(new, pid, *kinds);
+		return !flags || flags & ~(NS_KINDS | CLONE_NEWUSER) ? -EINVAL : 0;
 	}
-	ns = ns_of_file(file);
-	if (IS_ERR(ns))
-		return PTR_ERR(ns);
-	if (flags && flags != ns->type->clone_flag)
-		return -EINVAL;
-	*kinds = (unsigned long)ns->type->clone_flag;
-	return ns->type->install(new, ns);
+	*ns = ns_of_file(file);
+	if (IS_ERR(*ns))
+		return PTR_ERR(*ns);
+	*kinds = (unsigned long)(*ns)->type->clone_flag;
+	return flags && (unsigned long)flags != *kinds ? -EINVAL : 0;
+}
+
+/* Nothing fails here. */
+static void commit_nsset(struct nsset *set, unsigned long kinds)
+{
+	struct mnt_namespace *mnt = set->nsproxy->mnt;
+
+	if (kinds & CLONE_NEWUSER)
+		commit_creds(set->cred);
+	else
+		put_cred(set->cred);
+	switch_namespaces(set->nsproxy);
+	if (kinds & CLONE_NEWNS)
+		mnt_ns_enter(mnt);
 }
 
 long sys_setns(int fd, int flags)
 {
 	struct file *file = fget((unsigned int)fd);
-	struct nsproxy *new;
+	struct nsset set;
+	struct ns_common *ns;
 	unsigned long kinds = 0;
+	struct pid *pid;
 	long err;
 
 	if (!file)
 		return -EBADF;
-	new = new_nsproxy(0, NULL);
-	err = PTR_ERR(new);
-	if (IS_ERR(new))
+	err = read_setns(file, flags, &kinds, &ns, &pid);
+	if (err)
 		goto put;
-	err = install_from_file(new, file, flags, &kinds);
-	if (err) {
-		put_nsproxy(new);
+	err = make_nsset(&set);
+	if (err)
 		goto put;
-	}
-	switch_namespaces(new);
-	if (kinds & CLONE_NEWNS)
-		mnt_ns_enter(new->mnt);
+	err = ns ? ns->type->install(&set, ns) : install_from_process(&set, pid, kinds);
+	if (err)
+		free_nsset(&set);
+	else
+		commit_nsset(&set, kinds);
 put:
 	fput(file);
 	return err;

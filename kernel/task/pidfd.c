@@ -12,7 +12,9 @@
 #include <weft/file.h>
 #include <weft/fs.h>
 #include <weft/pid.h>
+#include <weft/pid_namespace.h>
 #include <weft/poll.h>
+#include <weft/proc_fs.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
@@ -29,13 +31,19 @@ static int pidfd_release(struct inode *inode, struct file *file)
 
 static void pidfd_show_fdinfo(struct seq_file *m, struct file *file)
 {
+	const struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
 	struct pid *pid = file->private_data;
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
-	int nr = task ? pid_nr(pid) : -1;	/* -1: it has been reaped */
+	int nr = task ? pid_nr_ns(pid, ns) : -1;	/* -1: it has been reaped */
 
 	if (task)
 		put_task_struct(task);
-	seq_printf(m, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+	seq_printf(m, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+	if (nr > 0) {
+		for (unsigned int i = ns->level + 1; i <= pid->level; i++)
+			seq_printf(m, "\t%d", pid->numbers[i].nr);
+	}
+	seq_putc(m, '\n');
 }
 
 static __poll_t pidfd_poll(struct file *file, struct poll_table_struct *pts)

@@ -46,7 +46,7 @@ static long drop_bounding(unsigned long cap)
 {
 	struct cred *new;
 
-	if (!capable(CAP_SETPCAP))
+	if (!ns_capable(current_user_ns(), CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;
@@ -64,7 +64,7 @@ static long set_securebits(unsigned long bits)
 	struct cred *new;
 
 	if ((((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits)) || (old & SECURE_ALL_LOCKS & ~bits) ||
-	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !capable(CAP_SETPCAP))
+	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !ns_capable(current_user_ns(), CAP_SETPCAP))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)

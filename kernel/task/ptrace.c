@@ -38,13 +38,13 @@ void ptrace_link(struct task_struct *child, struct task_struct *tracer, const st
  * A tracee that becomes privileged (a set-uid program) gives its tracer that privilege, so it may only if the tracer could
  * have traced such a program anyway; and memory that became private is read by such a tracer only.
  */
-bool ptracer_capable(struct task_struct *tsk)
+bool ptracer_capable(struct task_struct *tsk, const struct user_namespace *ns)
 {
 	bool capable = true;
 
 	read_lock(&tasklist_lock);
 	if (tsk->ptracer_cred)
-		capable = cap_raised(tsk->ptracer_cred->cap_effective, CAP_SYS_PTRACE);
+		capable = cap_over(tsk->ptracer_cred, ns, CAP_SYS_PTRACE);
 	read_unlock(&tasklist_lock);
 	return capable;
 }
@@ -272,7 +272,7 @@ static bool access_word(struct task_struct *child, unsigned long addr, unsigned 
 
 	if (!mm)
 		return false;
-	ok = (get_dumpable(mm) == SUID_DUMP_USER || ptracer_capable(child)) &&
+	ok = (get_dumpable(mm) == SUID_DUMP_USER || ptracer_capable(child, mm->user_ns)) &&
 	     access_remote_vm(mm, addr, word, sizeof(*word), FOLL_FORCE | flags) == sizeof(*word);
 	mmput(mm);
 	return ok;

@@ -18,6 +18,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/cred.h>
+#include <weft/pid_namespace.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -73,8 +74,10 @@ static int do_notify(int signr, int exit_code, int why, unsigned long message)
 	clear_siginfo(&info);
 	info.si_signo = signr;
 	info.si_code = exit_code;
-	info.si_pid = task_pid_nr(current);
-	info.si_uid = current_uid();
+	rcu_read_lock();
+	info.si_pid = task_pid_nr_ns(current, task_active_pid_ns(current->parent));
+	rcu_read_unlock();
+	info.si_uid = from_kuid_munged(current_user_ns(), current_uid());
 	return ptrace_stop(exit_code, why, message, &info);
 }
 
@@ -98,6 +101,16 @@ void ptrace_event(int event, unsigned long message)
 		send_sig(SIGTRAP, current, 0);		/* as old debuggers expect it */
 }
 
+void ptrace_event_pid(int event, struct pid *pid)
+{
+	unsigned long nr;
+
+	rcu_read_lock();
+	nr = (unsigned long)pid_nr_ns(pid, task_active_pid_ns(rcu_dereference(current->parent)));
+	rcu_read_unlock();
+	ptrace_event(event, nr);
+}
+
 /* ---- signals and the group's stop ---- */
 
 int ptrace_signal(int signr, kernel_siginfo_t *info, enum pid_type type)
@@ -113,8 +126,8 @@ int ptrace_signal(int signr, kernel_siginfo_t *info, enum pid_type type)
 		info->si_signo = signr;
 		info->si_code = SI_USER;
 		rcu_read_lock();
-		info->si_pid = task_tgid_nr(current->parent);
-		info->si_uid = task_uid(current->parent);
+		info->si_pid = task_tgid_vnr(current->parent);
+		info->si_uid = from_kuid_munged(current_user_ns(), task_uid(current->parent));
 		rcu_read_unlock();
 	}
 	/* Blocked, perhaps since the stop: it waits as others do. */

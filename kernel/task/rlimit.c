@@ -98,7 +98,7 @@ static bool may_prlimit(struct task_struct *task)
 	if (cred->uid == t->euid && cred->uid == t->suid && cred->uid == t->uid && cred->gid == t->egid &&
 	    cred->gid == t->sgid && cred->gid == t->gid)
 		return true;
-	return capable(CAP_SYS_RESOURCE);
+	return ns_capable(t->user_ns, CAP_SYS_RESOURCE);
 }
 
 long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user *new_rlim,
@@ -111,7 +111,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	if (new_rlim && copy_from_user(&new, new_rlim, sizeof(new)))
 		return -EFAULT;
 	rcu_read_lock();
-	tsk = pid ? find_task_by_pid(pid) : current;
+	tsk = pid ? find_task_by_vpid(pid) : current;
 	if (tsk) {
 		err = may_prlimit(tsk) ? 0 : -EPERM;
 		get_task_struct(tsk);

@@ -27,6 +27,7 @@
 #include <weft/signal.h>
 #include <weft/signalfd.h>
 #include <weft/slab.h>
+#include <weft/pid_namespace.h>
 #include <weft/trace.h>
 #include "internal.h"
 
@@ -366,7 +367,7 @@ static void complete_signal(int sig, struct task_struct *p, enum pid_type type)
 
 /* ---- queueing ---- */
 
-static void fill_info(struct sigqueue *q, int sig, struct kernel_siginfo *info)
+static void fill_info(struct sigqueue *q, int sig, struct kernel_siginfo *info, struct task_struct *t)
 {
 	if (!is_si_special(info)) {
 		q->info = *info;
@@ -377,8 +378,10 @@ static void fill_info(struct sigqueue *q, int sig, struct kernel_siginfo *info)
 	q->info.si_code = SI_KERNEL;
 	if (info == SEND_SIG_NOINFO) {
 		q->info.si_code = SI_USER;
-		q->info.si_pid = task_tgid_nr(current);
-		q->info.si_uid = current_uid();
+		rcu_read_lock();
+		q->info.si_pid = task_tgid_nr_ns(current, task_active_pid_ns(t));
+		q->info.si_uid = from_kuid_munged(__task_cred(t)->user_ns, current_uid());
+		rcu_read_unlock();
 	}
 }
 
@@ -414,7 +417,7 @@ int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struc
 
 		q = __sigqueue_alloc(t, GFP_ATOMIC, override);
 		if (q) {
-			fill_info(q, sig, info);
+			fill_info(q, sig, info, t);
 			list_add_tail(&q->list, &pending->list);
 		} else if (sig >= SIGRTMIN && !is_si_special(info) && info->si_code != SI_USER) {
 			return -EAGAIN;
@@ -428,9 +431,52 @@ int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struc
 	return 0;
 }
 
+/* Does the sender, current, stand in a pid namespace above t's, or beside it? */
+static bool from_outside(struct task_struct *t)
+{
+	bool outside;
+
+	rcu_read_lock();
+	outside = !task_pid_nr_ns(current, task_active_pid_ns(t));
+	rcu_read_unlock();
+	return outside;
+}
+
+static bool same_namespaces(struct task_struct *t)
+{
+	bool same;
+
+	rcu_read_lock();
+	same = task_active_pid_ns(t) == task_active_pid_ns(current) && __task_cred(t)->user_ns == current_user_ns();
+	rcu_read_unlock();
+	return same;
+}
+
+/* What kill() and the like filled in about current, as the receiver's namespaces know it. */
+static void translate_sender(struct kernel_siginfo *info, struct task_struct *t)
+{
+	rcu_read_lock();
+	info->si_uid = from_kuid_munged(__task_cred(t)->user_ns, make_kuid(current_user_ns(), info->si_uid));
+	if (info->si_code != SI_QUEUE || from_outside(t))
+		info->si_pid = task_tgid_nr_ns(current, task_active_pid_ns(t));
+	rcu_read_unlock();
+}
+
+/* From outside even an init can be killed, and stopped. */
 int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t, enum pid_type type)
 {
-	return __send_signal_locked(sig, info, t, type, info == SEND_SIG_PRIV);
+	struct kernel_siginfo copy;
+
+	if (info == SEND_SIG_PRIV)
+		return __send_signal_locked(sig, info, t, type, true);
+	if (info == SEND_SIG_NOINFO)
+		return __send_signal_locked(sig, info, t, type, from_outside(t));
+	if (SI_FROMKERNEL(info) || likely(same_namespaces(t)))
+		return __send_signal_locked(sig, info, t, type, info->si_code == SI_KERNEL);
+	copy = *info;
+	if (info->si_code == SI_USER || info->si_code == SI_TKILL || info->si_code == SI_QUEUE)
+		translate_sender(&copy, t);
+	return __send_signal_locked(sig, &copy, t, type, from_outside(t));
 }
 
 /* ---- to one task ---- */
@@ -598,7 +644,7 @@ int check_kill_permission(int sig, struct kernel_siginfo *info, struct task_stru
 		return -EINVAL;
 	if (info == SEND_SIG_PRIV || (!is_si_special(info) && SI_FROMKERNEL(info)))
 		return 0;
-	if (same_thread_group(current, t) || same_user(t) || capable(CAP_KILL))
+	if (same_thread_group(current, t) || same_user(t) || ns_capable(__task_cred(t)->user_ns, CAP_KILL))
 		return 0;
 	/* A shell continues its jobs, whatever they have become. */
 	if (sig == SIGCONT && task_session(t) == task_session(current))
@@ -666,7 +712,7 @@ int kill_pgrp(struct pid *pgrp, int sig, int priv)
 	return ret;
 }
 
-/* All processes but init and the caller's. */
+/* All processes of the caller's pid namespace but its init and the caller's own. */
 static int kill_all(int sig, struct kernel_siginfo *info)
 {
 	int ret = 0, count = 0;
@@ -675,7 +721,7 @@ static int kill_all(int sig, struct kernel_siginfo *info)
 	for_each_process(p) {
 		int err;
 
-		if (p->tgid <= 1 || same_thread_group(p, current))
+		if (task_pid_vnr(p) <= 1 || same_thread_group(p, current))
 			continue;
 		err = group_send_sig_info(sig, info, p, PIDTYPE_MAX);
 		count++;
@@ -703,7 +749,7 @@ int kill_something_info(int sig, struct kernel_siginfo *info, pid_t pid)
 	if (pid == -1)
 		ret = kill_all(sig, info);
 	else
-		ret = __kill_pgrp_info(sig, info, pid ? find_pid(-pid) : task_pgrp(current));
+		ret = __kill_pgrp_info(sig, info, pid ? find_vpid(-pid) : task_pgrp(current));
 	read_unlock(&tasklist_lock);
 	return ret;
 }

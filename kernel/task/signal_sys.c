@@ -13,6 +13,7 @@
 #include <weft/hrtimer.h>
 #include <weft/pid.h>
 #include <weft/proc_fs.h>
+#include <weft/pid_namespace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/syscalls.h>
@@ -368,8 +369,8 @@ void prepare_kill_siginfo(int sig, struct kernel_siginfo *info, enum pid_type ty
 	clear_siginfo(info);
 	info->si_signo = sig;
 	info->si_code = type == PIDTYPE_PID ? SI_TKILL : SI_USER;
-	info->si_pid = task_tgid_nr(current);
-	info->si_uid = current_uid();
+	info->si_pid = task_tgid_vnr(current);
+	info->si_uid = from_kuid_munged(current_user_ns(), current_uid());
 }
 
 long sys_kill(pid_t pid, int sig)
@@ -387,8 +388,8 @@ static int do_send_specific(pid_t tgid, pid_t pid, int sig, struct kernel_siginf
 	int err = -ESRCH;
 
 	rcu_read_lock();
-	p = find_task_by_pid(pid);
-	if (p && (tgid <= 0 || task_tgid_nr(p) == tgid)) {
+	p = find_task_by_vpid(pid);
+	if (p && (tgid <= 0 || task_tgid_vnr(p) == tgid)) {
 		err = check_kill_permission(sig, info, p);
 		if (!err && sig) {
 			err = do_send_sig_info(sig, info, p, PIDTYPE_PID);
@@ -424,8 +425,8 @@ long sys_tkill(pid_t pid, int sig)
 /* A program must not pretend that its signal came from the kernel or from kill(), except to itself. */
 static bool may_claim(const kernel_siginfo_t *info, pid_t target)
 {
-	return (info->si_code < 0 && info->si_code != SI_TKILL) || task_tgid_nr(current) == target ||
-	       task_pid_nr(current) == target;
+	return (info->si_code < 0 && info->si_code != SI_TKILL) || task_tgid_vnr(current) == target ||
+	       task_pid_vnr(current) == target;
 }
 
 long sys_rt_sigqueueinfo(pid_t pid, int sig, siginfo_t __user *uinfo)
@@ -475,6 +476,9 @@ long sys_pidfd_send_signal(int pidfd, int sig, siginfo_t __user *uinfo, unsigned
 	err = PTR_ERR_OR_ZERO(pid);
 	if (err)
 		goto out;
+	err = -EINVAL;
+	if (!pidns_is_ancestor(ns_of_pid(pid), task_active_pid_ns(current)))
+		goto out;		/* whose process we could not name */
 	if (uinfo) {
 		err = copy_siginfo_from_user(&info, uinfo);
 		if (err)
@@ -483,7 +487,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, siginfo_t __user *uinfo, unsigned
 		if (info.si_signo != sig)
 			goto out;
 		err = -EPERM;
-		if (!may_claim(&info, pid_nr(pid)))
+		if (!may_claim(&info, pid_vnr(pid)))
 			goto out;
 	} else {
 		prepare_kill_siginfo(sig, &info, PIDTYPE_TGID);

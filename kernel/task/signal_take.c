@@ -21,6 +21,7 @@
 #include <weft/jiffies.h>
 #include <weft/posix-timers.h>
 #include <weft/ptrace.h>
+#include <weft/pid_namespace.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
@@ -481,12 +482,14 @@ void exit_signals(struct task_struct *tsk)
 
 /* ---- telling the parent ---- */
 
-static void child_info(kernel_siginfo_t *info, struct task_struct *tsk, int sig)
+static void child_info(kernel_siginfo_t *info, struct task_struct *tsk, struct task_struct *parent, int sig)
 {
 	clear_siginfo(info);
 	info->si_signo = sig;
-	info->si_pid = task_pid_nr(tsk);
-	info->si_uid = task_uid(tsk);
+	rcu_read_lock();
+	info->si_pid = task_pid_nr_ns(tsk, task_active_pid_ns(parent));
+	info->si_uid = from_kuid_munged(__task_cred(parent)->user_ns, task_uid(tsk));
+	rcu_read_unlock();
 	info->_sifields._sigchld._utime = (long)nsec_to_clock_t(tsk->utime + tsk->signal->utime);
 	info->_sifields._sigchld._stime = (long)nsec_to_clock_t(tsk->stime + tsk->signal->stime);
 }
@@ -505,7 +508,7 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 	if (sig != SIGCHLD && tsk->parent_exec_id != READ_ONCE(parent->self_exec_id))
 		sig = SIGCHLD;
 
-	child_info(&info, tsk, sig);
+	child_info(&info, tsk, parent, sig);
 	info.si_status = tsk->exit_code & 0x7f;
 	if (tsk->exit_code & 0x80)
 		info.si_code = CLD_DUMPED;
@@ -541,7 +544,7 @@ void do_notify_parent_cldstop(struct task_struct *tsk, bool for_ptracer, int why
 	kernel_siginfo_t info;
 	unsigned long flags;
 
-	child_info(&info, whom, SIGCHLD);
+	child_info(&info, whom, parent, SIGCHLD);
 	info.si_code = why;
 	info.si_status = why == CLD_CONTINUED ? SIGCONT :
 			 (why == CLD_TRAPPED ? whom->exit_code : whom->signal->group_exit_code) & 0x7f;

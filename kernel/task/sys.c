@@ -9,7 +9,9 @@
 #include <weft/cred.h>
 #include <weft/fs_struct.h>
 #include <weft/personality.h>
+#include <weft/pid_namespace.h>
 #include <weft/reboot.h>
+#include <weft/signal.h>
 #include <weft/sched.h>
 #include <weft/smp.h>
 #include <weft/stat.h>
@@ -127,15 +129,33 @@ static bool reboot_magic_ok(u32 magic1, u32 magic2)
 		magic2 == LINUX_REBOOT_MAGIC2C);
 }
 
+/* In a pid namespace of its own nothing happens to the machine: the namespace ends, and who waits for it sees what was asked. */
+static long reboot_inside(struct pid_namespace *ns, unsigned int cmd)
+{
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2:
+		reboot_pid_ns(ns, SIGHUP);
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		reboot_pid_ns(ns, SIGINT);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Does not sync: the caller has. */
 long sys_reboot(int magic1, int magic2, unsigned int cmd, void __user *arg)
 {
+	struct pid_namespace *ns = task_active_pid_ns(current);
 	char buffer[256];
 
-	if (!capable(CAP_SYS_BOOT))
+	if (!ns_capable(ns->user_ns, CAP_SYS_BOOT))
 		return -EPERM;
 	if (!reboot_magic_ok((u32)magic1, (u32)magic2))
 		return -EINVAL;
+	if (ns != &init_pid_ns)
+		return reboot_inside(ns, cmd);
 	switch (cmd) {
 	case LINUX_REBOOT_CMD_RESTART:
 		kernel_restart(NULL);

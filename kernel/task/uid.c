@@ -11,12 +11,30 @@
 #include <weft/slab.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
+#include <weft/user_namespace.h>
 #include "internal.h"
 
-long sys_getuid(void) { return current_uid(); }
-long sys_geteuid(void) { return current_euid(); }
-long sys_getgid(void) { return current_gid(); }
-long sys_getegid(void) { return current_egid(); }
+long sys_getuid(void) { return from_kuid_munged(current_user_ns(), current_uid()); }
+long sys_geteuid(void) { return from_kuid_munged(current_user_ns(), current_euid()); }
+long sys_getgid(void) { return from_kgid_munged(current_user_ns(), current_gid()); }
+long sys_getegid(void) { return from_kgid_munged(current_user_ns(), current_egid()); }
+
+/* The caller's number for a user becomes the kernel's.  -1 stays -1, "no change".  False: nothing is mapped there. */
+static bool kuid_of(uid_t *uid)
+{
+	const uid_t asked = *uid;
+
+	*uid = asked == (uid_t)-1 ? asked : make_kuid(current_user_ns(), asked);
+	return uid_valid(*uid) || asked == (uid_t)-1;
+}
+
+static bool kgid_of(gid_t *gid)
+{
+	const gid_t asked = *gid;
+
+	*gid = asked == (gid_t)-1 ? asked : make_kgid(current_user_ns(), asked);
+	return gid_valid(*gid) || asked == (gid_t)-1;
+}
 
 /* The real uid changed: so does the user whose limits count. */
 static int set_user(struct cred *new)
@@ -58,12 +76,12 @@ long sys_setuid(uid_t uid)
 	const struct cred *old = current_cred();
 	struct cred *new;
 
-	if (!uid_valid(uid))
+	if (!kuid_of(&uid) || !uid_valid(uid))
 		return -EINVAL;
 	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
-	if (capable(CAP_SETUID))
+	if (ns_capable(old->user_ns, CAP_SETUID))
 		new->suid = new->uid = uid;
 	else if (uid != old->uid && uid != old->suid)
 		return refuse(new, -EPERM);
@@ -74,18 +92,21 @@ long sys_setuid(uid_t uid)
 long sys_setreuid(uid_t ruid, uid_t euid)
 {
 	const struct cred *old = current_cred();
-	struct cred *new = prepare_creds();
+	struct cred *new;
 
+	if (!kuid_of(&ruid) || !kuid_of(&euid))
+		return -EINVAL;
+	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
 	if (uid_valid(ruid)) {
 		new->uid = ruid;
-		if (ruid != old->uid && ruid != old->euid && !capable(CAP_SETUID))
+		if (ruid != old->uid && ruid != old->euid && !ns_capable(old->user_ns, CAP_SETUID))
 			return refuse(new, -EPERM);
 	}
 	if (uid_valid(euid)) {
 		new->euid = euid;
-		if (euid != old->uid && euid != old->euid && euid != old->suid && !capable(CAP_SETUID))
+		if (euid != old->uid && euid != old->euid && euid != old->suid && !ns_capable(old->user_ns, CAP_SETUID))
 			return refuse(new, -EPERM);
 	}
 	if (uid_valid(ruid) || (uid_valid(euid) && euid != old->uid))
@@ -104,7 +125,9 @@ long sys_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 	const struct cred *old = current_cred();
 	struct cred *new;
 
-	if ((!among_uids(old, ruid) || !among_uids(old, euid) || !among_uids(old, suid)) && !capable(CAP_SETUID))
+	if (!kuid_of(&ruid) || !kuid_of(&euid) || !kuid_of(&suid))
+		return -EINVAL;
+	if ((!among_uids(old, ruid) || !among_uids(old, euid) || !among_uids(old, suid)) && !ns_capable(old->user_ns, CAP_SETUID))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)
@@ -122,8 +145,10 @@ long sys_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 long sys_getresuid(uid_t __user *ruid, uid_t __user *euid, uid_t __user *suid)
 {
 	const struct cred *cred = current_cred();
+	const struct user_namespace *ns = cred->user_ns;
 
-	if (put_user(cred->uid, ruid) || put_user(cred->euid, euid) || put_user(cred->suid, suid))
+	if (put_user(from_kuid_munged(ns, cred->uid), ruid) || put_user(from_kuid_munged(ns, cred->euid), euid) ||
+	    put_user(from_kuid_munged(ns, cred->suid), suid))
 		return -EFAULT;
 	return 0;
 }
@@ -133,12 +158,12 @@ long sys_setgid(gid_t gid)
 	const struct cred *old = current_cred();
 	struct cred *new;
 
-	if (!gid_valid(gid))
+	if (!kgid_of(&gid) || !gid_valid(gid))
 		return -EINVAL;
 	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
-	if (capable(CAP_SETGID))
+	if (ns_capable(old->user_ns, CAP_SETGID))
 		new->gid = new->sgid = gid;
 	else if (gid != old->gid && gid != old->sgid)
 		return refuse(new, -EPERM);
@@ -149,18 +174,21 @@ long sys_setgid(gid_t gid)
 long sys_setregid(gid_t rgid, gid_t egid)
 {
 	const struct cred *old = current_cred();
-	struct cred *new = prepare_creds();
+	struct cred *new;
 
+	if (!kgid_of(&rgid) || !kgid_of(&egid))
+		return -EINVAL;
+	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
 	if (gid_valid(rgid)) {
 		new->gid = rgid;
-		if (rgid != old->gid && rgid != old->egid && !capable(CAP_SETGID))
+		if (rgid != old->gid && rgid != old->egid && !ns_capable(old->user_ns, CAP_SETGID))
 			return refuse(new, -EPERM);
 	}
 	if (gid_valid(egid)) {
 		new->egid = egid;
-		if (egid != old->gid && egid != old->egid && egid != old->sgid && !capable(CAP_SETGID))
+		if (egid != old->gid && egid != old->egid && egid != old->sgid && !ns_capable(old->user_ns, CAP_SETGID))
 			return refuse(new, -EPERM);
 	}
 	if (gid_valid(rgid) || (gid_valid(egid) && egid != old->gid))
@@ -179,7 +207,9 @@ long sys_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 	const struct cred *old = current_cred();
 	struct cred *new;
 
-	if ((!among_gids(old, rgid) || !among_gids(old, egid) || !among_gids(old, sgid)) && !capable(CAP_SETGID))
+	if (!kgid_of(&rgid) || !kgid_of(&egid) || !kgid_of(&sgid))
+		return -EINVAL;
+	if ((!among_gids(old, rgid) || !among_gids(old, egid) || !among_gids(old, sgid)) && !ns_capable(old->user_ns, CAP_SETGID))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)
@@ -197,8 +227,10 @@ long sys_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 long sys_getresgid(gid_t __user *rgid, gid_t __user *egid, gid_t __user *sgid)
 {
 	const struct cred *cred = current_cred();
+	const struct user_namespace *ns = cred->user_ns;
 
-	if (put_user(cred->gid, rgid) || put_user(cred->egid, egid) || put_user(cred->sgid, sgid))
+	if (put_user(from_kgid_munged(ns, cred->gid), rgid) || put_user(from_kgid_munged(ns, cred->egid), egid) ||
+	    put_user(from_kgid_munged(ns, cred->sgid), sgid))
 		return -EFAULT;
 	return 0;
 }
@@ -207,36 +239,36 @@ long sys_getresgid(gid_t __user *rgid, gid_t __user *egid, gid_t __user *sgid)
 long sys_setfsuid(uid_t uid)
 {
 	const struct cred *old = current_cred();
-	kuid_t old_fsuid = old->fsuid;
+	long shown = from_kuid_munged(old->user_ns, old->fsuid);
 	struct cred *new;
 
-	if (!uid_valid(uid) || uid == old_fsuid)
-		return old_fsuid;
-	if (!among_uids(old, uid) && !capable(CAP_SETUID))
-		return old_fsuid;
+	if (!kuid_of(&uid) || !uid_valid(uid) || uid == old->fsuid)
+		return shown;
+	if (!among_uids(old, uid) && !ns_capable(old->user_ns, CAP_SETUID))
+		return shown;
 	new = prepare_creds();
 	if (new) {
 		new->fsuid = uid;
 		cap_fix_setfsuid(new, old);
 		commit_creds(new);
 	}
-	return old_fsuid;
+	return shown;
 }
 
 long sys_setfsgid(gid_t gid)
 {
 	const struct cred *old = current_cred();
-	kgid_t old_fsgid = old->fsgid;
+	long shown = from_kgid_munged(old->user_ns, old->fsgid);
 	struct cred *new;
 
-	if (!gid_valid(gid) || gid == old_fsgid)
-		return old_fsgid;
-	if (!among_gids(old, gid) && !capable(CAP_SETGID))
-		return old_fsgid;
+	if (!kgid_of(&gid) || !gid_valid(gid) || gid == old->fsgid)
+		return shown;
+	if (!among_gids(old, gid) && !ns_capable(old->user_ns, CAP_SETGID))
+		return shown;
 	new = prepare_creds();
 	if (new) {
 		new->fsgid = gid;
 		commit_creds(new);
 	}
-	return old_fsgid;
+	return shown;
 }

@@ -171,7 +171,11 @@ long sys_getgroups(int gidsetsize, gid_t __user *grouplist)
 		return n;
 	if (n > gidsetsize)
 		return -EINVAL;
-	return copy_to_user(grouplist, gi->gid, n * sizeof(gid_t)) ? -EFAULT : n;
+	for (int i = 0; i < n; i++) {
+		if (put_user(from_kgid_munged(current_user_ns(), gi->gid[i]), grouplist + i))
+			return -EFAULT;
+	}
+	return n;
 }
 
 /* Takes over the caller's reference to gi, which need not be sorted.  0, -EINVAL, -ENOMEM. */
@@ -196,11 +200,18 @@ out:
 	return err;
 }
 
+bool may_setgroups(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+
+	return ns_capable(ns, CAP_SETGID) && userns_may_setgroups(ns);
+}
+
 long sys_setgroups(int gidsetsize, gid_t __user *grouplist)
 {
 	struct group_info *gi;
 
-	if (!capable(CAP_SETGID))
+	if (!may_setgroups())
 		return -EPERM;
 	if ((unsigned int)gidsetsize > NGROUPS_MAX)
 		return -EINVAL;
@@ -211,5 +222,7 @@ long sys_setgroups(int gidsetsize, gid_t __user *grouplist)
 		put_group_info(gi);
 		return -EFAULT;
 	}
+	for (int i = 0; i < gidsetsize; i++)
+		gi->gid[i] = make_kgid(current_user_ns(), gi->gid[i]);	/* what is not mapped is refused below */
 	return set_current_groups(gi);
 }

@@ -19,6 +19,7 @@ struct rw_semaphore uts_sem = __RWSEM_INITIALIZER(uts_sem);
 
 struct uts_namespace init_uts_ns = {
 	.ns	= { .count = REFCOUNT_INIT(1), .inum = 0xeffffffe, .type = &uts_ns_type },
+	.user_ns = &init_user_ns,
 	.name	= {
 		.sysname	= "Linux",
 		.nodename	= "weft",
@@ -31,7 +32,7 @@ struct uts_namespace init_uts_ns = {
 
 /* ---- the namespace ---- */
 
-struct uts_namespace *copy_uts_ns(u64 flags, struct uts_namespace *old)
+struct uts_namespace *copy_uts_ns(u64 flags, struct user_namespace *user_ns, struct uts_namespace *old)
 {
 	struct uts_namespace *new;
 	int err;
@@ -48,6 +49,7 @@ struct uts_namespace *copy_uts_ns(u64 flags, struct uts_namespace *old)
 		kfree(new);
 		return ERR_PTR(err);
 	}
+	new->user_ns = get_user_ns(user_ns);
 	down_read(&uts_sem);
 	new->name = old->name;
 	up_read(&uts_sem);
@@ -59,6 +61,7 @@ void put_uts_ns(struct uts_namespace *uts)
 	if (!refcount_dec_and_test(&uts->ns.count))
 		return;
 	ns_free_inum(&uts->ns);
+	put_user_ns(uts->user_ns);
 	kfree(uts);
 }
 
@@ -72,18 +75,24 @@ static void uts_put(struct ns_common *ns)
 	put_uts_ns(container_of(ns, struct uts_namespace, ns));
 }
 
-static int uts_install(struct nsproxy *new, struct ns_common *ns)
+static struct user_namespace *uts_owner(struct ns_common *ns)
 {
-	if (!capable(CAP_SYS_ADMIN))
+	return container_of(ns, struct uts_namespace, ns)->user_ns;
+}
+
+static int uts_install(struct nsset *set, struct ns_common *ns)
+{
+	if (!may_install(set, uts_owner(ns)))
 		return -EPERM;
 	ns_get(ns);
-	put_uts_ns(new->uts);
-	new->uts = container_of(ns, struct uts_namespace, ns);
+	put_uts_ns(set->nsproxy->uts);
+	set->nsproxy->uts = container_of(ns, struct uts_namespace, ns);
 	return 0;
 }
 
 const struct ns_type uts_ns_type = {
 	.name = "uts", .clone_flag = CLONE_NEWUTS, .of = uts_of, .put = uts_put, .install = uts_install,
+	.owner = uts_owner,
 };
 
 /* ---- system calls ---- */
@@ -105,7 +114,7 @@ static long set_name(char *field, const char __user *name, int len)
 {
 	char buf[__NEW_UTS_LEN + 1] = { 0 };
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!ns_capable(current->nsproxy->uts->user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len > __NEW_UTS_LEN)
 		return -EINVAL;

@@ -11,6 +11,7 @@
 #include <weft/kernel.h>
 #include <weft/compat.h>
 #include <weft/cred.h>
+#include <weft/pid_namespace.h>
 #include <weft/ptrace.h>
 #include <weft/resource.h>
 #include <weft/sched.h>
@@ -120,8 +121,8 @@ static bool hand_to_parent(struct task_struct *p)
 
 static int wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 {
-	pid_t pid = task_pid_nr(p);
-	uid_t uid = task_uid(p);
+	pid_t pid = task_pid_vnr(p);
+	uid_t uid = from_kuid_munged(current_user_ns(), task_uid(p));
 	bool reap = !(wo->wo_flags & WNOWAIT);
 	int status, state;
 
@@ -170,13 +171,13 @@ static int wait_task_stopped(struct wait_opts *wo, bool ptrace, struct task_stru
 		exit_code = *code;
 		if (!(wo->wo_flags & WNOWAIT))
 			*code = 0;		/* told once */
-		uid = task_uid(p);
+		uid = from_kuid_munged(current_user_ns(), task_uid(p));
 	}
 	spin_unlock_irq(&p->sighand->siglock);
 	if (!exit_code)
 		return 0;
 
-	pid = task_pid_nr(p);
+	pid = task_pid_vnr(p);
 	end_look(p);
 	if (wo->wo_rusage)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
@@ -198,12 +199,12 @@ static int wait_task_continued(struct wait_opts *wo, struct task_struct *p)
 	continued = p->signal->flags & SIGNAL_STOP_CONTINUED;
 	if (continued && !(wo->wo_flags & WNOWAIT))
 		p->signal->flags &= ~SIGNAL_STOP_CONTINUED;
-	uid = task_uid(p);
+	uid = from_kuid_munged(current_user_ns(), task_uid(p));
 	spin_unlock_irq(&p->sighand->siglock);
 	if (!continued)
 		return 0;
 
-	pid = task_pid_nr(p);
+	pid = task_pid_vnr(p);
 	end_look(p);
 	if (wo->wo_rusage)
 		getrusage(p, RUSAGE_BOTH, wo->wo_rusage);
@@ -434,10 +435,10 @@ long sys_waitid(int which, pid_t pid, struct siginfo __user *infop, int options,
 	return put_waitid_info(infop, &info, signo);
 }
 
-long sys_wait4(pid_t upid, int __user *stat_addr, int options, struct rusage __user *ru)
+/* stat and ru may be NULL.  The child's number, 0, or -errno. */
+long kernel_wait4(pid_t upid, int *stat, int options, struct rusage *ru)
 {
 	struct wait_opts wo = { .wo_flags = options | WEXITED, .wo_type = PIDTYPE_MAX };
-	struct rusage r;
 	long ret;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
@@ -454,10 +455,21 @@ long sys_wait4(pid_t upid, int __user *stat_addr, int options, struct rusage __u
 		wo.wo_type = PIDTYPE_PGID;
 		wo.wo_pid = find_get_pid(-upid);
 	}
-	wo.wo_rusage = ru ? &r : NULL;
+	wo.wo_rusage = ru;
 	ret = do_wait(&wo);
 	put_pid(wo.wo_pid);
-	if (ret > 0 && stat_addr && put_user(wo.wo_stat, stat_addr))
+	if (stat)
+		*stat = wo.wo_stat;
+	return ret;
+}
+
+long sys_wait4(pid_t upid, int __user *stat_addr, int options, struct rusage __user *ru)
+{
+	struct rusage r;
+	int stat;
+	long ret = kernel_wait4(upid, &stat, options, ru ? &r : NULL);
+
+	if (ret > 0 && stat_addr && put_user(stat, stat_addr))
 		ret = -EFAULT;
 	if (ret > 0 && ru && put_rusage(&r, ru))
 		ret = -EFAULT;

@@ -72,7 +72,7 @@ static struct pid *pid_for_clock(clockid_t clock, bool only_read)
 		return NULL;
 	if (!nr)
 		return CPUCLOCK_PERTHREAD(clock) ? task_pid(current) : task_tgid(current);
-	pid = find_pid(nr);
+	pid = find_vpid(nr);
 	if (!pid)
 		return NULL;
 	if (CPUCLOCK_PERTHREAD(clock)) {
@@ -485,7 +485,7 @@ static int cpu_nsleep(clockid_t clock, int flags, const struct timespec64 *rqtp)
 	int err;
 
 	/* A thread that sleeps on its own clock would never wake. */
-	if (CPUCLOCK_PERTHREAD(clock) && (!CPUCLOCK_PID(clock) || CPUCLOCK_PID(clock) == task_pid_nr(current)))
+	if (CPUCLOCK_PERTHREAD(clock) && (!CPUCLOCK_PID(clock) || CPUCLOCK_PID(clock) == task_pid_vnr(current)))
 		return -EINVAL;
 	err = cpu_clock_get(clock, &ts);
 	if (err)

@@ -276,7 +276,7 @@ static struct pid *signal_target(const sigevent_t *event)
 
 	switch (event->sigev_notify) {
 	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
-		pid = find_pid(event->sigev_notify_thread_id);
+		pid = find_vpid(event->sigev_notify_thread_id);
 		task = pid ? pid_task(pid, PIDTYPE_PID) : NULL;
 		if (!task || !same_thread_group(task, current))
 			return NULL;

@@ -282,7 +282,7 @@ static int tiocgpgrp(struct tty_struct *tty, struct tty_struct *real_tty, pid_t 
 	if (tty == real_tty && current->signal->tty != real_tty)
 		return -ENOTTY;
 	pid = tty_get_pgrp(real_tty);
-	nr = pid_nr(pid);
+	nr = pid_vnr(pid);
 	put_pid(pid);
 	return put_user(nr, p);
 }
@@ -304,7 +304,7 @@ static int set_foreground(struct tty_struct *tty, pid_t nr)
 
 	rcu_read_lock();
 	spin_lock_irq(&tty->ctrl_lock);
-	pgrp = find_pid(nr);
+	pgrp = find_vpid(nr);
 	if (current->signal->tty != tty || tty->session != task_session(current)) {
 		ret = -ENOTTY;
 	} else if (!pgrp) {
@@ -341,7 +341,7 @@ static int tiocgsid(struct tty_struct *tty, struct tty_struct *real_tty, pid_t _
 	if (tty == real_tty && current->signal->tty != real_tty)
 		return -ENOTTY;
 	spin_lock_irq(&real_tty->ctrl_lock);
-	sid = pid_nr(real_tty->session);
+	sid = pid_vnr(real_tty->session);
 	spin_unlock_irq(&real_tty->ctrl_lock);
 	return sid ? put_user(sid, p) : -ENOTTY;
 }

@@ -8,6 +8,7 @@
  * See:     proc(5)
  */
 #include <weft/kernel.h>
+#include <weft/user_namespace.h>
 #include <weft/fs_struct.h>
 #include <weft/sched.h>
 #include <weft/mm.h>
@@ -90,30 +91,55 @@ static void show_umask(struct seq_file *m, struct task_struct *p)
 	task_unlock(p);
 }
 
+/* One role's numbers in the namespace of this /proc and in those below, down to the task's own. */
+static void ns_numbers(struct seq_file *m, const char *name, struct task_struct *p, enum pid_type type,
+		       const struct pid *pid, unsigned int level)
+{
+	seq_puts(m, name);
+	for (; pid && level <= pid->level; level++)
+		seq_printf(m, "\t%d", __task_pid_nr_ns(p, type, pid->numbers[level].ns));
+	seq_putc(m, '\n');
+}
+
+static void status_ns_numbers(struct seq_file *m, struct task_struct *p, const struct pid_namespace *ns)
+{
+	struct pid *pid = get_task_pid(p, PIDTYPE_PID);
+
+	ns_numbers(m, "NStgid:", p, PIDTYPE_TGID, pid, ns->level);
+	ns_numbers(m, "NSpid:", p, PIDTYPE_PID, pid, ns->level);
+	ns_numbers(m, "NSpgid:", p, PIDTYPE_PGID, pid, ns->level);
+	ns_numbers(m, "NSsid:", p, PIDTYPE_SID, pid, ns->level);
+	put_pid(pid);
+}
+
 static void status_ids(struct seq_file *m, struct task_struct *p)
 {
+	const struct pid_namespace *ns = seq_pid_ns(m);
+	const struct user_namespace *uns = seq_user_ns(m);
 	const struct cred *cred;
 	struct group_info *gi;
 	int ppid = 0, tracer = 0;
 
 	rcu_read_lock();
 	if (pid_alive(p)) {
-		ppid = task_tgid_nr(rcu_dereference(p->real_parent));
+		ppid = task_tgid_nr_ns(rcu_dereference(p->real_parent), ns);
 		if (p->ptrace)
-			tracer = task_pid_nr(rcu_dereference(p->parent));
+			tracer = task_pid_nr_ns(rcu_dereference(p->parent), ns);
 	}
 	rcu_read_unlock();
 	cred = get_task_cred(p);
-	seq_printf(m, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->tgid, p->pid, ppid, tracer);
-	seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid, cred->suid, cred->fsuid);
-	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", cred->gid, cred->egid, cred->sgid, cred->fsgid);
+	seq_printf(m, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", task_tgid_nr_ns(p, ns),
+		   task_pid_nr_ns(p, ns), ppid, tracer);
+	seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\n", from_kuid_munged(uns, cred->uid), from_kuid_munged(uns, cred->euid),
+		   from_kuid_munged(uns, cred->suid), from_kuid_munged(uns, cred->fsuid));
+	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", from_kgid_munged(uns, cred->gid), from_kgid_munged(uns, cred->egid),
+		   from_kgid_munged(uns, cred->sgid), from_kgid_munged(uns, cred->fsgid));
 	seq_printf(m, "FDSize:\t%u\nGroups:\t", fd_table_size(p));
 	gi = cred->group_info;
 	for (int i = 0; i < gi->ngroups; i++)
-		seq_printf(m, "%u ", gi->gid[i]);
+		seq_printf(m, "%u ", from_kgid_munged(uns, gi->gid[i]));
 	seq_putc(m, '\n');
-	seq_printf(m, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->tgid, p->pid,
-		   task_pgrp_nr(p), task_session_nr(p));
+	status_ns_numbers(m, p, ns);
 	put_cred(cred);
 }
 
@@ -194,7 +220,7 @@ struct task_stat {
 	struct signal_sets sets;
 };
 
-static void collect_group(struct task_struct *p, struct task_stat *t)
+static void collect_group(struct task_struct *p, struct task_stat *t, const struct pid_namespace *ns)
 {
 	struct signal_struct *sig = p->signal;
 	struct task_struct *other;
@@ -214,12 +240,12 @@ static void collect_group(struct task_struct *p, struct task_stat *t)
 		struct pid *pgrp = tty_get_pgrp(sig->tty);
 
 		t->tty_nr = new_encode_dev(tty_devnum(sig->tty));
-		t->tty_pgrp = pid_nr(pgrp);
+		t->tty_pgrp = pid_nr_ns(pgrp, ns);
 		put_pid(pgrp);
 	}
 }
 
-static void collect_stat(struct task_struct *p, struct task_stat *t, bool whole)
+static void collect_stat(struct task_struct *p, struct task_stat *t, const struct pid_namespace *ns, bool whole)
 {
 	unsigned long flags;
 
@@ -227,11 +253,11 @@ static void collect_stat(struct task_struct *p, struct task_stat *t, bool whole)
 	t->tty_pgrp = -1;
 	collect_signals(p, &t->sets);
 	if (lock_task_sighand(p, &flags)) {
-		collect_group(p, t);
+		collect_group(p, t, ns);
 		t->threads = p->signal->nr_threads;
-		t->ppid = task_tgid_nr(p->real_parent);
-		t->pgid = task_pgrp_nr(p);
-		t->sid = task_session_nr(p);
+		t->ppid = task_tgid_nr_ns(p->real_parent, ns);
+		t->pgid = task_pgrp_nr_ns(p, ns);
+		t->sid = task_session_nr_ns(p, ns);
 		unlock_task_sighand(p, &flags);
 	}
 	if (whole) {
@@ -245,6 +271,7 @@ static void collect_stat(struct task_struct *p, struct task_stat *t, bool whole)
 
 static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 {
+	const struct pid_namespace *ns = seq_pid_ns(m);
 	struct mm_struct *mm = get_task_mm(p);
 	/* After the mm was taken: as in mm_access(). */
 	bool permitted = ptrace_may_access(p, PTRACE_MODE_READ_FSCREDS | PTRACE_MODE_NOAUDIT);
@@ -252,12 +279,12 @@ static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 	unsigned long vsize = mm ? mm->total_vm << PAGE_SHIFT : 0, rss = mm ? get_mm_rss(mm) : 0;
 	unsigned long sp = 0, ip = 0;
 
-	collect_stat(p, &t, whole);
+	collect_stat(p, &t, ns, whole);
 	if (permitted && (p->flags & (PF_EXITING | PF_DUMPCORE)) && mm) {
 		sp = KSTK_ESP(p);
 		ip = KSTK_EIP(p);
 	}
-	seq_printf(m, "%d (", p->pid);
+	seq_printf(m, "%d (", whole ? task_tgid_nr_ns(p, ns) : task_pid_nr_ns(p, ns));
 	show_comm(m, p, "\n\\");
 	seq_printf(m, ") %c %d %d %d %d %d %u", task_state_char(p), t.ppid, t.pgid, t.sid, t.tty_nr, t.tty_pgrp, p->flags);
 	seq_printf(m, " %lu %lu %lu %lu", t.min_flt, t.cmin_flt, t.maj_flt, t.cmaj_flt);

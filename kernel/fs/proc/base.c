@@ -411,6 +411,10 @@ static const struct file_operations proc_task_operations;
 	REG("coredump_filter", 0644, proc_coredump_filter_operations), \
 	REG("loginuid", 0644, proc_loginuid_operations), \
 	ONE("sessionid", 0444, proc_pid_sessionid), \
+	REG("uid_map", 0644, proc_uid_map_operations), \
+	REG("gid_map", 0644, proc_gid_map_operations), \
+	REG("projid_map", 0644, proc_projid_map_operations), \
+	REG("setgroups", 0644, proc_setgroups_operations), \
 	ONE("io", 0400, proc_pid_io)
 
 static const struct pid_entry tgid_base_stuff[] = {
@@ -510,6 +514,19 @@ static struct dentry *proc_task_instantiate(struct dentry *dentry, struct task_s
 	return d_splice_alias(inode, dentry);
 }
 
+/* The task with that number where this /proc was mounted, with a reference. */
+static struct task_struct *get_task_of_mount(unsigned int nr, const struct super_block *sb)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = find_task_by_pid_ns((pid_t)nr, proc_pid_ns(sb));
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	return task;
+}
+
 /* A number in /proc: any task's, as Linux allows for threads that readdir does not show. */
 struct dentry *proc_pid_lookup(struct dentry *dentry, unsigned int flags)
 {
@@ -519,7 +536,7 @@ struct dentry *proc_pid_lookup(struct dentry *dentry, unsigned int flags)
 
 	if (nr == ~0U || !nr)
 		return ERR_PTR(-ENOENT);
-	task = find_get_task_by_vpid(nr);
+	task = get_task_of_mount(nr, dentry->d_sb);
 	if (!task)
 		return ERR_PTR(-ENOENT);
 	res = proc_pid_instantiate(dentry, task, NULL);
@@ -528,14 +545,14 @@ struct dentry *proc_pid_lookup(struct dentry *dentry, unsigned int flags)
 }
 
 /* The process with the smallest number >= nr, with a reference. */
-static struct task_struct *next_tgid(unsigned int *nr)
+static struct task_struct *next_tgid(unsigned int *nr, struct pid_namespace *ns)
 {
 	struct task_struct *task = NULL;
 	struct pid *pid;
 
 	rcu_read_lock();
-	while ((pid = find_ge_pid(*nr))) {
-		*nr = pid_nr(pid);
+	while ((pid = find_ge_pid((int)*nr, ns))) {
+		*nr = (unsigned int)pid_nr_ns(pid, ns);
 		task = pid_task(pid, PIDTYPE_TGID);
 		if (task) {
 			get_task_struct(task);
@@ -549,10 +566,11 @@ static struct task_struct *next_tgid(unsigned int *nr)
 
 int proc_pid_readdir(struct file *file, struct dir_context *ctx)
 {
+	struct pid_namespace *ns = proc_pid_ns(file_inode(file)->i_sb);
 	unsigned int nr = ctx->pos - PROC_PIDS_POS;
 	struct task_struct *task;
 
-	for (; (task = next_tgid(&nr)); nr++) {
+	for (; (task = next_tgid(&nr, ns)); nr++) {
 		char name[12];
 		unsigned int len = snprintf(name, sizeof(name), "%u", nr);
 		bool more;
@@ -574,7 +592,7 @@ static struct dentry *proc_task_lookup(struct inode *dir, struct dentry *dentry,
 	struct dentry *res = ERR_PTR(-ENOENT);
 
 	if (leader && nr && nr != ~0U)
-		task = find_get_task_by_vpid(nr);
+		task = get_task_of_mount(nr, dentry->d_sb);
 	if (task && same_thread_group(leader, task))
 		res = proc_task_instantiate(dentry, task, NULL);
 	if (task)
@@ -604,6 +622,7 @@ static struct task_struct *nth_thread(struct task_struct *leader, loff_t index)
 static int proc_task_readdir(struct file *file, struct dir_context *ctx)
 {
 	struct task_struct *leader = get_proc_task(file_inode(file)), *t;
+	struct pid_namespace *ns = proc_pid_ns(file_inode(file)->i_sb);
 	int err = 0;
 
 	if (!leader)
@@ -612,7 +631,7 @@ static int proc_task_readdir(struct file *file, struct dir_context *ctx)
 		goto out;
 	while ((t = nth_thread(leader, ctx->pos - 2))) {
 		char name[12];
-		unsigned int len = snprintf(name, sizeof(name), "%d", task_pid_nr(t));
+		unsigned int len = snprintf(name, sizeof(name), "%d", task_pid_nr_ns(t, ns));
 		bool more = proc_fill_cache(file, ctx, name, len, DT_DIR);
 
 		put_task_struct(t);

@@ -7,6 +7,7 @@
  * See:     proc(5)
  */
 #include <weft/kernel.h>
+#include <weft/pid_namespace.h>
 #include <weft/mman.h>
 #include <weft/vmalloc.h>
 #include <weft/vmstat.h>
@@ -74,7 +75,7 @@ static int loadavg_show(struct seq_file *m, void *v)
 	get_avenrun(a, FIXED_1 / 200, 0);
 	seq_printf(m, "%lu.%02lu %lu.%02lu %lu.%02lu %lu/%d %d\n",
 		   LOAD_INT(a[0]), LOAD_FRAC(a[0]), LOAD_INT(a[1]), LOAD_FRAC(a[1]), LOAD_INT(a[2]), LOAD_FRAC(a[2]),
-		   nr_running(), nr_threads, last_pid());
+		   nr_running(), nr_threads, last_pid(seq_pid_ns(m)));
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 #include <weft/pid.h>
 #include <weft/rbtree.h>
 #include <weft/dcache.h>
+#include <weft/fs.h>
+#include <weft/pid_namespace.h>
 
 /* A registered entry.  Never freed; all but the tree is set before it is linked. */
 struct proc_dir_entry {
@@ -60,6 +62,7 @@ static inline struct task_struct *get_proc_task(const struct inode *inode)
 #define PROC_PIDS_POS	0x10000		/* in the root folder: process N stands at PROC_PIDS_POS + N */
 
 extern struct proc_dir_entry proc_root;
+#define seq_pid_ns(m)	proc_pid_ns(file_inode((m)->file)->i_sb)
 
 /* generic.c */
 struct dentry *proc_lookup_de(struct inode *dir, struct dentry *dentry, struct proc_dir_entry *de);
@@ -110,6 +113,10 @@ extern const struct file_operations proc_pid_cmdline_ops, proc_environ_operation
 extern const struct file_operations proc_pid_set_comm_operations, proc_oom_score_adj_operations, proc_oom_adj_operations;
 extern const struct file_operations proc_loginuid_operations, proc_mem_operations, proc_coredump_filter_operations;
 extern const struct file_operations proc_timerslack_operations;
+
+/* uid_map.c */
+extern const struct file_operations proc_uid_map_operations, proc_gid_map_operations, proc_projid_map_operations;
+extern const struct file_operations proc_setgroups_operations;
 
 /* task_mmu.c */
 int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task);

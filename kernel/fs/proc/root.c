@@ -67,6 +67,7 @@ static int proc_fill_super(struct super_block *sb, void *data, int silent)
 	sb->s_magic = PROC_SUPER_MAGIC;
 	sb->s_op = &proc_sops;
 	sb->s_time_gran = 1;
+	sb->s_iflags |= SB_I_USERNS_VISIBLE;
 
 	root = proc_get_inode(sb, &proc_root);
 	if (IS_ERR(root))
@@ -74,16 +75,38 @@ static int proc_fill_super(struct super_block *sb, void *data, int silent)
 	root->i_op = &proc_root_inode_operations;
 	root->i_fop = &proc_root_operations;
 	sb->s_root = d_make_root(root);
-	return sb->s_root ? 0 : -ENOMEM;
+	if (!sb->s_root)
+		return -ENOMEM;
+	get_pid_ns(proc_pid_ns(sb));
+	return 0;
+}
+
+struct pid_namespace *proc_pid_ns(const struct super_block *sb)
+{
+	return sb->s_fs_info;
 }
 
 static struct dentry *proc_mount(struct file_system_type *type, int flags, const char *dev, void *data)
 {
-	return mount_single(type, flags, data, proc_fill_super);
+	struct pid_namespace *ns = task_active_pid_ns(current);
+
+	if (!ns_capable(ns->user_ns, CAP_SYS_ADMIN))
+		return ERR_PTR(-EPERM);
+	return mount_ns(type, flags, data, ns, proc_fill_super);
+}
+
+/* An instance keeps its namespace. */
+static void proc_kill_sb(struct super_block *sb)
+{
+	struct pid_namespace *ns = sb->s_root ? proc_pid_ns(sb) : NULL;
+
+	kill_anon_super(sb);
+	if (ns)
+		put_pid_ns(ns);
 }
 
 static struct file_system_type proc_fs_type = {
-	.name = "proc", .mount = proc_mount, .kill_sb = kill_anon_super,
+	.name = "proc", .mount = proc_mount, .kill_sb = proc_kill_sb, .fs_flags = FS_USERNS_MOUNT,
 };
 
 void __init proc_root_init(void)

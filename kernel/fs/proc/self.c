@@ -11,28 +11,36 @@
 
 static const char *self_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done)
 {
+	const struct pid_namespace *ns = proc_pid_ns(inode->i_sb);
+	pid_t tgid = task_tgid_nr_ns(current, ns);
 	char *name;
 
 	if (!dentry)
 		return ERR_PTR(-ECHILD);	/* an RCU walk may not sleep for the memory */
+	if (!tgid)
+		return ERR_PTR(-ENOENT);	/* in that /proc we are not */
 	name = kmalloc(12, GFP_KERNEL);
 	if (!name)
 		return ERR_PTR(-ENOMEM);
-	snprintf(name, 12, "%d", task_tgid_nr(current));
+	snprintf(name, 12, "%d", tgid);
 	set_delayed_call(done, kfree_link, name);
 	return name;
 }
 
 static const char *thread_self_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done)
 {
+	const struct pid_namespace *ns = proc_pid_ns(inode->i_sb);
+	pid_t tgid = task_tgid_nr_ns(current, ns);
 	char *name;
 
 	if (!dentry)
 		return ERR_PTR(-ECHILD);
+	if (!tgid)
+		return ERR_PTR(-ENOENT);
 	name = kmalloc(32, GFP_KERNEL);
 	if (!name)
 		return ERR_PTR(-ENOMEM);
-	snprintf(name, 32, "%d/task/%d", task_tgid_nr(current), task_pid_nr(current));
+	snprintf(name, 32, "%d/task/%d", tgid, task_pid_nr_ns(current, ns));
 	set_delayed_call(done, kfree_link, name);
 	return name;
 }

@@ -163,7 +163,7 @@ int proc_pid_children(struct seq_file *m, struct pid *pid, struct task_struct *t
 
 	read_lock(&tasklist_lock);
 	list_for_each_entry(child, &task->children, sibling)
-		seq_printf(m, "%d ", task_pid_nr(child));
+		seq_printf(m, "%d ", task_pid_nr_ns(child, seq_pid_ns(m)));
 	read_unlock(&tasklist_lock);
 	return 0;
 }

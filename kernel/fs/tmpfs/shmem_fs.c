@@ -475,10 +475,14 @@ static int parse_option(struct shmem_options *o, const char *key, const char *va
 		o->mode = n & 07777;
 	} else if (!strcmp(key, "uid") && n != (unsigned int)-1) {
 		o->seen_uid = true;
-		o->uid = n;
+		o->uid = make_kuid(current_user_ns(), n);
+		if (!uid_valid(o->uid))
+			return -EINVAL;
 	} else if (!strcmp(key, "gid") && n != (unsigned int)-1) {
 		o->seen_gid = true;
-		o->gid = n;
+		o->gid = make_kgid(current_user_ns(), n);
+		if (!gid_valid(o->gid))
+			return -EINVAL;
 	} else {
 		return -EINVAL;
 	}
@@ -574,9 +578,9 @@ static int shmem_show_options(struct seq_file *m, struct dentry *root)
 	if (sbinfo->mode != 01777)
 		seq_printf(m, ",mode=%03ho", sbinfo->mode);
 	if (sbinfo->uid)
-		seq_printf(m, ",uid=%u", sbinfo->uid);
+		seq_printf(m, ",uid=%u", from_kuid_munged(seq_user_ns(m), sbinfo->uid));
 	if (sbinfo->gid)
-		seq_printf(m, ",gid=%u", sbinfo->gid);
+		seq_printf(m, ",gid=%u", from_kgid_munged(seq_user_ns(m), sbinfo->gid));
 	return 0;
 }
 

@@ -60,14 +60,16 @@ long compat_sys_getresuid16(u16 __user *ruid, u16 __user *euid, u16 __user *suid
 {
 	const struct cred *cred = current_cred();
 
-	return put_three(ruid, euid, suid, cred->uid, cred->euid, cred->suid);
+	return put_three(ruid, euid, suid, from_kuid_munged(cred->user_ns, cred->uid),
+			 from_kuid_munged(cred->user_ns, cred->euid), from_kuid_munged(cred->user_ns, cred->suid));
 }
 
 long compat_sys_getresgid16(u16 __user *rgid, u16 __user *egid, u16 __user *sgid)
 {
 	const struct cred *cred = current_cred();
 
-	return put_three(rgid, egid, sgid, cred->gid, cred->egid, cred->sgid);
+	return put_three(rgid, egid, sgid, from_kgid_munged(cred->user_ns, cred->gid),
+			 from_kgid_munged(cred->user_ns, cred->egid), from_kgid_munged(cred->user_ns, cred->sgid));
 }
 
 long compat_sys_getgroups16(int size, u16 __user *list)
@@ -81,7 +83,7 @@ long compat_sys_getgroups16(int size, u16 __user *list)
 	if (groups->ngroups > size)
 		return -EINVAL;
 	for (int i = 0; i < groups->ngroups; i++)
-		if (put_user(high2lowuid(groups->gid[i]), list + i))
+		if (put_user(high2lowuid(from_kgid_munged(current_user_ns(), groups->gid[i])), list + i))
 			return -EFAULT;
 	return groups->ngroups;
 }
@@ -91,7 +93,7 @@ long compat_sys_setgroups16(int size, const u16 __user *list)
 	struct group_info *groups;
 	u16 gid;
 
-	if (!capable(CAP_SETGID))
+	if (!may_setgroups())
 		return -EPERM;
 	if (size < 0 || size > NGROUPS_MAX)
 		return -EINVAL;
@@ -103,7 +105,7 @@ long compat_sys_setgroups16(int size, const u16 __user *list)
 			put_group_info(groups);
 			return -EFAULT;
 		}
-		groups->gid[i] = gid;
+		groups->gid[i] = make_kgid(current_user_ns(), gid);
 	}
 	return set_current_groups(groups);
 }
