@@ -645,7 +645,7 @@ struct super_block {
 	const struct xattr_handler **s_xattr;
 	struct list_head	s_mounts;	/* [mount_lock] */
 	void			*s_fs_info;	/* the file system's */
-	struct user_namespace	*s_user_ns;	/* [I] whose ids it speaks of and whose set-id programs it may hold; + reference */
+	struct user_namespace	*s_user_ns;	/* [I] of who mounted it: its set-id programs count there; + reference */
 	struct hlist_node	s_instances;	/* [sb_lock] s_type->fs_supers */
 	u32			s_time_gran;	/* ns */
 	time64_t		s_time_min, s_time_max;

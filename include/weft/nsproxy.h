@@ -89,7 +89,7 @@ struct ns_common *ns_of_task(struct task_struct *task, const struct ns_type *typ
 
 /* ---- uts: kernel/task/utsname.c ---- */
 extern const struct ns_type uts_ns_type;
-struct uts_namespace *copy_uts_ns(u64 flags, struct user_namespace *user_ns, struct uts_namespace *old);	/* + reference; ERR_PTR */
+struct uts_namespace *copy_uts_ns(u64 flags, struct user_namespace *user_ns, struct uts_namespace *old);
 void put_uts_ns(struct uts_namespace *ns);
 
 /* ---- mnt: kernel/fs/mnt_namespace.c ---- */

@@ -3,7 +3,7 @@
  *
  * Idea:    numbers are reused, a struct pid is not: whoever keeps a reference to one can never hit a wrong task, and need
  *          not keep the task itself alive.  One struct pid serves in several roles at once (leader's PID, TGID, PGID of
- *          its group ...): one list of tasks per role.  numbers[] has one entry per level of pid namespaces: <weft/pid_namespace.h>.
+ *          its group ...): one list of tasks per role.  numbers[]: one entry per level (pid_namespace.h).
  * Counts:  one for each task in role PID together (dropped in free_pid after a grace period), get_pid/put_pid for others.
  *          put_pid never sleeps.
  * Locking: tasks[] and task->pid_links [r:tasklist_lock]; the number -> pid table is an idr: look-ups under RCU only,

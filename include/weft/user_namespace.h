@@ -49,7 +49,7 @@ struct user_namespace {
 	kuid_t			owner;		/* [I] who made it */
 	kgid_t			group;
 	bool			setgroups_allowed;	/* [userns_state_mutex] */
-	bool			parent_could_setfcap;	/* [I] its maker had CAP_SETFCAP: its map may contain the parent's root */
+	bool			parent_could_setfcap;	/* [I] its maker had CAP_SETFCAP: may map the parent's root */
 	struct rcu_head		rcu;
 };
 extern struct user_namespace init_user_ns;

@@ -458,7 +458,8 @@ static const struct cred *access_override_creds(void)
 
 	/* Mostly the ids are the same, and root's capabilities as full as they can be: nothing to override. */
 	if (uid_eq(cur->fsuid, cur->uid) && gid_eq(cur->fsgid, cur->gid) &&
-	    (!uid_eq(cur->uid, make_kuid(cur->user_ns, 0)) ? cap_isclear(cur->cap_effective) : cap_issubset(cur->cap_permitted, cur->cap_effective)))
+	    (uid_eq(cur->uid, make_kuid(cur->user_ns, 0)) ? cap_issubset(cur->cap_permitted, cur->cap_effective) :
+							    cap_isclear(cur->cap_effective)))
 		return NULL;
 	cred = prepare_creds();
 	if (!cred)

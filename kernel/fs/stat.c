@@ -167,8 +167,8 @@ int cp_compat_stat64(const struct kstat *stat, void __user *statbuf)
 {
 	struct compat_stat64 tmp = {
 		.st_dev = new_encode_dev(stat->dev), .old_ino = (u32)stat->ino, .st_mode = stat->mode, .st_nlink = stat->nlink,
-		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
-		.st_blksize = stat->blksize, .st_blocks = (s64)stat->blocks,
+		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev),
+		.st_size = stat->size, .st_blksize = stat->blksize, .st_blocks = (s64)stat->blocks,
 		.st_atime = (u32)stat->atime.tv_sec, .st_atime_nsec = (u32)stat->atime.tv_nsec,
 		.st_mtime = (u32)stat->mtime.tv_sec, .st_mtime_nsec = (u32)stat->mtime.tv_nsec,
 		.st_ctime = (u32)stat->ctime.tv_sec, .st_ctime_nsec = (u32)stat->ctime.tv_nsec, .st_ino = stat->ino,
@@ -181,8 +181,8 @@ static int cp_new_stat(const struct kstat *stat, struct stat __user *statbuf)
 {
 	struct stat tmp = {
 		.st_dev = new_encode_dev(stat->dev), .st_ino = stat->ino, .st_nlink = stat->nlink, .st_mode = stat->mode,
-		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev), .st_size = stat->size,
-		.st_blksize = stat->blksize, .st_blocks = stat->blocks,
+		.st_uid = shown_uid(stat), .st_gid = shown_gid(stat), .st_rdev = new_encode_dev(stat->rdev),
+		.st_size = stat->size, .st_blksize = stat->blksize, .st_blocks = stat->blocks,
 		.st_atime = stat->atime.tv_sec, .st_atime_nsec = stat->atime.tv_nsec,
 		.st_mtime = stat->mtime.tv_sec, .st_mtime_nsec = stat->mtime.tv_nsec,
 		.st_ctime = stat->ctime.tv_sec, .st_ctime_nsec = stat->ctime.tv_nsec,

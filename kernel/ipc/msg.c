@@ -496,8 +496,8 @@ static void msg_show(struct seq_file *m, struct kern_ipc_perm *perm)
 	const struct msg_queue *q = to_queue(perm);
 
 	seq_printf(m, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10llu %10llu %10llu\n", perm->key, perm->id,
-		   perm->mode, q->bytes, q->count, pid_nr_vnr(q->lspid), pid_nr_vnr(q->lrpid), perm->uid, perm->gid, perm->cuid, perm->cgid,
-		   (u64)q->stime, (u64)q->rtime, (u64)q->ctime);
+		   perm->mode, q->bytes, q->count, pid_nr_vnr(q->lspid), pid_nr_vnr(q->lrpid), perm->uid, perm->gid,
+		   perm->cuid, perm->cgid, (u64)q->stime, (u64)q->rtime, (u64)q->ctime);
 }
 
 static const struct ipc_proc msg_proc = {

@@ -505,8 +505,8 @@ static void shm_show(struct seq_file *m, struct kern_ipc_perm *perm)
 	const struct shm_segment *seg = to_segment(perm);
 
 	seq_printf(m, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10llu %10llu %10llu %21lu %21lu\n",
-		   perm->key, perm->id, perm->mode, seg->size, pid_nr_vnr(seg->cpid), pid_nr_vnr(seg->lpid), seg->nattch, perm->uid, perm->gid,
-		   perm->cuid, perm->cgid, (u64)seg->atime, (u64)seg->dtime, (u64)seg->ctime,
+		   perm->key, perm->id, perm->mode, seg->size, pid_nr_vnr(seg->cpid), pid_nr_vnr(seg->lpid), seg->nattch,
+		   perm->uid, perm->gid, perm->cuid, perm->cgid, (u64)seg->atime, (u64)seg->dtime, (u64)seg->ctime,
 		   resident_pages(seg) << PAGE_SHIFT, 0UL);
 }
 

@@ -201,8 +201,10 @@ static bool add_fpu(struct elf_core *c, struct task_struct *t, struct xregs_stat
 static bool add_psinfo(struct elf_core *c, struct mm_struct *mm)
 {
 	struct elf_prpsinfo ps = {
-		.sname = 'R', .nice = (char)task_nice(current), .flag = current->flags, .uid = from_kuid_munged(current_user_ns(), current_uid()),
-		.gid = from_kgid_munged(current_user_ns(), current_gid()), .pid = task_tgid_vnr(current), .ppid = parent_of(current),
+		.sname = 'R', .nice = (char)task_nice(current), .flag = current->flags,
+		.uid = from_kuid_munged(current_user_ns(), current_uid()),
+		.gid = from_kgid_munged(current_user_ns(), current_gid()), .pid = task_tgid_vnr(current),
+		.ppid = parent_of(current),
 		.pgrp = task_pgrp_vnr(current), .sid = task_session_vnr(current),
 	};
 	int len = (int)min(mm->arg_end - mm->arg_start, sizeof(ps.psargs) - 1);

@@ -3,9 +3,10 @@
  *
  * What:    allocation and look-up of struct pid, the links between a task and its four pids, and the system calls that
  *          read or change a task's process group and session.
- * Idea:    an idr for each pid namespace maps numbers to struct pid; a look-up takes only rcu_read_lock().  A struct pid and the task_struct
- *          are freed a grace period after they left their tables, so what a look-up found stays readable inside its
- *          RCU section; whoever wants to keep it takes a reference that fails when the count had already reached 0.
+ * Idea:    an idr for each pid namespace maps numbers to struct pid; a look-up takes only rcu_read_lock().
+ *          A struct pid and the task_struct are freed a grace period after they left their tables, so what a look-up
+ *          found stays readable inside its RCU section; whoever wants to keep it takes a reference that fails when the
+ *          count had already reached 0.
  * States:  a struct pid is in the idrs from alloc_pid() to free_pid(); it has tasks in role t from attach_pid(t) to the
  *          last detach_pid(t).  When the last role is empty the number is given back, whatever references remain.
  * Locking: pidmap_lock guards changes of the idrs; tasklist_lock (write) the links.  Order: tasklist_lock -> pidmap_lock.
@@ -50,7 +51,8 @@ void __init pid_idr_init(void)
 {
 	/* About 1024 numbers a CPU, so that they are not reused too soon. */
 	pid_max = min(PID_MAX_LIMIT, max(pid_max, (int)num_possible_cpus() * 1024));
-	pid_cachep = kmem_cache_create("pid", sizeof(struct pid) + sizeof(struct upid), 0, SLAB_HWCACHE_ALIGN | SLAB_PANIC, NULL);
+	pid_cachep = kmem_cache_create("pid", sizeof(struct pid) + sizeof(struct upid), 0,
+				       SLAB_HWCACHE_ALIGN | SLAB_PANIC, NULL);
 }
 
 /* Without numbers.  NULL: out of memory. */

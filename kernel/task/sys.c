@@ -129,7 +129,7 @@ static bool reboot_magic_ok(u32 magic1, u32 magic2)
 		magic2 == LINUX_REBOOT_MAGIC2C);
 }
 
-/* In a pid namespace of its own nothing happens to the machine: the namespace ends, and who waits for it sees what was asked. */
+/* In a pid namespace of its own nothing happens to the machine: the namespace ends, and who waits sees what was asked. */
 static long reboot_inside(struct pid_namespace *ns, unsigned int cmd)
 {
 	switch (cmd) {

@@ -127,7 +127,8 @@ long sys_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 
 	if (!kuid_of(&ruid) || !kuid_of(&euid) || !kuid_of(&suid))
 		return -EINVAL;
-	if ((!among_uids(old, ruid) || !among_uids(old, euid) || !among_uids(old, suid)) && !ns_capable(old->user_ns, CAP_SETUID))
+	if ((!among_uids(old, ruid) || !among_uids(old, euid) || !among_uids(old, suid)) &&
+	    !ns_capable(old->user_ns, CAP_SETUID))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)
@@ -209,7 +210,8 @@ long sys_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 
 	if (!kgid_of(&rgid) || !kgid_of(&egid) || !kgid_of(&sgid))
 		return -EINVAL;
-	if ((!among_gids(old, rgid) || !among_gids(old, egid) || !among_gids(old, sgid)) && !ns_capable(old->user_ns, CAP_SETGID))
+	if ((!among_gids(old, rgid) || !among_gids(old, egid) || !among_gids(old, sgid)) &&
+	    !ns_capable(old->user_ns, CAP_SETGID))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)
