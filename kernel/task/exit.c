@@ -239,7 +239,7 @@ static struct task_struct *find_alive_thread(struct task_struct *p)
  * writing, but dropped meanwhile then.
  */
 static struct task_struct *find_child_reaper(struct task_struct *father, struct list_head *dead)
-	__must_hold(&tasklist_lock) __no_context_analysis	/* drops and takes it */
+	__no_context_analysis	/* drops and takes it */
 {
 	struct pid_namespace *ns = task_active_pid_ns(father);
 	struct task_struct *reaper = ns->child_reaper;
