@@ -35,6 +35,7 @@ struct swap_backend_ops {
 	 */
 	void (*read_page)(struct swap_backend *b, pgoff_t slot, struct page *page);
 	void (*write_page)(struct swap_backend *b, pgoff_t slot, struct page *page);
+	bool (*usable)(struct swap_backend *b, pgoff_t slot);	/* NULL: all are */
 	void (*discard)(struct swap_backend *b, pgoff_t slot);	/* the contents are not wanted; atomic; or NULL */
 	void (*release)(struct swap_backend *b);		/* swapoff is through */
 };
@@ -131,6 +132,7 @@ int try_to_unuse(struct swap_info_struct *si);	/* all pages come back.  0, -EINT
 /* ---- the LRU lists: lru.c ---- */
 void activate_page(struct page *page);
 void deactivate_page(struct page *page);	/* an early candidate from now on: MADV_COLD */
+void mark_page_lazyfree(struct page *page);	/* anonymous, its contents are not needed: MADV_FREE */
 void release_pages(struct page **pages, unsigned int nr);	/* put_page() for many, with one lock */
 unsigned int isolate_lru_pages(struct lruvec *lruvec, enum lru_list lru, unsigned int nr, struct list_head *to,
 			       unsigned long *scanned);

@@ -43,7 +43,8 @@ static struct swap_bdev *to_swap_bdev(struct swap_backend *b)
 
 /* ---- moving pages ---- */
 
-static sector_t slot_sector(const struct swap_bdev *sb, pgoff_t slot)
+/* The extent with the slot, or the last one below it. */
+static const struct swap_extent *find_extent(const struct swap_bdev *sb, pgoff_t slot)
 {
 	unsigned int low = 0, high = sb->nr_extents;
 
@@ -55,7 +56,21 @@ static sector_t slot_sector(const struct swap_bdev *sb, pgoff_t slot)
 		else
 			high = mid;
 	}
-	return sb->extents[low].sector + (slot - sb->extents[low].slot) * PAGE_SECTORS;
+	return &sb->extents[low];
+}
+
+static sector_t slot_sector(const struct swap_bdev *sb, pgoff_t slot)
+{
+	const struct swap_extent *extent = find_extent(sb, slot);
+
+	return extent->sector + (slot - extent->slot) * PAGE_SECTORS;
+}
+
+static bool swap_bdev_usable(struct swap_backend *b, pgoff_t slot)
+{
+	const struct swap_extent *extent = find_extent(to_swap_bdev(b), slot);
+
+	return slot >= extent->slot && slot - extent->slot < extent->nr;
 }
 
 static void read_end(struct bio *bio)
@@ -105,15 +120,17 @@ static void swap_bdev_release(struct swap_backend *b)
 }
 
 static const struct swap_backend_ops partition_ops = {
-	.type = "partition", .read_page = swap_bdev_read, .write_page = swap_bdev_write, .release = swap_bdev_release,
+	.type = "partition", .read_page = swap_bdev_read, .write_page = swap_bdev_write, .usable = swap_bdev_usable,
+	.release = swap_bdev_release,
 };
 static const struct swap_backend_ops file_ops = {
-	.type = "file", .read_page = swap_bdev_read, .write_page = swap_bdev_write, .release = swap_bdev_release,
+	.type = "file", .read_page = swap_bdev_read, .write_page = swap_bdev_write, .usable = swap_bdev_usable,
+	.release = swap_bdev_release,
 };
 
 /* ---- where the slots lie ---- */
 
-/* Where one page of a file lies, in one piece and a page's place from the start of the device?  0, -EINVAL. */
+/* Where one page of a file lies.  0; -EINVAL: nowhere; 1: in pieces. */
 static int page_sector(struct address_space *mapping, pgoff_t index, sector_t *sector)
 {
 	unsigned int bits = mapping->host->i_blkbits, per_page = 1U << (PAGE_SHIFT - bits);
@@ -123,12 +140,15 @@ static int page_sector(struct address_space *mapping, pgoff_t index, sector_t *s
 		return -EINVAL;			/* a hole */
 	for (unsigned int i = 1; i < per_page; i++)
 		if (mapping->a_ops->bmap(mapping, ((sector_t)index << (PAGE_SHIFT - bits)) + i) != first + i)
-			return -EINVAL;
+			return 1;
 	*sector = first << (bits - SECTOR_SHIFT);
 	return 0;
 }
 
-/* Lists the file's extents, or only counts them (list NULL).  The number or -EINVAL. */
+/*
+ * Lists the file's extents, or only counts them (list NULL).  A page in pieces (blocks smaller than pages) is in none of
+ * them: its slot stays unused.  The number; -EINVAL: the file has a hole, or its first page, the header, is in pieces.
+ */
 static int list_extents(struct address_space *mapping, pgoff_t nr_pages, struct swap_extent *list)
 {
 	struct swap_extent now = { };
@@ -138,9 +158,11 @@ static int list_extents(struct address_space *mapping, pgoff_t nr_pages, struct 
 		sector_t sector;
 		int err = page_sector(mapping, index, &sector);
 
+		if (err < 0 || (err && !index))
+			return -EINVAL;
 		if (err)
-			return err;
-		if (!n || sector != now.sector + now.nr * PAGE_SECTORS) {
+			continue;
+		if (!n || index != now.slot + now.nr || sector != now.sector + now.nr * PAGE_SECTORS) {
 			now = (struct swap_extent){ .slot = index, .sector = sector };
 			n++;
 		}

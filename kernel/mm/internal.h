@@ -97,6 +97,10 @@ int page_mkclean(struct page *page);
 unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed; shift: reclaim's priority */
 unsigned long shrink_lru(unsigned long nr_to_scan);		/* pages freed */
 
+/* ---- madvise_pages.c; mmap_lock held for reading ---- */
+int advise_cold(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool pageout);
+int advise_free(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+
 /* ---- madvise.c ---- */
 int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 

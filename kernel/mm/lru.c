@@ -263,6 +263,24 @@ void deactivate_page(struct page *page)
 	move_page(page, false);
 }
 
+/* Without PG_swapbacked it is among the pages of files: it goes as easily as a clean page of one. */
+void mark_page_lazyfree(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+
+	ClearPageReferenced(page);
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	if (PageLRU(page) && PageSwapBacked(page)) {
+		del_from_list(lruvec, page);
+		ClearPageActive(page);
+		ClearPageSwapBacked(page);
+		add_to_list(lruvec, page);
+		count_vm_event(PGLAZYFREE);
+	}
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
 /*
  * The first use sets "referenced", the second makes the page active: what was used twice is kept longer.  Then the flag
  * starts anew, so that an active page must be used again to stay.

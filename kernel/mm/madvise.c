@@ -6,7 +6,7 @@
  *          end as ENOMEM, as man 2 madvise has it.
  * Locking: mmap_lock; dropped and taken again around what sleeps long (MADV_REMOVE, MADV_WILLNEED), so the area must be
  *          looked up again after it.
- * See:     man 2 madvise, process_madvise
+ * See:     man 2 madvise, process_madvise; madvise_pages.c: COLD, PAGEOUT, FREE
  */
 #include <weft/err.h>
 #include <weft/file.h>
@@ -108,12 +108,11 @@ static struct vm_area_struct *advise_flags(struct vm_area_struct *vma, unsigned 
 
 /* ---- pages ---- */
 
-/* MADV_FREE may take the pages at any time, so why not now. */
 static int advise_dontneed(struct vm_area_struct *vma, unsigned long start, unsigned long end, int behavior)
 {
 	unsigned long forbidden = behavior == MADV_DONTNEED_LOCKED ? VM_PFNMAP : VM_PFNMAP | VM_LOCKED;
 
-	if ((vma->vm_flags & forbidden) || (behavior == MADV_FREE && !vma_is_anonymous(vma)))
+	if (vma->vm_flags & forbidden)
 		return -EINVAL;
 	zap_page_range(vma, start, end - start);
 	return 0;
@@ -173,8 +172,10 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_REMOVE:
 		return advise_remove(vma, start, end, dropped);
 	case MADV_COLD:
-	case MADV_PAGEOUT:			/* a hint for reclaim, which does not age pages yet */
-		return (vma->vm_flags & (VM_LOCKED | VM_PFNMAP)) ? -EINVAL : 0;
+	case MADV_PAGEOUT:
+		return advise_cold(vma, start, end, behavior == MADV_PAGEOUT);
+	case MADV_FREE:
+		return advise_free(vma, start, end);
 	default:
 		return advise_dontneed(vma, start, end, behavior);
 	}

@@ -1,7 +1,8 @@
 /*
  * mincore.c: mincore(2): which pages of a range are in memory.
  *
- * Idea:    a present entry says yes; without one, the page cache of a mapped file is asked.  Only of files that the caller
+ * Idea:    a present entry says yes, or a swapped page that is cached; without one, the page cache of a mapped file is
+ *          asked.  Only of files that the caller
  *          could write or owns: otherwise he could watch what others read.
  * Locking: mmap_lock for reading, ptl per table.  The answer is old as soon as it is given.
  * See:     man 2 mincore
@@ -10,6 +11,7 @@
 #include <weft/mman.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
+#include <weft/swap.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
 #include <asm/pgalloc.h>
@@ -37,6 +39,16 @@ static unsigned char cached(struct vm_area_struct *vma, unsigned long addr)
 	return uptodate;
 }
 
+static bool in_swap_cache(swp_entry_t entry)
+{
+	struct page *page = lookup_swap_cache(entry);
+
+	if (!page)
+		return false;
+	put_page(page);
+	return true;
+}
+
 /* Pages of [addr, end) of one area and one table. */
 static void mincore_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end, unsigned char *vec)
 {
@@ -49,7 +61,7 @@ static void mincore_range(struct vm_area_struct *vma, unsigned long addr, unsign
 		pte_t *pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 
 		for (i = 0; i < pages; i++)
-			vec[i] = pte_present(pte[i]) ? 1 : 0;
+			vec[i] = pte_present(pte[i]) || (is_swap_pte(pte[i]) && in_swap_cache(pte_to_swp_entry(pte[i])));
 		pte_unmap_unlock(pte, ptl);
 	}
 	for (i = 0; i < pages; i++)

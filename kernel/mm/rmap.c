@@ -232,6 +232,30 @@ static bool leave_swap_entry(struct page *page, struct vm_area_struct *vma, unsi
 }
 
 /*
+ * An entry of a page that MADV_FREE has given up (no PG_swapbacked) has been taken.  True: it may go for good: nothing was
+ * written since, and nobody but the entries and our caller, who isolated it, has the page.
+ */
+static bool lazy_page_is_clean(struct page *page, pte_t old)
+{
+	return !pte_dirty(old) && !PageDirty(page) && page_count(page) == 1 + page_mapcount(page);
+}
+
+/* What stands where the entry of an anonymous page was.  False: the entry is back, and the page stays. */
+static bool replace_anon_entry(struct page *page, struct vm_area_struct *vma, unsigned long addr, pte_t *pte, pte_t old)
+{
+	if (PageSwapBacked(page))
+		return leave_swap_entry(page, vma, addr, pte, old);
+	if (lazy_page_is_clean(page, old)) {
+		dec_mm_counter(vma->vm_mm, MM_ANONPAGES);
+		count_vm_event(PGLAZYFREED);
+		return true;
+	}
+	SetPageSwapBacked(page);
+	set_pte(pte, old);
+	return false;
+}
+
+/*
  * The flush may come later, for many pages at once.  Until then the mm counts as one that is being gathered
  * (mmu_gather.c), so that nobody takes "no entry" for "no translation":
  *
@@ -292,11 +316,11 @@ static bool unmap_one(struct page *page, struct vm_area_struct *vma, unsigned lo
 	old = ptep_get_and_clear(mm, addr, pte);
 	if (!deferred)
 		flush_tlb_page(vma, addr);
-	if (pte_dirty(old))
+	if (pte_dirty(old) && (!PageAnon(page) || PageSwapBacked(page)))
 		set_page_dirty(page);
 	update_hiwater_rss(mm);
 	if (PageAnon(page))
-		ok = leave_swap_entry(page, vma, addr, pte, old);
+		ok = replace_anon_entry(page, vma, addr, pte, old);
 	else
 		dec_mm_counter(mm, mm_counter_file(page));
 	if (ok) {
@@ -311,7 +335,7 @@ bool try_to_unmap(struct page *page, struct unmap_batch *batch)
 {
 	struct rmap_walk_control rwc = { .arg = batch, .try_lock = true, .rmap_one = unmap_one, .done = not_mapped };
 
-	VM_BUG_ON_PAGE(PageAnon(page) && !PageSwapCache(page), page);
+	VM_BUG_ON_PAGE(PageAnon(page) && PageSwapBacked(page) && !PageSwapCache(page), page);
 	rmap_walk(page, &rwc);
 	return !page_mapped(page);
 }

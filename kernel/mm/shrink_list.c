@@ -135,7 +135,7 @@ static enum page_fate unmap_page(struct page *page, const struct scan_control *s
 	fate = check_references(page, sc);
 	if (fate != FATE_UNMAPPED)
 		return fate;
-	if (PageAnon(page) && page_mapped(page) && !PageSwapCache(page)) {
+	if (PageAnon(page) && PageSwapBacked(page) && page_mapped(page) && !PageSwapCache(page)) {
 		if (!sc->may_swap || !add_to_swap(page))
 			return FATE_ACTIVATE;
 	}
@@ -167,13 +167,14 @@ static enum page_fate finish_page(struct page *page, const struct scan_control *
 	return fate;
 }
 
-/* A page that stays, no longer locked. */
-static void keep_page(struct page *page, enum page_fate fate)
+/* A page that stays, no longer locked.  What a program wants paged out says nothing about the balance of the lists. */
+static void keep_page(struct page *page, enum page_fate fate, const struct scan_control *sc)
 {
 	if (fate == FATE_ACTIVATE) {
 		SetPageActive(page);
 		count_vm_event(PGACTIVATE);
-		note_rotated(page);
+		if (!sc->ignore_references)
+			note_rotated(page);
 	}
 	putback_lru_page(page);
 }
@@ -196,7 +197,7 @@ static void unmap_pages(struct list_head *pages, struct list_head *unmapped, con
 			}
 			unlock_kept_page(page);
 		}
-		keep_page(page, fate);
+		keep_page(page, fate, sc);
 		cond_resched();
 	}
 }
@@ -221,7 +222,7 @@ unsigned long shrink_page_list(struct list_head *pages, struct scan_control *sc)
 			freed++;
 			file += is_file;
 		} else {
-			keep_page(page, fate);
+			keep_page(page, fate, sc);
 		}
 		cond_resched();
 	}

@@ -137,24 +137,34 @@ static long check_header(const union swap_header *h, const struct swap_backend *
 	return min((unsigned long)h->info.last_page + 1, SWP_OFFSET_MAX);
 }
 
+static void forbid_slot(struct swap_info_struct *si, pgoff_t slot)
+{
+	if (!si->swap_map[slot])
+		si->pages--;
+	si->swap_map[slot] = SWAP_MAP_BAD;
+}
+
 static int make_map(struct swap_info_struct *si, const union swap_header *h)
 {
+	struct swap_backend *b = si->backend;
+
 	si->swap_map = vzalloc(si->max * sizeof(u16));
 	si->cluster_free = vzalloc(swap_clusters(si->max) * sizeof(u16));
 	si->zeromap = vzalloc(BITS_TO_LONGS(si->max) * sizeof(long));
 	if (!si->swap_map || !si->cluster_free || !si->zeromap)
 		return -ENOMEM;
-	si->swap_map[0] = SWAP_MAP_BAD;
-	si->pages = si->max - 1;
+	si->pages = si->max;
+	forbid_slot(si, 0);
 	for (u32 i = 0; i < h->info.nr_badpages; i++) {
 		u32 bad = h->info.badpages[i];
 
 		if (!bad || bad >= si->max)
 			return -EINVAL;
-		if (!si->swap_map[bad])
-			si->pages--;
-		si->swap_map[bad] = SWAP_MAP_BAD;
+		forbid_slot(si, bad);
 	}
+	for (pgoff_t slot = 1; b->ops->usable && slot < si->max; slot++)
+		if (!b->ops->usable(b, slot))
+			forbid_slot(si, slot);
 	for (pgoff_t slot = 1; slot < si->max; slot++)
 		si->cluster_free[slot / SWAP_CLUSTER] += !si->swap_map[slot];
 	return si->pages ? 0 : -EINVAL;

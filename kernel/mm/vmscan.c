@@ -89,6 +89,8 @@ static void get_scan_count(struct lruvec *lruvec, const struct scan_control *sc,
 
 		weight[kind] = prio * (data_race(lruvec->recent_scanned[kind]) + 1) /
 			       (data_race(lruvec->recent_rotated[kind]) + 1);
+		if (prio && !weight[kind])
+			weight[kind] = 1;	/* never given up altogether: only what is looked at can get better */
 	}
 	if (!sc->may_swap)
 		weight[0] = 0;

@@ -239,6 +239,68 @@ TEST(madvise_dontneed_gives_zeros)
 	CHECK_ERR(madvise(m, 4 * PG, MADV_DONTNEED), ENOMEM);
 }
 
+/* Until somebody needs the pages, the old contents may be seen; what is written afterwards must be. */
+TEST(madvise_free_keeps_what_is_written_later)
+{
+	char *m = map(64 * PG, RW, ANON), *locked = map(PG, RW, ANON);
+	int fd = CHECK_OK(memfd_create("m", 0));
+
+	for (int round = 1; round < 4; round++) {
+		memset(m, round, 64 * PG);
+		CHECK_OK(madvise(m, 64 * PG, MADV_FREE));
+		for (size_t i = 0; i < 64; i += 2)
+			m[i * PG + 5] = 100;
+		madvise(m, 64 * PG, MADV_PAGEOUT);
+		for (size_t i = 0; i < 64; i++) {
+			CHECK(m[i * PG] == round || m[i * PG] == 0);
+			CHECK(i % 2 ? m[i * PG + 5] == m[i * PG] : m[i * PG + 5] == 100);
+		}
+	}
+	CHECK_OK(ftruncate(fd, PG));
+	CHECK_ERR(madvise(mmap(NULL, PG, RW, MAP_PRIVATE, fd, 0), PG, MADV_FREE), EINVAL);
+	if (!mlock(locked, PG))
+		CHECK_ERR(madvise(locked, PG, MADV_FREE), EINVAL);
+}
+
+TEST(madvise_free_in_a_child_leaves_the_parents_pages)
+{
+	char *m = map(16 * PG, RW, ANON);
+
+	memset(m, 9, 16 * PG);
+	pid_t pid = CHECK_OK(fork());
+	if (!pid) {
+		madvise(m, 16 * PG, MADV_FREE);
+		m[3 * PG] = 1;
+		_exit(m[3 * PG] != 1);
+	}
+	CHECK_EQ(t_wait(pid), 0);
+	for (size_t i = 0; i < 16 * PG; i++)
+		CHECK_EQ(m[i], 9);
+}
+
+TEST(madvise_cold_and_pageout_lose_nothing)
+{
+	char name[] = "/tmp/pageoutXXXXXX", *m = map(256 * PG, RW, ANON), *f;
+	int fd = CHECK_OK(mkstemp(name));
+
+	unlink(name);
+	CHECK_OK(ftruncate(fd, 16 * PG));
+	f = mmap(NULL, 16 * PG, RW, MAP_SHARED, fd, 0);
+	CHECK(f != MAP_FAILED);
+	memset(f, 3, 16 * PG);
+	for (size_t i = 0; i < 256 * PG; i++)
+		m[i] = (char)(i / 1000);
+	CHECK_OK(madvise(m, 256 * PG, MADV_COLD));
+	CHECK_OK(madvise(m, 256 * PG, MADV_PAGEOUT));
+	CHECK_OK(madvise(f, 16 * PG, MADV_PAGEOUT));
+	for (size_t i = 0; i < 256 * PG; i++)
+		CHECK_EQ(m[i], (char)(i / 1000));
+	for (size_t i = 0; i < 16 * PG; i++)
+		CHECK_EQ(f[i], 3);
+	munmap(m + PG, PG);
+	CHECK_ERR(madvise(m, 4 * PG, MADV_PAGEOUT), ENOMEM);
+}
+
 TEST(dontfork_and_wipeonfork)
 {
 	char *m = map(2 * PG, RW, ANON);

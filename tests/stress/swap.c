@@ -56,6 +56,32 @@ static void show(const char *file, const char *word1)
 		fclose(f);
 }
 
+/* What advice does under pressure: a page that was given up is as it was or zero, one that is cold loses nothing. */
+static unsigned long advise(unsigned long pages)
+{
+	char *lazy = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *cold = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long bad = 0, kept = 0;
+
+	fill(lazy, pages, 1, 5);
+	fill(cold, pages, 1, 6);
+	bad += madvise(lazy, pages * PAGE, MADV_FREE) != 0;
+	bad += madvise(cold, pages * PAGE, MADV_PAGEOUT) != 0;
+	bad += check(cold, pages, 6, 6, "paged out");
+	fill(lazy, pages, 2, 7);
+	madvise(lazy, pages * PAGE, MADV_PAGEOUT);
+	for (unsigned long i = 0; i < pages; i++) {
+		unsigned long *p = (unsigned long *)(lazy + i * PAGE), want = i % 2 ? word(i, 5) : word(i, 7);
+
+		kept += p[0] == want;
+		bad += p[0] != p[511] || (p[0] != want && (p[0] || !(i % 2)));
+	}
+	printf("advice: %lu of %lu kept, %lu bad\n", kept, pages, bad);
+	munmap(lazy, pages * PAGE);
+	munmap(cold, pages * PAGE);
+	return bad;
+}
+
 /* How much to use: the percentage of free memory; the children will copy half of it. */
 static unsigned long pages_for(unsigned long percent)
 {
@@ -82,6 +108,7 @@ int main(int argc, char **argv)
 		printf("swapon: %s\n", strerror(errno));
 		return 77;
 	}
+	bad += advise(2000);
 	pages = pages_for(argc > 1 ? strtoul(argv[1], 0, 0) : 150);
 	printf("%lu MiB\n", pages >> 8);
 	mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -22,7 +22,8 @@
 
 /* Bytes; pss* in fractions. */
 struct mem_size_stats {
-	unsigned long	resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, swap;
+	unsigned long	resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
+	unsigned long	lazyfree, swap;
 	u64		pss, pss_dirty, pss_anon, pss_file, pss_shmem, pss_locked, swap_pss;
 };
 
@@ -35,6 +36,7 @@ static void smaps_page(struct mem_size_stats *mss, struct page *page, pte_t pte,
 	mss->resident += PAGE_SIZE;
 	if (PageAnon(page)) {
 		mss->anonymous += PAGE_SIZE;
+		mss->lazyfree += PageSwapBacked(page) || dirty ? 0 : PAGE_SIZE;
 		mss->pss_anon += pss;
 	} else if (PageSwapBacked(page)) {
 		mss->pss_shmem += pss;
@@ -101,7 +103,7 @@ static void show_stats(struct seq_file *m, const struct mem_size_stats *mss, boo
 	show_kb(m, "Private_Dirty:", mss->private_dirty);
 	show_kb(m, "Referenced:", mss->referenced);
 	show_kb(m, "Anonymous:", mss->anonymous);
-	show_kb(m, "LazyFree:", 0);
+	show_kb(m, "LazyFree:", mss->lazyfree);
 	show_kb(m, "AnonHugePages:", 0);
 	show_kb(m, "ShmemPmdMapped:", 0);
 	show_kb(m, "FilePmdMapped:", 0);
