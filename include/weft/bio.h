@@ -38,6 +38,7 @@ struct bio {
 	struct bio		*bi_next;	/* of the same request */
 	struct block_device	*bi_bdev;	/* [I] */
 	enum req_op		bi_op;		/* [I] */
+	bool			bi_fua;		/* a write that lasts when it ends; only if the device can: limits.fua */
 	int			bi_status;	/* 0 or -errno, for bi_end_io */
 	sector_t		bi_sector;	/* of bi_bdev until it is submitted, then of the whole disk */
 	unsigned int		bi_size;	/* bytes */
@@ -60,6 +61,8 @@ unsigned int bio_add_page(struct bio *bio, struct page *page, unsigned int len, 
 void submit_bio(struct bio *bio);
 /* Submits and sleeps until it is done; the bio stays the caller's.  0 or -errno. */
 int submit_bio_wait(struct bio *bio);
+/* The same for a write that has to last: forced through the device's cache, or followed by a flush. */
+int submit_bio_wait_lasting(struct bio *bio);
 void bio_endio(struct bio *bio);
 
 #endif

@@ -37,6 +37,7 @@ struct request {
 	struct blk_mq_hw_ctx	*mq_hctx;	/* [I] */
 	struct bio		*bio, *biotail;
 	enum req_op		op;
+	bool			fua;		/* of a write: it must last when it ends */
 	int			status;		/* set by the driver before it ends: 0 or -errno */
 	sector_t		sector;		/* of the disk */
 	unsigned int		data_len;	/* bytes */
@@ -63,7 +64,9 @@ struct queue_limits {
 	unsigned int	logical_block_size;	/* bytes: the smallest piece the device takes */
 	unsigned int	physical_block_size;
 	unsigned int	max_discard_sectors;	/* 0: it cannot */
+	unsigned int	virt_boundary;		/* mask: between two segments both addresses have 0 there; 0: any will do */
 	bool		write_cache;		/* a flush is needed before data last */
+	bool		fua;			/* ... or a write that says so itself */
 };
 
 /* One channel of the device.  Counters are read without the lock. */

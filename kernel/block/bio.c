@@ -43,6 +43,12 @@ static bool extends_last(const struct bio *bio, const struct queue_limits *lim, 
 	       page_to_phys(last->bv_page) + last->bv_offset + last->bv_len == page_to_phys(page) + offset;
 }
 
+/* May `next` be the segment behind `last`?  Some devices are told pages, not addresses and lengths. */
+bool bvec_gap(const struct queue_limits *lim, const struct bio_vec *last, unsigned int next_offset)
+{
+	return ((last->bv_offset + last->bv_len) | next_offset) & lim->virt_boundary;
+}
+
 unsigned int bio_add_page(struct bio *bio, struct page *page, unsigned int len, unsigned int offset)
 {
 	const struct queue_limits *lim = &bdev_get_queue(bio->bi_bdev)->limits;
@@ -52,7 +58,8 @@ unsigned int bio_add_page(struct bio *bio, struct page *page, unsigned int len, 
 	if (extends_last(bio, lim, page, len, offset)) {
 		bio->bi_io_vec[bio->bi_vcnt - 1].bv_len += len;
 	} else {
-		if (bio->bi_vcnt == bio->bi_max_vecs)
+		if (bio->bi_vcnt == bio->bi_max_vecs ||
+		    (bio->bi_vcnt && bvec_gap(lim, &bio->bi_io_vec[bio->bi_vcnt - 1], offset)))
 			return 0;
 		bio->bi_io_vec[bio->bi_vcnt++] = (struct bio_vec){ page, len, offset };
 	}
@@ -108,6 +115,16 @@ int submit_bio_wait(struct bio *bio)
 	submit_bio(bio);
 	wait_for_completion_io(&done);
 	return bio->bi_status;
+}
+
+int submit_bio_wait_lasting(struct bio *bio)
+{
+	const struct queue_limits *lim = &bdev_get_queue(bio->bi_bdev)->limits;
+	int err;
+
+	bio->bi_fua = lim->fua;
+	err = submit_bio_wait(bio);
+	return err || lim->fua ? err : blkdev_issue_flush(bio->bi_bdev);
 }
 
 /* A bio without pages. */

@@ -73,6 +73,7 @@ static void fill_request(struct request *rq, struct bio *bio)
 {
 	rq->bio = rq->biotail = bio;
 	rq->op = bio->bi_op;
+	rq->fua = bio->bi_fua;
 	rq->status = 0;
 	rq->sector = bio->bi_sector;
 	rq->data_len = bio->bi_size;
@@ -86,14 +87,20 @@ static bool may_merge(const struct request *rq, const struct bio *bio)
 {
 	const struct queue_limits *lim = &rq->mq_hctx->queue->limits;
 
-	return rq->op == bio->bi_op && rq->op <= REQ_OP_WRITE && rq->bio->bi_bdev == bio->bi_bdev &&
+	return rq->op == bio->bi_op && rq->fua == bio->bi_fua && rq->op <= REQ_OP_WRITE && rq->bio->bi_bdev == bio->bi_bdev &&
 	       (rq->data_len + bio->bi_size) >> SECTOR_SHIFT <= lim->max_sectors &&
 	       rq->nr_segments + bio->bi_vcnt <= lim->max_segments;
+}
+
+static bool bios_gap(const struct queue_limits *lim, const struct bio *front, const struct bio *back)
+{
+	return bvec_gap(lim, &front->bi_io_vec[front->bi_vcnt - 1], back->bi_io_vec[0].bv_offset);
 }
 
 /* Makes the bio part of a waiting request that ends where it begins, or begins where it ends. */
 static bool attempt_merge(struct blk_mq_hw_ctx *hctx, struct bio *bio)
 {
+	const struct queue_limits *lim = &hctx->queue->limits;
 	unsigned int tries = MERGE_LOOKBACK;
 	struct request *rq;
 
@@ -103,10 +110,10 @@ static bool attempt_merge(struct blk_mq_hw_ctx *hctx, struct bio *bio)
 			return false;
 		if (!may_merge(rq, bio))
 			continue;
-		if (rq->sector + (rq->data_len >> SECTOR_SHIFT) == bio->bi_sector) {
+		if (rq->sector + (rq->data_len >> SECTOR_SHIFT) == bio->bi_sector && !bios_gap(lim, rq->biotail, bio)) {
 			rq->biotail->bi_next = bio;
 			rq->biotail = bio;
-		} else if (bio_end_sector(bio) == rq->sector) {
+		} else if (bio_end_sector(bio) == rq->sector && !bios_gap(lim, bio, rq->bio)) {
 			bio->bi_next = rq->bio;
 			rq->bio = bio;
 			rq->sector = bio->bi_sector;

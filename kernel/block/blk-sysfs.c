@@ -55,6 +55,7 @@ LIMIT_ATTR(max_segment_size, "%u", lim->max_segment_size)
 LIMIT_ATTR(discard_max_bytes, "%llu", (u64)lim->max_discard_sectors << SECTOR_SHIFT)
 LIMIT_ATTR(discard_granularity, "%u", lim->max_discard_sectors ? lim->logical_block_size : 0)
 LIMIT_ATTR(write_cache, "%s", lim->write_cache ? "write back" : "write through")
+LIMIT_ATTR(fua, "%d", lim->fua)
 LIMIT_ATTR(rotational, "%d", 0 * (int)lim->write_cache)
 
 static const struct sysfs_attr disk_attrs[] = {
@@ -78,7 +79,7 @@ static const struct sysfs_attr queue_attrs[] = {
 	{ .name = "max_segment_size", .show = max_segment_size_show },
 	{ .name = "discard_max_bytes", .show = discard_max_bytes_show },
 	{ .name = "discard_granularity", .show = discard_granularity_show },
-	{ .name = "write_cache", .show = write_cache_show }, { .name = "rotational", .show = rotational_show }, { }
+	{ .name = "write_cache", .show = write_cache_show }, { .name = "fua", .show = fua_show }, { .name = "rotational", .show = rotational_show }, { }
 };
 
 static int add_disk_files(struct dentry *dir, struct gendisk *disk)

@@ -9,6 +9,9 @@
 /* blk-mq.c: the sector counts from the start of the disk.  May sleep. */
 void blk_mq_submit_bio(struct bio *bio);
 
+/* bio.c: a segment that begins at next_offset in its page cannot follow this one. */
+bool bvec_gap(const struct queue_limits *lim, const struct bio_vec *last, unsigned int next_offset);
+
 /* partitions.c: reads the table of a new disk and adds what it finds. */
 void disk_scan_partitions(struct gendisk *disk);
 

@@ -101,9 +101,29 @@ long sys_umask(int mask)
 #define LINUX_REBOOT_CMD_POWER_OFF	0x4321fedc
 #define LINUX_REBOOT_CMD_RESTART2	0xa1b2c3d4
 
+static LIST_HEAD(shutdown_hooks);		/* [hooks_lock] */
+static DEFINE_SPINLOCK(hooks_lock);
+
+void register_shutdown_hook(struct shutdown_hook *hook)
+{
+	spin_lock(&hooks_lock);
+	list_add(&hook->node, &shutdown_hooks);
+	spin_unlock(&hooks_lock);
+}
+
+/* Hooks stay, and none is added once the machine goes down. */
+static void run_shutdown_hooks(void)
+{
+	struct shutdown_hook *hook;
+
+	list_for_each_entry(hook, &shutdown_hooks, node)
+		hook->fn(hook);
+}
+
 void __noreturn kernel_restart(const char *cmd)
 {
 	system_state = SYSTEM_RESTART;
+	run_shutdown_hooks();
 	printk(KERN_EMERG "weft: restarting%s%s\n", cmd ? " with command " : "", cmd ? cmd : "");
 	machine_restart(cmd);
 }
@@ -111,6 +131,7 @@ void __noreturn kernel_restart(const char *cmd)
 void __noreturn kernel_power_off(void)
 {
 	system_state = SYSTEM_POWER_OFF;
+	run_shutdown_hooks();
 	printk(KERN_INFO "weft: power off\n");
 	machine_power_off();
 }
@@ -118,6 +139,7 @@ void __noreturn kernel_power_off(void)
 void __noreturn kernel_halt(void)
 {
 	system_state = SYSTEM_HALT;
+	run_shutdown_hooks();
 	printk(KERN_EMERG "weft: halted\n");
 	machine_halt();
 }

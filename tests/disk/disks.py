@@ -12,14 +12,16 @@ import mkimg
 IMAGES = ["raw", "mbr", "gpt", "gpt2"]
 # machine, controller, processors: the guests of `make test`, each in the release and the debug build
 PLANS = [("pc", "virtio", 2), ("q35", "virtio", 4), ("microvm", "virtio-mmio", 2), ("microvm", "virtio-mmio2", 1),
-         ("pc", "ide", 2), ("pc", "ide-pio", 1), ("q35", "ahci", 2)]
+         ("pc", "ide", 2), ("pc", "ide-pio", 1), ("q35", "ahci", 2),
+         ("pc", "nvme", 1), ("q35", "nvme", 4)]
 
-BAD_PLANS = [("pc", "virtio", 2), ("q35", "ahci", 2), ("pc", "ide", 1)]
+BAD_PLANS = [("pc", "virtio", 2), ("pc", "nvme", 2), ("q35", "ahci", 2), ("pc", "ide", 1)]
 
 # What a controller's disks are called, and the QEMU device of disk number N with the drive d{N}.
 CONTROLLERS = {
     "virtio": ("vd{letter}", "virtio-blk-pci,drive=d{n}"),
     "virtio-mmio": ("vd{letter}", "virtio-blk-device,drive=d{n}"),      # legacy registers, QEMU's default
+    "nvme": ("nvme{n}n1", "nvme,serial=weft{n},drive=d{n}"),
     "ide": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{pair},unit={half}"),
     "ide-pio": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{pair},unit={half}"),
     "ahci": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{n}"),
@@ -74,7 +76,7 @@ class BadDisk(Disks):
         device = CONTROLLERS[self.controller][1].format(n=0, pair=0, half=0)
         return ["-blockdev", f"driver=file,filename={self.paths[0]},node-name=f0",
                 "-blockdev", "driver=blkdebug,image=f0,node-name=b0," + ",".join(faults),
-                "-blockdev", "driver=raw,file=b0,node-name=d0", "-device", f"{device},werror=report,rerror=report"]
+                "-blockdev", "driver=raw,file=b0,node-name=d0", "-device", device + ("" if self.controller == "nvme" else ",werror=report,rerror=report")]
 
     def commands(self):
         return ["/tests/errors /dev/" + CONTROLLERS[self.controller][0].format(letter="a", n=0)]
