@@ -27,7 +27,7 @@ CONTROLLERS = {
     "ahci": ("sd{letter}", "ide-hd,drive=d{n},bus=ide.{n}"),
     "virtio-mmio2": ("vd{letter}", "virtio-blk-device,drive=d{n}"),
 }
-MORE_ARGS = {"virtio-mmio2": ["-global", "virtio-mmio.force-legacy=false"]}
+MORE_ARGS = {"virtio-mmio2": ["-global", "virtio-mmio.force-legacy=false"], "nvme": ["-trace", "pci_nvme_mmio_shutdown_set"]}
 
 
 class Disks:
@@ -59,6 +59,8 @@ class Disks:
         said = re.search(r"^written (\w+)", text, re.M)
         found = hashlib.md5(pathlib.Path(self.paths[0]).read_bytes()).hexdigest()
         yield bool(said) and said[1] == found, "disk/written", f"the guest wrote {said and said[1]}, the host reads {found}"
+        if self.controller == "nvme":
+            yield "pci_nvme_mmio_shutdown_set" in text, "disk/shut_down", "the controller was not told before the power went"
 
 
 class BadDisk(Disks):

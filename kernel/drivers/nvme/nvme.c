@@ -137,24 +137,32 @@ static int alloc_queue(struct nvme_ctrl *c, struct nvme_queue *q, u16 id, unsign
 
 /* ---- administration: one command at a time, polled ---- */
 
+static bool poll_for_completion(struct nvme_queue *q, struct nvme_completion *cqe)
+{
+	bool done = false;
+
+	for (int i = 0; i < ADMIN_TIMEOUT_US / 10 && !done; i++) {
+		spin_lock_irq(&q->lock);
+		done = take_completion(q, cqe);
+		if (done)
+			writel(q->cq_head, q->doorbell + q->stride);
+		spin_unlock_irq(&q->lock);
+		if (!done)
+			udelay(10);
+	}
+	return done;
+}
+
 static int admin(struct nvme_ctrl *c, struct nvme_command *cmd, u32 *result)
 {
 	struct nvme_queue *q = &c->admin;
 	struct nvme_completion cqe;
-	bool done = false;
 
-	spin_lock(&q->lock);
+	spin_lock_irq(&q->lock);
 	put_command(q, cmd);
 	ring_doorbell(q);
-	for (int i = 0; i < ADMIN_TIMEOUT_US / 10 && !done; i++) {
-		done = take_completion(q, &cqe);
-		if (!done)
-			udelay(10);
-	}
-	if (done)
-		writel(q->cq_head, q->doorbell + q->stride);
-	spin_unlock(&q->lock);
-	if (!done)
+	spin_unlock_irq(&q->lock);
+	if (!poll_for_completion(q, &cqe))
 		return -ETIMEDOUT;
 	if (result)
 		*result = le32_to_cpu(cqe.result);
