@@ -79,7 +79,8 @@ static const struct sysfs_attr queue_attrs[] = {
 	{ .name = "max_segment_size", .show = max_segment_size_show },
 	{ .name = "discard_max_bytes", .show = discard_max_bytes_show },
 	{ .name = "discard_granularity", .show = discard_granularity_show },
-	{ .name = "write_cache", .show = write_cache_show }, { .name = "fua", .show = fua_show }, { .name = "rotational", .show = rotational_show }, { }
+	{ .name = "write_cache", .show = write_cache_show }, { .name = "fua", .show = fua_show },
+	{ .name = "rotational", .show = rotational_show }, { }
 };
 
 static int add_disk_files(struct dentry *dir, struct gendisk *disk)

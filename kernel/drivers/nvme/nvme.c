@@ -183,7 +183,8 @@ static int identify(struct nvme_ctrl *c, u32 nsid, u32 what, void *page)
 static int create_queue(struct nvme_ctrl *c, struct nvme_queue *q, unsigned int vector)
 {
 	struct nvme_command cmd = {
-		.opcode = ADMIN_CREATE_CQ, .prp1 = cpu_to_le64(virt_to_phys(q->cq)), .cdw10 = cpu_to_le32((ENTRIES - 1) << 16 | q->id),
+		.opcode = ADMIN_CREATE_CQ, .prp1 = cpu_to_le64(virt_to_phys(q->cq)),
+		.cdw10 = cpu_to_le32((ENTRIES - 1) << 16 | q->id),
 		.cdw11 = cpu_to_le32(vector << 16 | QUEUE_INTERRUPT | QUEUE_IN_ONE_PIECE),
 	};
 	int err = admin(c, &cmd, NULL);

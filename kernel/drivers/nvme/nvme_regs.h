@@ -10,8 +10,8 @@
 
 /* Registers in BAR 0. */
 enum {
-	NVME_CAP = 0x00, NVME_CAP_HI = 0x04, NVME_CC = 0x14, NVME_CSTS = 0x1c, NVME_AQA = 0x24, NVME_ASQ = 0x28, NVME_ACQ = 0x30,
-	NVME_DOORBELLS = 0x1000,
+	NVME_CAP = 0x00, NVME_CAP_HI = 0x04, NVME_CC = 0x14, NVME_CSTS = 0x1c, NVME_AQA = 0x24, NVME_ASQ = 0x28,
+	NVME_ACQ = 0x30, NVME_DOORBELLS = 0x1000,
 };
 #define CAP_ENTRIES(lo)		((lo) & 0xffff)		/* most of a queue, less one */
 #define CAP_TIMEOUT(lo)		((lo) >> 24)		/* to become ready, in half seconds */
