@@ -55,6 +55,38 @@ static inline void fd_drained(struct fdent *e)
 		a_set(&e->drained, 1);
 }
 
+/* Threads claimed, to be made ready in this order. */
+struct chain { struct weft_thread *first, **tail; };
+
+static inline void chain_add(struct chain *c, struct weft_thread *t)
+{
+	*c->tail = t;
+	c->tail = &t->next;
+}
+
+/* One operation for the ring; it lies on the stack of the thread that waits for it. */
+enum { RING_READ, RING_WRITE, RING_FSYNC, RING_READV, RING_WRITEV, RING_POLL, RING_RECV, RING_SEND };
+struct ring_op {
+	uint8_t			kind, dir;	/* dir: of e */
+	uint8_t			done;		/* under ring.lock */
+	int			fd, result;
+	uint32_t		flags;		/* of recv and send, or the events of a poll */
+	void			*buf;
+	size_t			n;
+	off_t			offset;		/* -1: the file's own */
+	struct fdent		*e;		/* NULL: a regular file, which needs no looking after */
+	struct weft_thread	*t;
+};
+
+/* uring.c */
+HIDDEN ssize_t uring_do(struct ring_op *op, weft_time_t deadline);
+HIDDEN int uring_poll(struct fdent *e, int fd, int dir, weft_time_t deadline);
+HIDDEN void uring_forget(struct fdent *e, int error);
+HIDDEN int uring_wait(struct worker *w, weft_time_t timeout);
+HIDDEN int uring_reap(struct chain *c);
+HIDDEN void uring_kick(void);
+/* poller.c */
+HIDDEN struct fdent *fd_make_entry(int fd);
 HIDDEN int fd_wait(int fd, int dir, weft_time_t deadline);
 HIDDEN void fd_reset(int fd, int error);
 #endif

@@ -254,6 +254,8 @@ static int worker_0(void)
 	strcpy(m->name, "main");
 	w->current = m;
 	a_set(&w->tid, os_gettid());
+	m->tid = w->tid;
+	os_set_nice(m->tid, 0);
 	set_worker_stack(w);
 	san_adopt(m);
 	if (worker_enter(w))
@@ -266,6 +268,7 @@ static int worker_0(void)
 	if (!w->idle.stack)
 		return ENOMEM;
 	w->idle.stack_size = stack_class(65536);
+	w->idle.vg_id = VALGRIND_STACK_REGISTER(w->idle.stack + w->idle.guard, w->idle.stack + w->idle.stack_size);
 	w->idle.fn = idle_of_worker_0;
 	if (rt.fp_env)
 		fp_save(&w->idle.fp);
@@ -306,7 +309,9 @@ static int configure(const struct weft_config *c)
 	rt.debug = env_number("WEFT_DEBUG", c->debug);
 	rt.fp_env = c->fp_env;
 	rt.on_deadlock = c->on_deadlock;
-	rt.io_mode = !io ? 0 : !strcmp(io, "helpers") ? 2 : !strcmp(io, "epoll") ? 1 : 0;
+	rt.io_mode = !io ? IO_DEFAULT : !strcmp(io, "epoll") || !strcmp(io, "helpers") ? IO_EPOLL : !strcmp(io, "io_uring") ? IO_URING : IO_DEFAULT;
+	if (rt.model == WEFT_1_1)
+		rt.io_mode = IO_EPOLL;
 	return 0;
 }
 
@@ -332,6 +337,7 @@ int weft_init(const struct weft_config *c)
 	if (trace && *trace && (r = trace_open(trace)))
 		return r;
 	rt.slow_switch = rt.fp_env || rt.trace;
+	uring_start();
 	rt.running = 1;
 	for (i = 1; i < rt.nworkers; i++)
 		if ((r = worker_start()))
@@ -372,6 +378,7 @@ int weft_fini(void)
 		os_yield();
 	}
 	trace_close();
+	uring_stop();
 	for (i = 0; i < rt.ntotal; i++) {
 		struct worker *w = rt.worker[i];
 

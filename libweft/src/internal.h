@@ -158,6 +158,9 @@ struct worker {
 	struct weft_thread	idle;		/* its scheduler context */
 } __attribute__((aligned(64)));
 
+/* WEFT_IO.  By default epoll, and io_uring for files only. */
+enum { IO_DEFAULT, IO_EPOLL, IO_URING };
+
 enum { SLEEP_NO, SLEEP_FUTEX, SLEEP_POLL, SLEEP_KICKED_SEARCH, SLEEP_RETIRED };
 
 struct runtime {
@@ -172,6 +175,7 @@ struct runtime {
 	uint32_t	nidle, nsearching;	/* [a] */
 	int32_t		surplus;		/* [a] workers whom nobody needs any more: see monitor.c */
 	uint32_t	outstanding;		/* [a] helper calls: not a deadlock */
+	struct job	*done;			/* [a] N:1: a stack of helpers' jobs whose callers are to go on */
 	uint32_t	poll_lock;		/* [a] who sleeps in epoll */
 	uint32_t	lookout;		/* [a] who looks after busy workers */
 	uint32_t	spawn_lock;
@@ -318,7 +322,6 @@ HIDDEN int wake_all_unlock(uint32_t *lock, struct weft_waitq *q);
 HIDDEN void ready_spawned(struct weft_thread *t);
 HIDDEN void post_inbox(struct worker *w, struct weft_thread *t);
 HIDDEN void kick(struct worker *w);
-HIDDEN void finish_switch(void);
 HIDDEN void switch_exit(struct weft_thread *t, struct weft_thread *joiner) __attribute__((noreturn));
 HIDDEN struct weft_thread *thread_ending(struct weft_thread *t, void *result);
 HIDDEN void idle_loop(struct worker *w);
@@ -360,6 +363,7 @@ HIDDEN void os_task_exit(void) __attribute__((noreturn));
 HIDDEN void os_yield(void);
 HIDDEN int os_foreign_tasks(void);
 HIDDEN int os_gettid(void);
+HIDDEN void os_set_nice(int tid, int levels);
 HIDDEN int os_errno(void);
 HIDDEN int os_membarrier_init(void);
 /* poller.c, helper.c, uring.c */
@@ -368,11 +372,11 @@ HIDDEN void poller_kick(void);
 HIDDEN int poller_active(void);
 HIDDEN int poller_init(void);
 HIDDEN int poller_watch(int fd, void (*fn)(void));
-HIDDEN void helper_run(void (*fn)(void *), void *arg);
-struct file_op { int op, fd, result; void *buf; size_t n; off_t offset; struct weft_thread *t; };
-enum { FILE_READ, FILE_WRITE, FILE_FSYNC, FILE_READV, FILE_WRITEV };
+HIDDEN int helper_run(void (*fn)(void *), void *arg, weft_time_t deadline, void (*dispose)(void *));
+HIDDEN void helper_reap(void);
 HIDDEN int uring_available(void);
-HIDDEN int uring_do(struct file_op *op);
+HIDDEN void uring_start(void);
+HIDDEN void uring_stop(void);
 /* dump.c, trace.c, monitor.c */
 HIDDEN void deadlock_report(void);
 HIDDEN int deadlock_here(struct weft_thread *t, char *buf, size_t size);

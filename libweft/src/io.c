@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,6 +57,23 @@ static inline ssize_t sock_try(const struct sock_op *o)
 	return r;
 }
 
+/*
+ * By the ring, when that is the poller.  A packed thread's buffer may lie on its stack, which goes away while it waits: it
+ * waits for readiness instead, as descriptors with O_NONBLOCK do, with which the kernel does not wait for us.
+ */
+static inline int by_ring(void)
+{
+	return unlikely(rt.io_mode == IO_URING) && !(this_thread()->flags & TF_PACKED);
+}
+
+static __attribute__((noinline)) ssize_t ring_io(int kind, int fd, void *buf, size_t n, int flags, weft_time_t deadline)
+{
+	int dir = kind == RING_SEND || kind == RING_WRITEV ? DIR_OUT : DIR_IN;
+	struct ring_op op = { .kind = kind, .dir = dir, .fd = fd, .flags = flags, .buf = buf, .n = n, .offset = -1, .e = fd_make_entry(fd) };
+
+	return op.e ? uring_do(&op, deadline) : fd < 0 ? -EBADF : -ENOMEM;
+}
+
 /* Inlined into each call, so that nothing of the struct but the numbers in registers is left of it. */
 static inline __attribute__((always_inline)) ssize_t sock_io(const struct sock_op *o, weft_time_t deadline)
 {
@@ -63,6 +81,11 @@ static inline __attribute__((always_inline)) ssize_t sock_io(const struct sock_o
 	int quiet = !o->out && o->n && fd_quiet(e), r;
 	ssize_t got;
 
+	if (by_ring() && !o->addr && !(o->flags & MSG_DONTWAIT) && (!o->out || this_worker()->rq_len) && o->n <= INT_MAX) {
+		got = ring_io(o->out ? RING_SEND : RING_RECV, o->fd, o->buf, o->n, o->flags, deadline);
+		if (got != -EAGAIN)
+			return got;
+	}
 	for (;; quiet = 0) {
 		got = quiet ? -EAGAIN : sock_try(o);
 		if (likely(got >= 0)) {
@@ -167,7 +190,7 @@ static int is_regular(int fd)
 	return lseek(fd, 0, SEEK_CUR) >= 0;	/* pipes, sockets and terminals cannot */
 }
 
-static ssize_t file_op(int kind, int fd, void *buf, size_t n, off_t offset);
+static ssize_t file_op(int kind, int fd, void *buf, size_t n, off_t offset, weft_time_t deadline);
 
 static ssize_t nowait_try(struct rw_op *o)
 {
@@ -197,10 +220,12 @@ static ssize_t rw(struct rw_op *o, weft_time_t deadline)
 		if (got != -EAGAIN)
 			return got;
 		if (is_regular(o->fd))
-			return file_op(o->out ? FILE_WRITEV : FILE_READV, o->fd, o->iov, o->n, -1);
+			return file_op(o->out ? RING_WRITEV : RING_READV, o->fd, o->iov, o->n, -1, deadline);
+		if (by_ring() && (got = ring_io(o->out ? RING_WRITEV : RING_READV, o->fd, o->iov, o->n, 0, deadline)) != -EAGAIN)
+			return got;
 		r = fd_wait(o->fd, o->out ? DIR_OUT : DIR_IN, deadline);
 		if (r == -EPERM)
-			return file_op(o->out ? FILE_WRITEV : FILE_READV, o->fd, o->iov, o->n, -1);
+			return file_op(o->out ? RING_WRITEV : RING_READV, o->fd, o->iov, o->n, -1, deadline);
 		if (r)
 			return r;
 	}
@@ -284,53 +309,134 @@ ssize_t weft_writev(int fd, const struct iovec *iov, int n)
 
 /* ---- regular files ---- */
 
+enum { PIECE = 1 << 20 };		/* what a helper reads or writes at once */
+
 static void file_call(void *arg)
 {
-	struct file_op *o = arg;
-	ssize_t r;
+	struct ring_op *o = arg;
 
-	switch (o->op) {
-	case FILE_READ: r = pread(o->fd, o->buf, o->n, o->offset); break;
-	case FILE_WRITE: r = pwrite(o->fd, o->buf, o->n, o->offset); break;
-	case FILE_READV: r = readv(o->fd, o->buf, o->n); break;
-	case FILE_WRITEV: r = writev(o->fd, o->buf, o->n); break;
-	default: r = fsync(o->fd); break;
+	switch (o->kind) {
+	case RING_READ: o->result = neg(o->offset < 0 ? syscall(SYS_read, o->fd, o->buf, o->n) : pread(o->fd, o->buf, o->n, o->offset)); break;
+	case RING_WRITE: o->result = neg(o->offset < 0 ? syscall(SYS_write, o->fd, o->buf, o->n) : pwrite(o->fd, o->buf, o->n, o->offset)); break;
+	case RING_READV: o->result = neg(syscall(SYS_readv, o->fd, o->buf, o->n)); break;
+	case RING_WRITEV: o->result = neg(syscall(SYS_writev, o->fd, o->buf, o->n)); break;
+	default: o->result = neg(fsync(o->fd)); break;
 	}
-	o->result = neg(r);
 }
 
-static ssize_t file_op(int kind, int fd, void *buf, size_t n, off_t offset)
+/*
+ * By a helper, through a buffer of its own, since the caller's may be gone before the call is over: a piece at most.
+ */
+static ssize_t piece_by_helper(int kind, int fd, char *buf, size_t n, off_t offset, weft_time_t deadline)
 {
-	struct file_op o = { kind, fd, 0, buf, n, offset, NULL };
+	struct ring_op *o;
+	ssize_t r;
+
+	n = n > PIECE ? PIECE : n;
+	o = malloc(sizeof *o + n);
+	if (!o)
+		return -ENOMEM;
+	*o = (struct ring_op){ .kind = kind, .fd = fd, .buf = o + 1, .n = n, .offset = offset };
+	if (kind == RING_WRITE)
+		memcpy(o->buf, buf, n);
+	r = helper_run(file_call, o, deadline, free);
+	if (r)
+		return -r;
+	r = o->result;
+	if (kind == RING_READ && r > 0)
+		memcpy(buf, o->buf, r);
+	free(o);
+	return r;
+}
+
+static ssize_t by_helper(int kind, int fd, char *buf, size_t n, off_t offset, weft_time_t deadline)
+{
+	size_t sum = 0;
+	ssize_t r;
+
+	do {
+		r = piece_by_helper(kind, fd, buf + sum, n - sum, offset < 0 ? -1 : (off_t)(offset + sum), deadline);
+		if (r <= 0)
+			return sum ? (ssize_t)sum : r;
+		sum += r;
+	} while (sum < n && r == PIECE);
+	return sum;
+}
+
+/* One part after the other; a short one is the last. */
+static ssize_t parts_by_helper(int kind, int fd, struct iovec *iov, int n, weft_time_t deadline)
+{
+	ssize_t r = 0, sum = 0;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		r = iov[i].iov_len ? by_helper(kind, fd, iov[i].iov_base, iov[i].iov_len, -1, deadline) : 0;
+		if (r < 0)
+			break;
+		sum += r;
+		if ((size_t)r < iov[i].iov_len)
+			break;
+	}
+	return r < 0 && !sum ? r : sum;
+}
+
+/* offset -1: at the file's own position. */
+static ssize_t file_op(int kind, int fd, void *buf, size_t n, off_t offset, weft_time_t deadline)
+{
+	struct ring_op o = { .kind = kind, .fd = fd, .buf = buf, .n = n, .offset = offset };
 
 	if (o.n > INT_MAX)
 		o.n = INT_MAX & ~4095;
 	if (weft_cancelled())
 		return -ECANCELED;
+	if (deadline != WEFT_FOREVER && deadline <= weft_now())
+		return -ETIMEDOUT;
 	if (uring_available())
-		return uring_do(&o);
-	helper_run(file_call, &o);
-	return o.result;
+		return uring_do(&o, deadline);
+	if (rt.model == WEFT_1_1 && deadline == WEFT_FOREVER) {
+		file_call(&o);
+		return o.result;
+	}
+	switch (kind) {
+	case RING_READV: return parts_by_helper(RING_READ, fd, buf, n, deadline);
+	case RING_WRITEV: return parts_by_helper(RING_WRITE, fd, buf, n, deadline);
+	default: return by_helper(kind, fd, buf, o.n, offset, deadline);
+	}
 }
 
 /* The page cache first: most reads end there. */
-ssize_t weft_pread(int fd, void *buf, size_t n, off_t offset)
+ssize_t weft_pread_until(int fd, void *buf, size_t n, off_t offset, weft_time_t deadline)
 {
 	struct iovec v = { buf, n };
 	ssize_t r = neg(preadv2(fd, &v, 1, offset, RWF_NOWAIT));
 
 	return r >= 0 && ((size_t)r == n || r == 0) ? r : r < 0 && r != -EAGAIN && r != -EOPNOTSUPP && r != -ENOSYS ? r :
-	       file_op(FILE_READ, fd, buf, n, offset);
+	       file_op(RING_READ, fd, buf, n, offset, deadline);
+}
+
+ssize_t weft_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	return weft_pread_until(fd, buf, n, offset, WEFT_FOREVER);
+}
+
+ssize_t weft_pwrite_until(int fd, const void *buf, size_t n, off_t offset, weft_time_t deadline)
+{
+	return offset < 0 ? -EINVAL : file_op(RING_WRITE, fd, (void *)buf, n, offset, deadline);
 }
 
 ssize_t weft_pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
-	return file_op(FILE_WRITE, fd, (void *)buf, n, offset);
+	return weft_pwrite_until(fd, buf, n, offset, WEFT_FOREVER);
+}
+
+int weft_fsync_until(int fd, weft_time_t deadline)
+{
+	return file_op(RING_FSYNC, fd, NULL, 0, 0, deadline);
 }
 
 int weft_fsync(int fd)
 {
-	return file_op(FILE_FSYNC, fd, NULL, 0, 0);
+	return weft_fsync_until(fd, WEFT_FOREVER);
 }
 
 /* ---- connections ---- */
@@ -467,35 +573,45 @@ int weft_poll(struct pollfd *fds, unsigned long n, int timeout)
 	return r;
 }
 
-struct wait_call { pid_t pid, result; int *status, options; };
+struct wait_call { idtype_t type; id_t id; int options; };
 
-static void do_waitpid(void *arg)
+/* Waits without taking the child's status away, so that nothing is lost when nobody waits for this any more. */
+static void do_waitid(void *arg)
 {
 	struct wait_call *c = arg;
+	siginfo_t si;
 
-	do
-		c->result = neg(waitpid(c->pid, c->status, c->options));
-	while (c->result == -EINTR);
+	while (waitid(c->type, c->id, &si, c->options) < 0 && errno == EINTR)
+		;
 }
 
 /* Any child, or a stop: no descriptor tells, so a helper waits; with a deadline, ask again and again. */
 static pid_t wait_any(pid_t pid, int *status, int options, weft_time_t deadline)
 {
-	struct wait_call c = { pid, 0, status, options };
-	weft_time_t next;
+	weft_time_t next = 0;
+	struct wait_call *c;
 	pid_t r;
 
-	if (deadline == WEFT_FOREVER) {
-		helper_run(do_waitpid, &c);
-		return c.result;
-	}
-	do {
-		next = weft_after(WEFT_MS(5));
-		if (weft_sleep_until(next < deadline ? next : deadline))
+	while ((r = neg(waitpid(pid, status, options | WNOHANG))) == 0) {
+		if (deadline != WEFT_FOREVER) {
+			if (next >= deadline)
+				return -ETIMEDOUT;
+			next = weft_after(WEFT_MS(5));
+			if (weft_sleep_until(next < deadline ? next : deadline))
+				return -ECANCELED;
+			continue;
+		}
+		c = malloc(sizeof *c);
+		if (!c)
+			return -ENOMEM;
+		c->type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
+		c->id = pid == -1 ? 0 : pid > 0 ? pid : pid ? -pid : getpgrp();
+		c->options = WEXITED | WNOWAIT | (options & WUNTRACED ? WSTOPPED : 0) | (options & WCONTINUED);
+		if (helper_run(do_waitid, c, WEFT_FOREVER, free))
 			return -ECANCELED;
-		r = neg(waitpid(pid, status, options | WNOHANG));
-	} while (r == 0 && next < deadline);
-	return r ? r : -ETIMEDOUT;
+		free(c);
+	}
+	return r;
 }
 
 pid_t weft_waitpid_until(pid_t pid, int *status, int options, weft_time_t deadline)
@@ -523,19 +639,57 @@ pid_t weft_waitpid(pid_t pid, int *status, int options)
 	return weft_waitpid_until(pid, status, options, WEFT_FOREVER);
 }
 
-struct name_call { const char *node, *service; const struct addrinfo *hints; struct addrinfo **result; int r; };
+/* One block: the names and the hints lie behind it. */
+struct name_call {
+	char		*node, *service;
+	struct addrinfo	hints, *found;
+	int		has_hints, r;
+	char		text[];
+};
 
 static void do_getaddrinfo(void *arg)
 {
 	struct name_call *c = arg;
 
-	c->r = getaddrinfo(c->node, c->service, c->hints, c->result);
+	c->r = getaddrinfo(c->node, c->service, c->has_hints ? &c->hints : NULL, &c->found);
+}
+
+static void forget_names(void *arg)
+{
+	struct name_call *c = arg;
+
+	if (c->r == 0)
+		freeaddrinfo(c->found);
+	free(c);
+}
+
+int weft_getaddrinfo_until(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
+			   weft_time_t deadline)
+{
+	size_t n = node ? strlen(node) + 1 : 0, s = service ? strlen(service) + 1 : 0;
+	struct name_call *c = calloc(1, sizeof *c + n + s);
+	int r;
+
+	if (!c)
+		return EAI_MEMORY;
+	if (weft_cancelled()) {
+		free(c);
+		return -ECANCELED;
+	}
+	c->node = node ? memcpy(c->text, node, n) : NULL;
+	c->service = service ? memcpy(c->text + n, service, s) : NULL;
+	if ((c->has_hints = hints != NULL))
+		c->hints = *hints;
+	r = helper_run(do_getaddrinfo, c, deadline, forget_names);
+	if (r)
+		return -r;
+	r = c->r;
+	*result = c->found;
+	free(c);
+	return r;
 }
 
 int weft_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
-	struct name_call c = { node, service, hints, result, 0 };
-
-	helper_run(do_getaddrinfo, &c);
-	return c.r;
+	return weft_getaddrinfo_until(node, service, hints, result, WEFT_FOREVER);
 }

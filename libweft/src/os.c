@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,25 @@ void os_yield(void)
 int os_gettid(void)
 {
 	return syscall(SYS_gettid);
+}
+
+/*
+ * How urgent a kernel task is beside the others: levels above or below the value that the first caller has.  As far as permitted:
+ * who may not be more urgent stays as it is.  A new task inherits its maker's value, so it is set always.
+ */
+void os_set_nice(int tid, int levels)
+{
+	static int base, known;
+	int nice;
+
+	if (!a_load(&known)) {
+		errno = 0;
+		base = getpriority(PRIO_PROCESS, tid);
+		a_store(&known, 1);
+	}
+	nice = base + 5 * levels;
+	if (getpriority(PRIO_PROCESS, tid) != nice)
+		setpriority(PRIO_PROCESS, tid, nice > 19 ? 19 : nice < -20 ? -20 : nice);
 }
 
 void spin_slow(uint32_t *l)

@@ -32,7 +32,7 @@ static uint32_t epoll_lock;
 static struct { int fd; void (*fn)(void); } watch[NWATCH];
 
 /* Where fd's entry is or will be. */
-static struct fdent *make_entry(int fd)
+struct fdent *fd_make_entry(int fd)
 {
 	struct fdent *none = NULL, *b, *e = fd_entry(fd);
 
@@ -105,7 +105,7 @@ int poller_active(void)
 	uint64_t begun = 0, ended = 0;
 	int i, n = a_load(&rt.ntotal);
 
-	if (a_load(&epfd) < 0)
+	if (a_load(&epfd) < 0 && rt.io_mode != IO_URING)
 		return 0;
 	for (i = 0; i < n; i++)
 		ended += a_load(&rt.worker[i]->io_ended);
@@ -118,17 +118,10 @@ void poller_kick(void)
 {
 	uint64_t one = 1;
 
-	if (a_load(&epfd) >= 0)
+	if (rt.io_mode == IO_URING)
+		uring_kick();
+	else if (a_load(&epfd) >= 0)
 		(void)!write(kickfd, &one, sizeof one);
-}
-
-/* Threads claimed, to be made ready in this order. */
-struct chain { struct weft_thread *first, **tail; };
-
-static inline void chain_add(struct chain *c, struct weft_thread *t)
-{
-	*c->tail = t;
-	c->tail = &t->next;
 }
 
 /* e->lock held.  Ends the waits for one direction; an event that nobody waited for is remembered. */
@@ -197,6 +190,8 @@ int poller_wait(struct worker *w, weft_time_t timeout)
 	struct chain woken = { NULL, &woken.first };
 	int n, i, kicked = 0;
 
+	if (rt.io_mode == IO_URING)
+		return uring_wait(w, timeout);
 	n = wait_events(ev, timeout);
 	if (timeout && n > 0)
 		a_store(&w->sleeping, SLEEP_NO);
@@ -329,8 +324,10 @@ int fd_wait(int fd, int dir, weft_time_t deadline)
 
 	if (unlikely(rt.model == WEFT_1_1))
 		return wait_in_kernel(fd, dir, deadline);
-	if (unlikely(!e) && !(e = make_entry(fd)))
+	if (unlikely(!e) && !(e = fd_make_entry(fd)))
 		return fd < 0 ? -EBADF : -ENOMEM;
+	if (unlikely(rt.io_mode == IO_URING))
+		return uring_poll(e, fd, dir, deadline);
 	lock = &e->lock;
 	spin_lock(lock);
 	if (unlikely(!e->registered || !e->trusted) && (r = make_sure(e, fd))) {
@@ -364,9 +361,13 @@ void fd_reset(int fd, int error)
 
 	if (rt.model == WEFT_1_1)
 		return;
-	e = error ? fd_entry(fd) : make_entry(fd);
+	e = error ? fd_entry(fd) : fd_make_entry(fd);
 	if (!e)
 		return;
+	if (rt.io_mode == IO_URING) {
+		uring_forget(e, error);
+		return;
+	}
 	spin_lock(&e->lock);
 	a_set(&e->error, error);
 	wake(e, DIR_IN, &woken);

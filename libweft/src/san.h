@@ -20,8 +20,9 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if __has_include(<valgrind/valgrind.h>) && !defined(WEFT_SIM) && !defined(WEFT_NO_VALGRIND)
-#include <valgrind/valgrind.h>
+#include <valgrind/memcheck.h>
 #else
+#define VALGRIND_MAKE_MEM_DEFINED(a, n)	((void)(a), (void)(n))
 #define VALGRIND_STACK_REGISTER(a, b)	0
 #define VALGRIND_STACK_DEREGISTER(id)	((void)(id))
 #endif
@@ -56,6 +57,19 @@ static inline __attribute__((always_inline)) void san_switch_end(struct weft_thr
 	__sanitizer_finish_switch_fiber(self ? self->fake_stack : NULL, NULL, NULL);
 #endif
 	(void)self;
+}
+
+/* The kernel has written here in its own time, not in a system call that the tool has seen. */
+static inline void san_written(const struct iovec *iov, int n, size_t bytes)
+{
+	int i;
+
+	for (i = 0; i < n && bytes; i++) {
+		size_t here = bytes < iov[i].iov_len ? bytes : iov[i].iov_len;
+
+		VALGRIND_MAKE_MEM_DEFINED(iov[i].iov_base, here);
+		bytes -= here;
+	}
 }
 
 static inline void san_thread_init(struct weft_thread *t)

@@ -70,12 +70,6 @@ void finish_post(struct worker *w)
 		finish_park(w, p);
 }
 
-/* First thing on a new thread's stack. */
-void finish_switch(void)
-{
-	switch_done();
-}
-
 /* ---- waking ---- */
 
 void kick(struct worker *w)
@@ -241,6 +235,8 @@ void housekeeping(struct worker *w)
 {
 	if (a_peek(&w->inbox))
 		drain_inbox(w);
+	if (unlikely(a_peek(&rt.done)))
+		helper_reap();
 	if (a_peek(&w->tm_next) != WEFT_FOREVER)
 		timers_run(w, weft_now());
 	if (poller_active())
@@ -305,7 +301,7 @@ int wait_on(struct weft_waitq *q, uint32_t *lock, weft_time_t deadline, int flag
 	return r == W_TIMEDOUT ? ETIMEDOUT : ECANCELED;
 }
 
-/* The last switch of a thread; t->lock is held until finish_switch, joiner (claimed already) runs next if it can. */
+/* The last switch of a thread; t->lock is held until switch_done, joiner (claimed already) runs next if it can. */
 static inline __attribute__((always_inline, noreturn)) void do_switch_exit(struct weft_thread *t, struct weft_thread *joiner)
 {
 	struct worker *w = this_worker();
@@ -336,7 +332,7 @@ void switch_exit(struct weft_thread *t, struct weft_thread *joiner)
 void weft__thread_main(struct weft_thread *t)
 {
 	san_switch_end(NULL);
-	finish_switch();
+	switch_done();
 	do_switch_exit(t, thread_ending(t, t->fn(t->arg)));
 }
 
@@ -548,7 +544,7 @@ static int worker_sleep(struct worker *w, weft_time_t *tick)
 		how = SLEEP_POLL;
 	a_store(&w->sleeping, how);
 	lookout = lie_down(w, &until, &busy, &anything);
-	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !a_load(&rt.stopping)) {
+	if (!anything && !a_load(&w->inbox) && !a_load(&w->rq_len) && !a_load(&rt.stopping) && !a_load(&rt.done)) {
 		if (lookout) {
 			if (until - *tick > weft_now())
 				until = weft_now() + *tick;

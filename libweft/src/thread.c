@@ -3,7 +3,7 @@
  *
  * What:  the calls of weft_spawn(3), weft_self(3), weft_cancel(3), weft_set_name(3), weft_key_create(3).
  * Idea:  the end of a thread is published by the next context on its worker (thread_finished, called from
- *        finish_switch), when the dying thread's stack is in use no more; t->lock is held from the moment a joiner was
+ *        switch_done), when the dying thread's stack is in use no more; t->lock is held from the moment a joiner was
  *        looked for until then, so a joiner either finds DONE or waits in joinq.  A joiner that waits is switched to
  *        directly: the end of a child continues its parent, which keeps spawn trees depth first.
  * States: life: FREE -> LIVE (spawn) -> DONE (exit) -> FREE (join, or at once when detached).  gen grows at each FREE, so
@@ -68,7 +68,7 @@ static void release(struct weft_thread *t)
 	thread_free(t);
 }
 
-/* From finish_switch: t runs no more.  t->lock is held since weft_exit. */
+/* From switch_done: t runs no more.  t->lock is held since weft_exit. */
 void thread_finished(struct weft_thread *t)
 {
 	t->life = LIFE_DONE;
@@ -92,6 +92,7 @@ static void thread_init(struct weft_thread *t, const weft_attr *a, void *(*fn)(v
 	t->home = NULL;
 	t->what = NULL;
 	t->tm_index = -1;
+	t->tid = 0;
 	t->joinq.first = t->joinq.last = NULL;
 	t->result = NULL;
 	t->keys = NULL;
@@ -165,6 +166,10 @@ void *thread_main_1_1(void *arg)
 
 	if (!w)
 		die("no memory for a kernel thread's record");
+	spin_lock(&t->lock);		/* against weft_set_priority: one of us sees what the other has set */
+	t->tid = w->tid;
+	os_set_nice(t->tid, t->prio - 4);
+	spin_unlock(&t->lock);
 	san_adopt(t);
 	t->result = t->fn(t->arg);
 	weft_exit(t->result);
@@ -394,8 +399,11 @@ int weft_set_priority(weft_t h, int priority)
 
 	if (!t)
 		return ESRCH;
-	if ((unsigned)priority < NLEVELS)
+	if ((unsigned)priority < NLEVELS) {
 		a_set(&t->prio, priority);
+		if (rt.model == WEFT_1_1 && t->tid)
+			os_set_nice(t->tid, priority - 4);
+	}
 	spin_unlock(&t->lock);
 	return (unsigned)priority < NLEVELS ? 0 : EINVAL;
 }

@@ -106,6 +106,7 @@ weft_time_t weft_now(void)
 void heavy_fence(void) { sim_point(); }
 int os_membarrier_init(void) { return 1; }
 void os_yield(void) { sim_relax(); }
+void os_set_nice(int tid, int levels) { (void)tid, (void)levels; }
 int os_gettid(void) { return cur + 1; }
 int os_foreign_tasks(void) { return 0; }
 
@@ -186,6 +187,9 @@ void spin_slow(uint32_t *l)
 int poller_wait(struct worker *w, weft_time_t t) { (void)w, (void)t; return 0; }
 void poller_kick(void) { }
 int poller_active(void) { return 0; }
+void helper_reap(void) { }
+void uring_start(void) { }
+void uring_stop(void) { }
 int monitor_start(void) { return 0; }
 void monitor_stop(void) { }
 void signals_for_this_task(int on) { (void)on; }

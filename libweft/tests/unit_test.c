@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -237,6 +238,27 @@ static void t_priority(void)
 		CHECK(run_by_priority(spawned_with_priorities));
 		CHECK(run_by_priority(given_priorities));
 	}
+}
+
+static void *nice_here(void *a) { (void)a; return (void *)(intptr_t)getpriority(PRIO_PROCESS, 0); }
+
+/* 1:1: the kernel weighs the threads. */
+static void t_priority_nice(void)
+{
+	weft_attr a = { NULL, 0, 6, 0 };
+	int base = getpriority(PRIO_PROCESS, 0), lower = base + 10 > 19 ? 19 : base + 10;
+	weft_t t;
+	void *r;
+
+	if (weft_model() != WEFT_1_1)
+		return;
+	CHECK(weft_spawn(&t, &a, nice_here, NULL) == 0 && weft_join(t, &r) == 0 && (intptr_t)r == lower);
+	SPAWN(t, nice_here, 0);
+	CHECK(weft_join(t, &r) == 0 && (intptr_t)r == base);
+	SPAWN(t, sleep_long, 0);
+	CHECK(weft_set_priority(t, 7) == 0 && weft_get_priority(t) == 7);
+	CHECK(weft_cancel(t) == 0);
+	JOIN(t);
 }
 
 static volatile int starved_ran;
@@ -838,6 +860,100 @@ static void t_blocking(void)
 	CHECK(weft_waitpid(pid, &status, 0) == -ECHILD);
 }
 
+static int bell[2];
+static volatile long disposed;
+static volatile int answering;
+static void *answer(void *a)
+{
+	char c;
+
+	__atomic_store_n(&answering, 1, __ATOMIC_RELEASE);
+	(void)!read(bell[0], &c, 1);		/* plain read: stops its kernel thread */
+	return a;
+}
+static void dispose(void *r) { __atomic_store_n(&disposed, (long)(intptr_t)r, __ATOMIC_RELEASE); }
+static void *cancelled_call(void *a) { (void)a; return (void *)(intptr_t)weft_blocking_until(answer, (void *)2, NULL, dispose, WEFT_FOREVER); }
+static void *cancelled_wait(void *a) { (void)a; return (void *)(intptr_t)weft_waitpid(-1, NULL, 0); }
+
+static void disposes_of(long r)
+{
+	CHECK(write(bell[1], "!", 1) == 1);
+	for (int i = 0; i < PATIENCE * 1000 && __atomic_load_n(&disposed, __ATOMIC_ACQUIRE) != r; i++)
+		weft_sleep(WEFT_MS(1));
+	CHECK(__atomic_load_n(&disposed, __ATOMIC_ACQUIRE) == r);
+}
+
+/* Calls on helper threads end at a deadline and when the thread is cancelled, and clean up behind their callers. */
+static void t_blocking_until(void)
+{
+	struct addrinfo *ai = NULL;
+	pid_t pid;
+	weft_t t;
+	void *r;
+	int e;
+
+	CHECK(pipe(bell) == 0);
+	CHECK(weft_blocking_until(plus_one, (void *)1, &r, dispose, WEFT_FOREVER) == 0 && r == (void *)2);
+	CHECK(weft_blocking_until(plus_one, (void *)2, &r, NULL, weft_after(WEFT_MS(PATIENCE * 1000))) == 0 && r == (void *)3);
+	CHECK(weft_blocking_until(answer, (void *)1, &r, dispose, weft_after(WEFT_MS(5))) == ETIMEDOUT && disposed == 0);
+	disposes_of(1);
+	__atomic_store_n(&answering, 0, __ATOMIC_RELEASE);
+	SPAWN(t, cancelled_call, 0);
+	while (!__atomic_load_n(&answering, __ATOMIC_ACQUIRE))
+		weft_sleep(WEFT_MS(1));
+	CHECK(weft_cancel(t) == 0 && weft_join(t, &r) == 0 && (intptr_t)r == ECANCELED);
+	disposes_of(2);
+	e = weft_getaddrinfo_until("127.0.0.1", "80", NULL, &ai, weft_now());
+	CHECK(e == -ETIMEDOUT || e == 0);	/* it may be faster than the clock */
+	if (e == 0)
+		freeaddrinfo(ai);
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	SPAWN(t, cancelled_wait, 0);
+	weft_sleep(WEFT_MS(3));
+	CHECK(weft_cancel(t) == 0 && weft_join(t, &r) == 0 && (intptr_t)r == -ECANCELED);
+	kill(pid, SIGKILL);
+	CHECK(weft_waitpid(-1, NULL, 0) == pid && weft_waitpid(-1, NULL, 0) == -ECHILD);
+	close(bell[0]);
+	close(bell[1]);
+}
+
+static void *cancelled_already(void *a)
+{
+	struct addrinfo *ai;
+	int fd = (int)(intptr_t)a;
+	void *r;
+
+	CHECK(weft_cancel(weft_self()) == 0);
+	CHECK(weft_getaddrinfo("127.0.0.1", "80", NULL, &ai) == -ECANCELED);
+	CHECK(weft_blocking_until(plus_one, NULL, &r, NULL, WEFT_FOREVER) == ECANCELED);
+	CHECK(weft_fsync(fd) == -ECANCELED && weft_pwrite(fd, "x", 1, 0) == -ECANCELED);
+	return NULL;
+}
+
+static void t_file_deadlines(void)
+{
+	char name[] = "/tmp/weft-unit-XXXXXX", b[4096] = "y", c[4096];
+	int fd = mkstemp(name);
+	struct iovec v = { b, sizeof b };
+	weft_time_t later = weft_after(WEFT_MS(PATIENCE * 1000));
+	weft_t t;
+
+	CHECK(weft_pwrite_until(fd, b, sizeof b, 0, 1) == -ETIMEDOUT && weft_fsync_until(fd, 1) == -ETIMEDOUT);
+	CHECK(lseek(fd, 0, SEEK_END) == 0);
+	CHECK(weft_pwrite_until(fd, b, sizeof b, 100, later) == sizeof b && weft_fsync_until(fd, later) == 0);
+	CHECK(weft_pread_until(fd, c, sizeof c, 100, later) == sizeof c && !memcmp(b, c, sizeof b));
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && weft_writev_until(fd, &v, 1, later) == sizeof b && lseek(fd, 0, SEEK_CUR) == sizeof b);
+	CHECK(weft_read_until(fd, c, sizeof c, later) == 100 && weft_read_until(fd, c, sizeof c, later) == 0);
+	SPAWN(t, cancelled_already, fd);
+	JOIN(t);
+	weft_close(fd);
+	unlink(name);
+}
+
 /* ---- a worker that is stuck or computes ---- */
 
 static volatile int released;
@@ -985,9 +1101,9 @@ static void t_signal_and_misuse(void)
 
 static const struct { const char *name; void (*fn)(void); } test[] = {
 #define T(n) { #n, t_##n }
-	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority),
+	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority), T(priority_nice),
 	T(no_starvation), T(big_stack), T(mutex_misuse), T(mutex_count), T(small_ones), T(packed), T(many), T(pipe), T(pipe_write),
-	T(tcp), T(unix), T(io_deadlines), T(file), T(poll), T(blocking), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
+	T(tcp), T(unix), T(io_deadlines), T(file), T(file_deadlines), T(poll), T(blocking), T(blocking_until), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
 };
 
 int main(int argc, char **argv)

@@ -161,7 +161,8 @@ void weft_cancel_enable(void);
 /** weft_set_name, weft_get_name, weft_set_priority, weft_get_priority - what dumps show and the scheduler weighs
  *
  * WEFT_NONE means the calling thread.  The priority of a thread that is ready already counts from its next wait or yield on.
- * In 1:1 the kernel decides who runs, and priorities are kept but do nothing.
+ * In 1:1 the kernel decides who runs: there a level is 5 steps of nice(1) away from the next, 4 being the nice value of the process,
+ * and a level that the kernel does not permit (more urgent than before needs CAP_SYS_NICE or RLIMIT_NICE) has no effect.
  * Returns: 0, ESRCH, EINVAL, EPERM, ERANGE (buffer too small).
  */
 int weft_set_name(weft_t thread, const char *name);
@@ -369,13 +370,14 @@ int weft_scope_spawn(weft_scope *s, const weft_attr *attr, void *(*fn)(void *), 
 int weft_scope_cancel(weft_scope *s);
 int weft_scope_close(weft_scope *s, void **failure);
 
-/** weft_read, weft_write, weft_readv, weft_writev, weft_recv, weft_send, weft_recvfrom, weft_sendto, weft_accept, weft_connect, weft_read_until, weft_write_until, weft_readv_until, weft_writev_until, weft_recv_until, weft_send_until, weft_accept_until, weft_connect_until, weft_pread, weft_pwrite, weft_fsync, weft_close - I/O that stops only the calling thread
+/** weft_read, weft_write, weft_readv, weft_writev, weft_recv, weft_send, weft_recvfrom, weft_sendto, weft_accept, weft_connect, weft_read_until, weft_write_until, weft_readv_until, weft_writev_until, weft_recv_until, weft_send_until, weft_accept_until, weft_connect_until, weft_pread, weft_pwrite, weft_fsync, weft_pread_until, weft_pwrite_until, weft_fsync_until, weft_close - I/O that stops only the calling thread
  *
  * On any descriptor, blocking or not, without changing its flags: tried without blocking first; when it would block
  * the thread waits for readiness (epoll) and others run; what has no readiness (regular files) goes through io_uring
  * where the kernel has it and through a helper thread elsewhere.  Close descriptors used here with weft_close (threads
- * that wait on them get -EBADF).  In 1:1 the thread simply waits in the kernel, in poll.  The operations on regular files
- * end by themselves: they take no deadline, and a cancellation takes effect before they begin.
+ * that wait on them get -EBADF).  In 1:1 the thread simply waits in the kernel, in poll.  A write to a regular file that a deadline or
+ * a cancellation ends may take place all the same; in 1:1 an operation on one without a deadline ends by itself, and a
+ * cancellation takes effect before it begins.
  *
  * Returns: the count (accept: the descriptor), or a negative errno; -ETIMEDOUT, -ECANCELED.
  */
@@ -400,21 +402,31 @@ int weft_connect_until(int fd, const struct sockaddr *addr, socklen_t len, weft_
 ssize_t weft_pread(int fd, void *buf, size_t n, off_t offset);
 ssize_t weft_pwrite(int fd, const void *buf, size_t n, off_t offset);
 int weft_fsync(int fd);
+ssize_t weft_pread_until(int fd, void *buf, size_t n, off_t offset, weft_time_t deadline);
+ssize_t weft_pwrite_until(int fd, const void *buf, size_t n, off_t offset, weft_time_t deadline);
+int weft_fsync_until(int fd, weft_time_t deadline);
 int weft_close(int fd);
 
-/** weft_poll, weft_wait_fd, weft_waitpid, weft_waitpid_until, weft_getaddrinfo, weft_blocking - other things that block
+/** weft_poll, weft_wait_fd, weft_waitpid, weft_waitpid_until, weft_getaddrinfo, weft_getaddrinfo_until, weft_blocking, weft_blocking_until - other things that block
  *
  * weft_poll as poll(2), timeout in milliseconds.  weft_wait_fd waits for POLLIN or POLLOUT of one descriptor.
- * weft_waitpid waits through a pidfd, else a helper.  weft_getaddrinfo returns its own EAI_ codes.  weft_blocking runs
- * fn(arg) on a helper thread and returns its value: for any call that the library cannot turn into a non-blocking one;
- * nothing can end such a call early, so it is the one wait without deadline and cancellation.
+ * weft_waitpid waits through a pidfd, else a helper.  weft_getaddrinfo returns its own EAI_ codes, or -ETIMEDOUT, -ECANCELED
+ * (no EAI_ code has these values).  weft_blocking runs fn(arg) on a helper thread and returns its value: for any call that
+ * the library cannot turn into a non-blocking one; it waits for the end of fn whatever happens, since arg may be the caller's.
+ * weft_blocking_until waits until the deadline or a cancellation at most: then fn runs on by itself, and its value goes to
+ * dispose (which may be NULL), on the helper; what arg points to must live that long.
+ *
+ * Returns: weft_blocking_until: 0 (fn has run; *result its value), ETIMEDOUT, ECANCELED, ENOMEM.
  */
 int weft_poll(struct pollfd *fds, unsigned long n, int timeout_ms);
 int weft_wait_fd(int fd, int events, weft_time_t deadline);
 pid_t weft_waitpid(pid_t pid, int *status, int options);
 pid_t weft_waitpid_until(pid_t pid, int *status, int options, weft_time_t deadline);
 int weft_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result);
+int weft_getaddrinfo_until(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
+			   weft_time_t deadline);
 void *weft_blocking(void *(*fn)(void *), void *arg);
+int weft_blocking_until(void *(*fn)(void *), void *arg, void **result, void (*dispose)(void *result), weft_time_t deadline);
 
 /** weft_dump, weft_find_deadlock, weft_get_stats - seeing what goes on
  *
