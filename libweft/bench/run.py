@@ -15,6 +15,7 @@ FIRST = ["chrt", "-f", "10"]
 if subprocess.run(FIRST + ["true"], stderr=subprocess.DEVNULL).returncode:
     FIRST = []
 CPU = ["taskset", "-c", str(os.cpu_count() - 1)]
+port = 21000
 results = {}
 
 def env(**kw):
@@ -34,16 +35,31 @@ def run(column, cmd, e=None, one_cpu=True, timeout=120, prefix=""):
             row, value = line.split("\t")
             results.setdefault((prefix + row, column), []).append(float(value))
 
-def echo_once(column, server, connections, port):
-    if not os.path.exists(server[0]):
-        return
-    p = subprocess.Popen(FIRST + ["taskset", "-c", "0"] + server, stdout=subprocess.PIPE, text=True, env=env(WEFT_MODEL="N:1", GOMAXPROCS="1"))
+def echo(connections, slice_ms, rounds):
+    """All servers at once on processor 0, and a load that turns to one after the other; the first is what they are compared with."""
+    servers, columns = [], []
     try:
-        p.stdout.readline()
-        run(column, [B + "/echo", "load", str(port), str(connections), "1.5"], prefix="echo%d_" % connections, timeout=60)
+        for column, server, e in (("epoll loop", prog("echo", "epoll"), {}), ("libweft N:1", prog("echo", "weft"), {"WEFT_IO": "epoll"}),
+                                  ("libweft io_uring", prog("echo", "weft"), {"WEFT_IO": "io_uring"}), ("Go", prog("go", "echo"), {}),
+                                  ("State Threads", prog("st", "echo"), {})):
+            if not os.path.exists(server[0]):
+                continue
+            global port
+            port += 1
+            servers.append((port, subprocess.Popen(FIRST + ["taskset", "-c", "0"] + server + [str(port)], stdout=subprocess.PIPE, text=True,
+                                                   stderr=subprocess.DEVNULL, env=env(WEFT_MODEL="N:1", GOMAXPROCS="1", **e))))
+            columns.append(column)
+            servers[-1][1].stdout.readline()
+        out = subprocess.run(FIRST + CPU + [B + "/echo", "load", str(connections), str(slice_ms), str(rounds)] + [str(p) for p, _ in servers],
+                             capture_output=True, text=True, timeout=600).stdout
+        for line in out.splitlines():
+            i, rate, ratio = line.split("\t")
+            results.setdefault(("echo%d_requests" % connections, columns[int(i)]), []).append(float(rate))
+            results.setdefault(("echo%d_ratio" % connections, columns[int(i)]), []).append(float(ratio))
     finally:
-        p.kill()
-        p.wait()
+        for _, p in servers:
+            p.kill()
+            p.wait()
 
 def prog(name, *args):
     return [os.path.join(B, name)] + list(args)
@@ -54,7 +70,6 @@ try:
 except (ValueError, OSError):
     pass
 
-port = 21000
 for r in range(ROUNDS):
     run("libweft N:1", prog("weft"), env(WEFT_MODEL="N:1"))
     run("Boost", prog("boost", "context"))
@@ -73,11 +88,8 @@ for r in range(ROUNDS):
         run("libweft N:1", prog("weft", "memory"), env(WEFT_MODEL="N:1"))
         run("libweft N:1 packed", prog("weft", "memory", "packed"), env(WEFT_MODEL="N:1"))
         run("Go", prog("go", "memory"))
-    for n in (1000, 10000):
-        for column, server in (("libweft N:1", prog("echo", "weft")), ("epoll loop", prog("echo", "epoll")), ("Go", prog("go", "echo")),
-                               ("State Threads", prog("st", "echo"))):
-            port += 1
-            echo_once(column, server + [str(port)], n, port)
+    echo(1000, 80, 40)
+    echo(10000, 250, 12)
     print("round %d of %d" % (r + 1, ROUNDS), flush=True)
 
 ROWS = [("coroutine", "bare switch", "ns"), ("yield", "yield, two threads", "ns"), ("yield10", "yield, 10 threads", "ns"),
@@ -89,17 +101,18 @@ ROWS = [("coroutine", "bare switch", "ns"), ("yield", "yield, two threads", "ns"
         ("2cpu_channel", "channel, two processors", "ns"), ("2cpu_mutex", "mutex, two processors", "ns"),
         ("1cpu_tree_ms", "fib(32) spawn tree, one processor", "ms"), ("2cpu_tree_ms", "fib(32) spawn tree, two processors", "ms"),
         ("parked_bytes", "a parked thread of a million", "bytes"), ("parked_bytes_with_page_tables", "... with page tables", "bytes"),
-        ("echo1000_requests", "echo, 1,000 connections", "requests/s"), ("echo10000_requests", "echo, 10,000 connections", "requests/s")]
-COLUMNS = ["libweft N:1", "libweft M:N", "libweft N:1 packed", "Boost", "Go", "State Threads", "GNU Pth", "glibc", "epoll loop"]
+        ("echo1000_requests", "echo, 1,000 connections", "requests/s"), ("echo1000_ratio", "... beside the epoll loop", "ratio"),
+        ("echo10000_requests", "echo, 10,000 connections", "requests/s"), ("echo10000_ratio", "... beside the epoll loop", "ratio")]
+COLUMNS = ["libweft N:1", "libweft M:N", "libweft N:1 packed", "libweft io_uring", "Boost", "Go", "State Threads", "GNU Pth", "glibc", "epoll loop"]
 
 def value(row, column):
     v = results.get((row, column))
     if not v:
         return None
-    return statistics.median(v) if "requests" in row else min(v)
+    return statistics.median(v) if row.startswith("echo") else min(v)
 
 def show(v):
-    return "" if v is None else "{:,.0f}".format(v) if v >= 100 else "%.1f" % v
+    return "" if v is None else "{:,.0f}".format(v) if v >= 100 else "%.1f" % v if v >= 2.2 else "%.3g" % v
 
 model = [l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")][0]
 with open(os.path.join(OUT, "RESULT.md"), "w") as f:
@@ -116,11 +129,11 @@ json.dump({"%s|%s" % k: v for k, v in results.items()}, open(os.path.join(OUT, "
 
 # The plot: one band a row, one bar a column, logarithmic.
 import math
-colour = dict(zip(COLUMNS, ["#0b6e4f", "#3aa17e", "#9bd3bd", "#8a5a9e", "#2d7dd2", "#e0a030", "#c0504d", "#777777", "#222222"]))
+colour = dict(zip(COLUMNS, ["#0b6e4f", "#3aa17e", "#9bd3bd", "#5f9ea0", "#8a5a9e", "#2d7dd2", "#e0a030", "#c0504d", "#777777", "#222222"]))
 svg, y = [], 30
 for row, label, unit in ROWS:
     bars = [(c, value(row, c)) for c in COLUMNS if value(row, c)]
-    if not bars:
+    if not bars or row.endswith("ratio"):
         continue
     svg.append('<text x="10" y="%d" font-weight="bold">%s (%s)</text>' % (y, label, unit))
     low = min(v for _, v in bars) / 2

@@ -244,9 +244,9 @@ void weft_get_stats(struct weft_stats *s)
 		s->steals += a_peek(&rt.worker[i]->steals);
 		s->parks += a_peek(&rt.worker[i]->parks);
 		s->preemptions += a_peek(&rt.worker[i]->preemptions);
+		s->polls += a_peek(&rt.worker[i]->polls);
 		s->threads += a_peek(&rt.worker[i]->idle.id);
 	}
 	s->helpers = a_peek(&rt.helpers);
 	s->replaced = a_peek(&rt.replaced);
-	s->polls = a_peek(&rt.polls);
 }

@@ -395,6 +395,11 @@ enum weft_model weft_model(void)
 	return rt.model;
 }
 
+const char *weft_io(void)
+{
+	return rt.model == WEFT_1_1 ? "poll" : rt.io_mode == IO_URING ? "io_uring" : "epoll";
+}
+
 int weft_workers(void)
 {
 	return rt.nworkers;

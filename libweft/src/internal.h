@@ -140,6 +140,7 @@ struct worker {
 	uint64_t		seed;		/* [o] */
 	uint64_t		switches, steals, parks, preemptions;	/* [o] statistics */
 	uint64_t		io_begun, io_ended;	/* [o] waits for events: poller_active */
+	uint64_t		polls;		/* [o] looks for events */
 	struct trace_buffer	*trace;		/* [o] */
 	void			*main_stack;	/* [I] of the kernel task: for AddressSanitizer */
 	size_t			main_stack_size;
@@ -181,7 +182,7 @@ struct runtime {
 	uint32_t	spawn_lock;
 	unsigned long	next_id;		/* [a] */
 	long		nthreads;		/* [a] only in 1:1 */
-	uint64_t	replaced, polls, helpers;	/* [a] */
+	uint64_t	replaced, helpers;	/* [a] */
 	struct weft_thread main;
 };
 

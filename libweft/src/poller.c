@@ -190,6 +190,7 @@ int poller_wait(struct worker *w, weft_time_t timeout)
 	struct chain woken = { NULL, &woken.first };
 	int n, i, kicked = 0;
 
+	a_count(&w->polls);
 	if (rt.io_mode == IO_URING)
 		return uring_wait(w, timeout);
 	n = wait_events(ev, timeout);

@@ -26,8 +26,13 @@ i=0; while [ $i -lt $repeat ]; do i=$((i + 1))
 for m in N:1 M:N 1:1; do ok "unit $m" env WEFT_MODEL=$m timeout $LONG $t/unit_test; done
 for w in 1 4; do ok "unit M:N, $w workers" env WEFT_MODEL=M:N WEFT_WORKERS=$w timeout $LONG $t/unit_test; done
 for m in N:1 M:N 1:1; do ok "unit $m, static" env WEFT_MODEL=$m timeout $LONG $t/unit_static; done
-ok "unit N:1, debug, helpers for files" env WEFT_MODEL=N:1 WEFT_DEBUG=1 WEFT_IO=helpers timeout $LONG $t/unit_test
+ok "unit N:1, debug, everything by epoll and helpers" env WEFT_MODEL=N:1 WEFT_DEBUG=1 WEFT_IO=epoll timeout $LONG $t/unit_test
 ok "unit M:N, guards by mprotect" env WEFT_MODEL=M:N WEFT_NO_GUARD_INSTALL=1 WEFT_FEW=1 timeout $LONG $t/unit_test
+for io in epoll io_uring; do for m in N:1 M:N; do
+	ok "unit $m, everything by $io" env WEFT_IO=$io WEFT_MODEL=$m timeout $LONG $t/unit_test
+	ok "unit $m, $io, AddressSanitizer" env WEFT_IO=$io WEFT_MODEL=$m WEFT_FEW=1 timeout $LONG $fixed $t/unit_asan
+	ok "unit $m, $io, ThreadSanitizer" env WEFT_IO=$io WEFT_MODEL=$m WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 TSAN_OPTIONS=exitcode=66 timeout $LONG $fixed $t/unit_tsan
+done; done
 for m in N:1 M:N 1:1; do ok "unit $m, AddressSanitizer" env WEFT_MODEL=$m WEFT_FEW=1 timeout $LONG $fixed $t/unit_asan; done
 for m in N:1 M:N 1:1; do
 	ok "unit $m, ThreadSanitizer" env WEFT_MODEL=$m WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 TSAN_OPTIONS=exitcode=66 timeout $LONG $fixed $t/unit_tsan; done
@@ -37,6 +42,7 @@ ok "properties, $rounds rounds" timeout $LONG $t/model_test 1 $rounds
 ok "simulation, $sims schedules" timeout $LONG $t/sim_test 1 $sims
 [ "$mode" = record ] && ok "simulation finds every mutant" $here/tests/mutants.sh $t 60000
 have valgrind && for m in N:1 M:N; do
+	ok "unit $m, io_uring, valgrind" env WEFT_IO=io_uring WEFT_MODEL=$m WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 timeout $LONG valgrind -q --error-exitcode=9 $t/unit_test
 	ok "unit $m, valgrind" env WEFT_MODEL=$m WEFT_FEW=1 WEFT_NO_CRASH_TESTS=1 timeout $LONG valgrind -q --error-exitcode=9 $t/unit_test; done
 if have qemu-aarch64 && have aarch64-linux-gnu-gcc; then
 	for m in N:1 M:N 1:1; do

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,7 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -689,6 +693,7 @@ static void *client(void *a)
 }
 
 /* Ten clients and a thread for each at the server's end (a Unix one has no room for all at once); then nobody listens any more. */
+static void t_file(void);
 static void echo_server(void)
 {
 	weft_t acc, t[10];
@@ -785,6 +790,104 @@ static void t_io_deadlines(void)
 		weft_close(fds[i]);
 	}
 	weft_close(listener);
+}
+
+static void *blocked_recv(void *a) { char b[64]; return (void *)(intptr_t)weft_recv((int)(intptr_t)a, b, sizeof b, 0); }
+static void *blocked_read(void *a) { char b[64]; return (void *)(intptr_t)weft_read((int)(intptr_t)a, b, sizeof b); }
+
+/* Who waits on a descriptor that another thread closes learns of it, and the other end of the line as well. */
+static void t_close_waiting(void)
+{
+	weft_t t[4];
+	int pair[2];
+	char c;
+	void *r;
+
+	if (weft_model() == WEFT_1_1)
+		return;			/* there it is as with close(2) and poll(2) */
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pipe(fds) == 0);
+	for (int i = 0; i < 2; i++) {
+		SPAWN(t[i], blocked_recv, pair[0]);
+		SPAWN(t[2 + i], blocked_read, fds[0]);
+	}
+	weft_sleep(WEFT_MS(5));
+	CHECK(weft_close(pair[0]) == 0 && weft_close(fds[0]) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(weft_join(t[i], &r) == 0 && (intptr_t)r == -EBADF);
+	CHECK(weft_recv_until(pair[1], &c, 1, 0, weft_after(WEFT_MS(PATIENCE * 1000))) == 0);
+	CHECK(weft_close(pair[1]) == 0 && weft_close(fds[1]) == 0);
+}
+
+enum { LINES = 12, BYTES = 300 };
+static int line[LINES][2];
+static void *dribble(void *a)
+{
+	int fd = line[(intptr_t)a][1];
+
+	for (int i = 0; i < BYTES; i++) {
+		char c = (char)i;
+
+		CHECK(weft_send(fd, &c, 1, 0) == 1);
+		if (i % 7 == 0)
+			weft_sleep((i % 13) * 5000);
+	}
+	return NULL;
+}
+
+/* Reads with deadlines that pass as the bytes come, and with cancellation under way: none may be lost or come twice. */
+static void *impatient(void *a)
+{
+	int fd = line[(intptr_t)a][0], n = 0;
+	char c;
+
+	while (n < BYTES) {
+		ssize_t r = weft_recv_until(fd, &c, 1, 0, weft_after((n % 11) * 3000));
+
+		CHECK(r == 1 || r == -ETIMEDOUT);
+		if (r != 1 && r != -ETIMEDOUT)
+			break;
+		if (r == 1)
+			CHECK(c == (char)n++);
+		else
+			weft_yield();		/* a deadline that has passed already lets nobody else run */
+	}
+	return NULL;
+}
+
+static void t_deadline_race(void)
+{
+	weft_t t[2 * LINES];
+
+	for (int i = 0; i < LINES; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, line[i]) == 0);
+		SPAWN(t[i], impatient, i);
+		SPAWN(t[LINES + i], dribble, i);
+	}
+	for (int i = 0; i < 2 * LINES; i++)
+		JOIN(t[i]);
+	for (int i = 0; i < 2 * LINES; i++)
+		weft_close(line[i / 2][i % 2]);
+}
+
+/* A kernel without io_uring: asked for all the same, and everything works. */
+static void no_ring_body(void)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { sizeof f / sizeof *f, f };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p))
+		_exit(0);		/* a kernel without seccomp */
+	if (weft_init(NULL) || !strcmp(weft_io(), "io_uring"))
+		_exit(1);
+	t_pipe();
+	t_unix();
+	t_file();
+	_exit(failed_checks != 0);
 }
 
 static void t_file(void)
@@ -1026,6 +1129,12 @@ static void exits_0(const char *name, const char *env)
 		printf("  %s said: %s", name, out);
 }
 
+static void t_no_ring(void)
+{
+	if (!getenv("WEFT_NO_CRASH_TESTS"))
+		exits_0("child-no-ring", "WEFT_IO=io_uring");
+}
+
 static void t_stuck_worker(void)
 {
 	if (!getenv("WEFT_NO_CRASH_TESTS"))
@@ -1103,7 +1212,7 @@ static const struct { const char *name; void (*fn)(void); } test[] = {
 #define T(n) { #n, t_##n }
 	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority), T(priority_nice),
 	T(no_starvation), T(big_stack), T(mutex_misuse), T(mutex_count), T(small_ones), T(packed), T(many), T(pipe), T(pipe_write),
-	T(tcp), T(unix), T(io_deadlines), T(file), T(file_deadlines), T(poll), T(blocking), T(blocking_until), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
+	T(tcp), T(unix), T(io_deadlines), T(close_waiting), T(deadline_race), T(no_ring), T(file), T(file_deadlines), T(poll), T(blocking), T(blocking_until), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
 };
 
 int main(int argc, char **argv)
@@ -1121,6 +1230,8 @@ int main(int argc, char **argv)
 		dead();
 	if (argc > 1 && !strcmp(argv[1], "child-dump"))
 		dump_body();
+	if (argc > 1 && !strcmp(argv[1], "child-no-ring"))
+		no_ring_body();
 	setlinebuf(stdout);
 	signal(SIGPIPE, SIG_IGN);
 	alarm(10 * PATIENCE);

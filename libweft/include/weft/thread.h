@@ -30,11 +30,11 @@ struct pollfd;
 struct addrinfo;
 struct rusage;
 
-/** weft_init, weft_fini, weft_model, weft_workers - start and stop the runtime, choose the model
+/** weft_init, weft_fini, weft_model, weft_workers, weft_io - start and stop the runtime, choose the model
  *
  * weft_init makes the calling kernel thread the first user-level thread ("main") and starts the workers.  A field that
  * is zero takes its default; the environment (WEFT_MODEL=1:1|N:1|M:N, WEFT_WORKERS=n, WEFT_STACK=bytes, WEFT_PREEMPT=us,
- * WEFT_DEBUG=1, WEFT_TRACE=file, WEFT_IO=epoll|uring|helpers, WEFT_DUMP=1: dump on SIGQUIT) wins over the program, so
+ * WEFT_DEBUG=1, WEFT_TRACE=file, WEFT_IO=epoll|io_uring, WEFT_DUMP=1: dump on SIGQUIT) wins over the program, so
  * that the same program runs unchanged on any model.  The first weft_spawn calls weft_init(NULL) when nobody did.
  * weft_fini, called by main when all other threads have ended, stops the workers and writes the trace.
  *
@@ -43,6 +43,10 @@ struct rusage;
  * debug: owner and misuse checks that also print, wait cycles found when a lock is waited for.  fp_env: keep the
  * floating-point control words per thread (2 ns a switch).  trace: file for a Perfetto trace.  on_deadlock: called with
  * a description when all threads wait for each other for ever; NULL prints it and aborts.
+ *
+ * By default threads wait for descriptors by epoll, and regular files go through io_uring where the kernel has it, else through
+ * helper threads.  WEFT_IO=io_uring: all waits and transfers through io_uring (epoll where the kernel lacks what that needs);
+ * WEFT_IO=epoll: no io_uring at all.  weft_io says which it is: "io_uring", "epoll", or "poll" in 1:1.
  *
  * Returns: 0, EINVAL (model), EALREADY (running), ENOMEM, EAGAIN, ENOTSUP (preemption in a static program: there the
  * library cannot tell the program's code from the C library's, which must not be interrupted; nor in sanitizer builds).
@@ -64,6 +68,7 @@ int weft_init(const struct weft_config *config);
 int weft_fini(void);
 enum weft_model weft_model(void);
 int weft_workers(void);
+const char *weft_io(void);
 
 /** weft_now, weft_after - the clock of all deadlines
  *
