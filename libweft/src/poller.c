@@ -24,7 +24,7 @@
 #include "fd.h"
 #include "runq.h"
 
-enum { EVENTS = 64, NWATCH = 4, AHEAD = 6 };
+enum { EVENTS = 64, NWATCH = 4, AHEAD = 16 };
 
 struct fdent *fd_table[FD_BLOCKS];
 static int epfd = -1, kickfd = -1;

@@ -164,7 +164,7 @@ static inline __attribute__((always_inline)) void fetch(struct weft_thread *t)
 	const char *sp = t->sp;
 
 	__builtin_prefetch(t->next, 1);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 6; i++)
 		__builtin_prefetch(sp + 64 * i, 1);
 	__builtin_prefetch(t->what_obj);
 }
