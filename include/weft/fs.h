@@ -4,7 +4,7 @@
  * Idea:    a file system gives four tables: super_operations (the whole), inode_operations (names and attributes),
  *          file_operations (an open file), address_space_operations (pages).  Everything else here is common to all.
  *          Names are in dcache.h, mounts in mount.h, paths in namei.h, descriptors in fdtable.h and file.h.
- * Unlike Linux 6.1: no user namespaces, so no mnt_userns arguments (create(dir, dentry, mode, excl), setattr(dentry, attr),
+ * Unlike Linux 6.1: no id-mapped mounts, so no mnt_userns arguments (create(dir, dentry, mode, excl), setattr(dentry, attr),
  *          getattr(path, stat, mask, flags), permission(inode, mask)); file_operations have only read_iter and write_iter;
  *          pages, not folios (readpage, set_page_dirty, ...); a file system mounts by file_system_type.mount.
  * Locking: s_umount -> inode->i_rwsem (parent before child, s_vfs_rename_mutex before two) -> dentry->d_lock;
