@@ -7,6 +7,7 @@
 #ifndef WEFT_BACKING_DEV_H
 #define WEFT_BACKING_DEV_H
 
+#include <weft/atomic.h>
 #include <weft/list.h>
 #include <weft/spinlock.h>
 #include <weft/types.h>
@@ -20,6 +21,7 @@ struct backing_dev_info {
 	struct list_head	b_dirty;	/* [list_lock] inodes, by i_io_list: the one dirty the longest first */
 	struct wait_queue_head	wait;		/* the flusher sleeps here */
 	bool			kicked;		/* [-] somebody wants pages clean now */
+	atomic_long_t		nr_dirty, nr_writeback;	/* [a] pages */
 	struct task_struct	*flusher;	/* [I] once registered, or NULL */
 };
 

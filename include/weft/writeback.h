@@ -30,6 +30,11 @@ typedef int (*writepage_t)(struct page *page, struct writeback_control *wbc, voi
 /* Calls writepage on each dirty page of the range, locked and with its dirty flag cleared.  0 or the first error. */
 int write_cache_pages(struct address_space *mapping, struct writeback_control *wbc, writepage_t writepage, void *data);
 int do_writepages(struct address_space *mapping, struct writeback_control *wbc);
+/* Called by who has made a page dirty, without its lock.  May sleep, a second at most, while too much is dirty. */
 void balance_dirty_pages_ratelimited(struct address_space *mapping);
+/* Pages become dirty, or are no more; go to their device, or have got there.  Any context. */
+void account_dirty(struct address_space *mapping, int delta);
+void account_writeback(struct address_space *mapping, int delta);
+extern unsigned int dirty_writeback_interval, dirty_expire_interval;	/* [-] /proc/sys/vm, centiseconds */
 
 #endif

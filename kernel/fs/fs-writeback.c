@@ -28,8 +28,7 @@
 #include <weft/wait.h>
 #include <weft/writeback.h>
 
-#define DIRTY_WRITEBACK_INTERVAL	(5 * HZ)
-#define DIRTY_EXPIRE_INTERVAL		(30 * HZ)
+static unsigned long to_jiffies(unsigned int centisecs) { return (unsigned long)centisecs * HZ / 100; }
 
 struct backing_dev_info *inode_to_bdi(struct inode *inode)
 {
@@ -136,9 +135,14 @@ static int flusher(void *data)
 	struct backing_dev_info *bdi = data;
 
 	while (!kthread_should_stop()) {
-		wait_event_interruptible_timeout(bdi->wait, READ_ONCE(bdi->kicked) || kthread_should_stop(),
-						 DIRTY_WRITEBACK_INTERVAL);
-		writeback_older_than(bdi, READ_ONCE(bdi->kicked) ? jiffies : jiffies - DIRTY_EXPIRE_INTERVAL);
+		unsigned long pause = to_jiffies(READ_ONCE(dirty_writeback_interval));
+		bool kicked;
+
+		/* 0: nothing is written for its age alone; look now and then whether that still holds. */
+		wait_event_interruptible_timeout(bdi->wait, READ_ONCE(bdi->kicked) || kthread_should_stop(), pause ? pause : HZ);
+		kicked = READ_ONCE(bdi->kicked);
+		if (kicked || pause)
+			writeback_older_than(bdi, kicked ? jiffies : jiffies - to_jiffies(READ_ONCE(dirty_expire_interval)));
 		WRITE_ONCE(bdi->kicked, false);
 	}
 	return 0;

@@ -193,7 +193,7 @@ void __delete_from_page_cache(struct page *page)
 	mapping->nrpages--;
 	account_file_page(page, -1);
 	if (TestClearPageDirty(page) && !PageSwapBacked(page))
-		dec_node_state(NR_FILE_DIRTY);
+		account_dirty(mapping, -1);
 	page->mapping = NULL;			/* page->index stays: whoever waits for the lock looks at mapping first */
 }
 

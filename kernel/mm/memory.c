@@ -37,6 +37,7 @@
 #include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
+#include <weft/writeback.h>
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 #include "internal.h"
@@ -242,8 +243,10 @@ static void fault_dirty_shared_page(struct vm_fault *vmf)
 
 	set_page_dirty(page);
 	unlock_page(page);
-	if (vmf->vma->vm_file)
+	if (vmf->vma->vm_file) {
 		file_update_time(vmf->vma->vm_file);
+		balance_dirty_pages_ratelimited(vmf->vma->vm_file->f_mapping);
+	}
 }
 
 static vm_fault_t do_shared_fault(struct vm_fault *vmf)

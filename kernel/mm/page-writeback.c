@@ -4,7 +4,7 @@
  * Idea:    PG_dirty on the page and PAGECACHE_TAG_DIRTY in the file's array say the same; the mark lets write-back find dirty
  *          pages without looking at clean ones.  Writing back a page: lock, clear dirty (which also makes every entry that
  *          maps it read-only, so that the next write is noticed), set "under write-back", let the file system write.
- *          A writer pays himself when a fifth of all memory is dirty: he writes back the file he is writing to.
+ *          How much may be dirty, and who waits for that: dirty-limits.c.
  * Locking: page lock around clearing dirty; i_pages.xa_lock (interrupts off) for marks.  Dirtying needs the page lock, or the
  *          ptl of an entry that maps it: either keeps the page in the file.
  * See:     spec.md §6 "page cache"; writeback.h
@@ -20,8 +20,6 @@
 #include "internal.h"
 
 #define BATCH		16
-#define BACKGROUND_FRACTION 10			/* of more than a tenth the flusher takes care at once */
-#define DIRTY_FRACTION	5			/* a fifth of memory may be dirty before writers must write back */
 
 /* ---- setting and clearing ---- */
 
@@ -42,7 +40,7 @@ int __set_page_dirty_nobuffers(struct page *page)
 		return 1;
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	if (page->mapping == mapping) {
-		inc_node_state(NR_FILE_DIRTY);
+		account_dirty(mapping, 1);
 		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_DIRTY);
 	}
 	xa_unlock_irqrestore(&mapping->i_pages, flags);
@@ -90,7 +88,7 @@ int clear_page_dirty_for_io(struct page *page)
 		set_page_dirty(page);
 	if (!TestClearPageDirty(page))
 		return 0;
-	dec_node_state(NR_FILE_DIRTY);
+	account_dirty(mapping, -1);
 	return 1;
 }
 
@@ -100,7 +98,7 @@ void __cancel_dirty_page(struct page *page)
 	struct address_space *mapping = page_mapping(page);
 
 	if (TestClearPageDirty(page) && mapping && !PageSwapBacked(page))
-		dec_node_state(NR_FILE_DIRTY);
+		account_dirty(mapping, -1);
 }
 
 void cancel_dirty_page(struct page *page)
@@ -121,7 +119,7 @@ bool set_page_writeback(struct page *page)
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	was = TestSetPageWriteback(page);
 	if (!was) {
-		inc_node_state(NR_WRITEBACK);
+		account_writeback(mapping, 1);
 		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 	}
 	if (!PageDirty(page))
@@ -140,7 +138,7 @@ void end_page_writeback(struct page *page)
 	if (mapping) {
 		xa_lock_irqsave(&mapping->i_pages, flags);
 		if (TestClearPageWriteback(page)) {
-			dec_node_state(NR_WRITEBACK);
+			account_writeback(mapping, -1);
 			__xa_clear_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 		}
 		xa_unlock_irqrestore(&mapping->i_pages, flags);
@@ -338,17 +336,4 @@ int file_write_and_wait_range(struct file *file, loff_t start, loff_t end)
 		err = filemap_fdatawrite_range(file->f_mapping, start, end);
 	err2 = file_fdatawait_range(file, start, end);
 	return err ? err : err2;
-}
-
-/* Called by a writer after each page.  May sleep. */
-void balance_dirty_pages_ratelimited(struct address_space *mapping)
-{
-	struct writeback_control wbc = { .sync_mode = WB_SYNC_NONE, .nr_to_write = 1024, .range_end = LLONG_MAX };
-
-	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
-		return;
-	if (global_node_page_state(NR_FILE_DIRTY) > totalram_pages() / BACKGROUND_FRACTION && mapping->host)
-		wakeup_flusher(mapping->host);
-	if (global_node_page_state(NR_FILE_DIRTY) > totalram_pages() / DIRTY_FRACTION)
-		do_writepages(mapping, &wbc);
 }

@@ -94,6 +94,26 @@ cache_dropped() { # what comes back from the device is what was written to the c
 	before=$(sum /dev/$raw); blockdev --flushbufs /dev/$raw && is "$(sum /dev/$raw)" "$before"
 }
 check cache_dropped cache_dropped
+not_clean() { awk '/^(Dirty|Writeback):/ { n += $2 } END { print n }' /proc/meminfo; }
+throttled() { # with a limit of 1 MiB, a writer of 8 MiB never has more than that, and a little, on its way
+	sync; cp /dev/$raw /tmp/all; before=$(not_clean)
+	echo 1048576 >/proc/sys/vm/dirty_bytes; is "$(cat /proc/sys/vm/dirty_ratio)" 0 || return 1
+	dd if=/tmp/all of=/dev/$raw bs=64k conv=notrunc 2>/dev/null & writer=$!
+	most=0
+	while kill -0 $writer 2>/dev/null; do n=$(not_clean); [ $n -le $most ] || most=$n; done
+	echo 20 >/proc/sys/vm/dirty_ratio; is "$(cat /proc/sys/vm/dirty_bytes)" 0 || return 1
+	echo "most $most KiB, $before before"
+	[ $most -le $((before + 2560)) ]
+}
+check throttled throttled
+old_is_written() { # by its age, without anybody asking
+	echo 20 >/proc/sys/vm/dirty_writeback_centisecs; echo 10 >/proc/sys/vm/dirty_expire_centisecs
+	cp /dev/$raw /tmp/all; dd if=/tmp/all of=/dev/$raw bs=64k count=4 conv=notrunc 2>/dev/null
+	for i in $(seq 600); do [ $(not_clean) != 0 ] || break; sleep 0.1; done
+	echo 500 >/proc/sys/vm/dirty_writeback_centisecs; echo 3000 >/proc/sys/vm/dirty_expire_centisecs
+	is "$(not_clean)" 0
+}
+check old_is_written old_is_written
 stat_counts() { set -- $(cat /sys/block/$raw/stat); [ "$1" -gt 0 ] && [ "$5" -gt 0 ]; }
 check stat_counts stat_counts
 # ---- interrupts ----
