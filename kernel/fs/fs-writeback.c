@@ -139,7 +139,8 @@ static int flusher(void *data)
 		bool kicked;
 
 		/* 0: nothing is written for its age alone; look now and then whether that still holds. */
-		wait_event_interruptible_timeout(bdi->wait, READ_ONCE(bdi->kicked) || kthread_should_stop(), pause ? pause : HZ);
+		wait_event_interruptible_timeout(bdi->wait, READ_ONCE(bdi->kicked) || kthread_should_stop(),
+						 pause ? pause : HZ);
 		kicked = READ_ONCE(bdi->kicked);
 		if (kicked || pause)
 			writeback_older_than(bdi, kicked ? jiffies : jiffies - to_jiffies(READ_ONCE(dirty_expire_interval)));

@@ -62,12 +62,14 @@ struct limits {
 
 static struct limits get_limits(void)
 {
-	unsigned long could = nr_free_pages() + global_node_page_state(NR_INACTIVE_FILE) + global_node_page_state(NR_ACTIVE_FILE);
-	unsigned long bytes = READ_ONCE(dirty_bytes), back_bytes = READ_ONCE(background_bytes);
-	struct limits l;
+	unsigned long files = global_node_page_state(NR_INACTIVE_FILE) + global_node_page_state(NR_ACTIVE_FILE);
+	unsigned long per_cent = (nr_free_pages() + files) / 100;
+	unsigned long bytes = READ_ONCE(dirty_bytes), back = READ_ONCE(background_bytes);
+	struct limits l = {
+		.most = bytes ? DIV_ROUND_UP(bytes, PAGE_SIZE) : per_cent * (unsigned int)READ_ONCE(dirty_ratio),
+		.background = back ? DIV_ROUND_UP(back, PAGE_SIZE) : per_cent * (unsigned int)READ_ONCE(background_ratio),
+	};
 
-	l.most = bytes ? DIV_ROUND_UP(bytes, PAGE_SIZE) : could * (unsigned int)READ_ONCE(dirty_ratio) / 100;
-	l.background = back_bytes ? DIV_ROUND_UP(back_bytes, PAGE_SIZE) : could * (unsigned int)READ_ONCE(background_ratio) / 100;
 	if (l.background >= l.most)
 		l.background = l.most / 2;
 	return l;
