@@ -43,6 +43,7 @@ struct bio {
 	sector_t		bi_sector;	/* of bi_bdev until it is submitted, then of the whole disk */
 	unsigned int		bi_size;	/* bytes */
 	unsigned short		bi_vcnt, bi_max_vecs;
+	bool			bi_reserved;	/* [I] of bio.c's reserve */
 	bio_end_io_t		*bi_end_io;
 	void			*bi_private;	/* bi_end_io's */
 	struct bio_vec		bi_io_vec[];	/* [bi_max_vecs] */
@@ -53,7 +54,10 @@ static inline sector_t bio_end_sector(const struct bio *bio) { return bio->bi_se
 #define bio_for_each_bvec(bv, bio) \
 	for (struct bio_vec *bv = (bio)->bi_io_vec; bv < (bio)->bi_io_vec + (bio)->bi_vcnt; bv++)
 
-/* Room for nr_vecs pages (at most BIO_MAX_VECS are given).  NULL without memory; never fails when gfp may reclaim. */
+/*
+ * Room for nr_vecs pages (at most BIO_MAX_VECS are given).  NULL without memory; when gfp may reclaim it does not fail, but
+ * sleeps until another bio ends.  Who asks for one submits what he holds before.
+ */
 struct bio *bio_alloc(struct block_device *bdev, unsigned int nr_vecs, enum req_op op, gfp_t gfp);
 void bio_put(struct bio *bio);
 /* len bytes, or 0 when the bio is full: submit it and go on with another. */
@@ -61,8 +65,6 @@ unsigned int bio_add_page(struct bio *bio, struct page *page, unsigned int len, 
 void submit_bio(struct bio *bio);
 /* Submits and sleeps until it is done; the bio stays the caller's.  0 or -errno. */
 int submit_bio_wait(struct bio *bio);
-/* The same for a write that has to last: forced through the device's cache, or followed by a flush. */
-int submit_bio_wait_lasting(struct bio *bio);
 void bio_endio(struct bio *bio);
 
 #endif

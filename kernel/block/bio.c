@@ -4,34 +4,89 @@
  * Idea:    a partition is a window on its disk: submit_bio() checks the bounds and moves the sector; from there on only the
  *          whole disk counts.
  * Context: see include/weft/bio.h
- * Locking: none: a bio belongs to who made it, from submit_bio() to its end to the queue and the driver.
+ *          Writing back frees memory, so it may not wait for memory: when there is none, bios come from a reserve, and who
+ *          finds that empty waits for the end of a bio, not for a page.
+ * Locking: a bio belongs to who made it, from submit_bio() to its end to the queue and the driver.  reserve_lock (interrupts
+ *          off): the reserve.
  * See:     spec.md §10 "block layer"; blk-mq.c
  */
 #include <weft/kernel.h>
 #include <weft/blkdev.h>
 #include <weft/completion.h>
+#include <weft/init.h>
 #include <weft/mm.h>
+#include <weft/sched.h>
 #include <weft/slab.h>
+#include <weft/spinlock.h>
+#include <weft/wait.h>
 #include "blk.h"
+
+#define RESERVE		16			/* bios of full size */
+
+static DEFINE_SPINLOCK(reserve_lock);
+static struct bio *reserve;			/* [reserve_lock] by bi_next */
+static DECLARE_WAIT_QUEUE_HEAD(reserve_wait);
+
+static struct bio *from_reserve(void)
+{
+	unsigned long flags;
+	struct bio *bio;
+
+	spin_lock_irqsave(&reserve_lock, flags);
+	bio = reserve;
+	if (bio)
+		reserve = bio->bi_next;
+	spin_unlock_irqrestore(&reserve_lock, flags);
+	return bio;
+}
+
+static void to_reserve(struct bio *bio)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&reserve_lock, flags);
+	bio->bi_next = reserve;
+	reserve = bio;
+	spin_unlock_irqrestore(&reserve_lock, flags);
+	wake_up(&reserve_wait);
+}
 
 struct bio *bio_alloc(struct block_device *bdev, unsigned int nr_vecs, enum req_op op, gfp_t gfp)
 {
 	unsigned int max = min3(nr_vecs, BIO_MAX_VECS, (unsigned int)bdev_get_queue(bdev)->limits.max_segments);
+	bool may_wait = gfp & __GFP_DIRECT_RECLAIM, reserved = false;
 	struct bio *bio;
 
-	/* Write-back frees memory: it may not fail for want of it. */
-	if (gfp & __GFP_DIRECT_RECLAIM)
-		gfp |= __GFP_NOFAIL;
-	bio = kmalloc(sizeof(*bio) + max * sizeof(struct bio_vec), gfp);
+	bio = kmalloc(sizeof(*bio) + max * sizeof(struct bio_vec), (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN);
+	if (!bio && may_wait) {
+		wait_event(reserve_wait, (bio = from_reserve()));
+		reserved = true;
+	}
 	if (bio)
-		*bio = (struct bio){ .bi_bdev = bdev, .bi_op = op, .bi_max_vecs = max };
+		*bio = (struct bio){ .bi_bdev = bdev, .bi_op = op, .bi_max_vecs = max, .bi_reserved = reserved };
 	return bio;
 }
 
 void bio_put(struct bio *bio)
 {
-	kfree(bio);
+	if (bio->bi_reserved)
+		to_reserve(bio);
+	else
+		kfree(bio);
 }
+
+static int __init fill_reserve(void)
+{
+	for (int i = 0; i < RESERVE; i++) {
+		struct bio *bio = kmalloc(sizeof(*bio) + BIO_MAX_VECS * sizeof(struct bio_vec), GFP_KERNEL);
+
+		if (!bio)
+			return -ENOMEM;
+		to_reserve(bio);
+	}
+	return 0;
+}
+subsys_initcall(fill_reserve);
 
 /* Lies the new piece right behind the last, and may one segment be that long? */
 static bool extends_last(const struct bio *bio, const struct queue_limits *lim, struct page *page, unsigned int len,
@@ -115,16 +170,6 @@ int submit_bio_wait(struct bio *bio)
 	submit_bio(bio);
 	wait_for_completion_io(&done);
 	return bio->bi_status;
-}
-
-int submit_bio_wait_lasting(struct bio *bio)
-{
-	const struct queue_limits *lim = &bdev_get_queue(bio->bi_bdev)->limits;
-	int err;
-
-	bio->bi_fua = lim->fua;
-	err = submit_bio_wait(bio);
-	return err || lim->fua ? err : blkdev_issue_flush(bio->bi_bdev);
 }
 
 /* A bio without pages. */

@@ -253,11 +253,13 @@ static unsigned int write_group(struct log_writer *w, unsigned int first)
 	return next;
 }
 
+/* With the device's help it lasts when it is written; else a flush has to follow. */
 static int write_commit_block(struct log_writer *w)
 {
 	struct journal *j = w->j;
 	struct timespec64 now;
 	struct page *page;
+	int err;
 	struct jbd_commit_header *h = new_log_block(w, JBD_COMMIT_BLOCK, &page);
 
 	ktime_get_coarse_real_ts64(&now);
@@ -266,12 +268,9 @@ static int write_commit_block(struct log_writer *w)
 	if (j->csum)
 		h->h_chksum[0] = cpu_to_be32(jbd_csum(j->csum_seed, h, j->blocksize));
 	log_block(w, page);
-	return wait_for_log(w);
-}
-
-static int flush(struct journal *j)
-{
-	return j->barrier ? blkdev_issue_flush(j->bdev) : 0;
+	w->bio->bi_fua = j->barrier && bdev_get_queue(j->bdev)->limits.fua;
+	err = wait_for_log(w);
+	return err || !j->barrier || bdev_get_queue(j->bdev)->limits.fua ? err : blkdev_issue_flush(j->bdev);
 }
 
 static int write_log(struct log_writer *w)
@@ -289,11 +288,9 @@ static int write_log(struct log_writer *w)
 	for (unsigned int i = 0; i < w->nr_copies;)
 		i = write_group(w, i);
 	err = wait_for_log(w);
-	if (!err)
-		err = flush(j);
-	if (!err)
-		err = write_commit_block(w);
-	return err ? err : flush(j);
+	if (!err && j->barrier)
+		err = blkdev_issue_flush(j->bdev);
+	return err ? err : write_commit_block(w);
 }
 
 static void free_log(struct log_writer *w)
