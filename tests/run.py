@@ -415,6 +415,7 @@ def ext_tests(kernel, build):
     """ext2, ext3 and ext4: in the debug build fewer kinds, and no power cuts."""
     debug = build == "debug"
     more = ["--types", "ext4:1024,ext2:4096", "--operations", "500"] if debug else []
+    host_lines("share", ["tests/disk/share.py", "--kernel", kernel], 900)
     host_lines("ext", ["tests/disk/ext.py", "--kernel", kernel, "--limit", "900", *more], 5400)
     if not debug:
         host_lines("crash", ["tests/disk/crash.py", "--kernel", kernel, "--cuts", "10", "--seconds", "6"], 1800)

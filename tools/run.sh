@@ -3,6 +3,7 @@
 #   KERNEL=build/weft.elf  INITRD=build/root.cpio  CPUS=1  MEM=256M  MACHINE=pc|q35|microvm
 #   DISK=build/debian.img   instead of INITRD: a disk that holds the root file system (user/debian-disk)
 #   SNAPSHOT=1        with DISK: the disk is only read; what is changed is in memory and gone in the end
+#   SHARE=dir         a folder of the host, in the guest at /mnt/share (virtio-9p)
 #   CMD='...'         run this in the guest, print its output, pass its exit status on
 #   DISPLAY_WINDOW=1  a window with the framebuffer console
 #   APPEND='...'      more kernel command line      QEMU_ARGS='...'  more QEMU arguments
@@ -44,6 +45,12 @@ else
 	root="-initrd $initrd"
 fi
 
+if [ -n "$SHARE" ]; then
+	p9=virtio-9p-pci; [ "$machine" != microvm ] || p9=virtio-9p-device
+	share="-fsdev local,id=share,path=$SHARE,security_model=none -device $p9,fsdev=share,mount_tag=share"
+	append="share=1 $append"
+fi
+
 set -- $accel -M "$machine" -m "${MEM:-256M}" -smp "${CPUS:-1}" -no-reboot -display "$display" -nodefaults -kernel "$kernel"
 [ "$machine" = microvm ] || set -- "$@" -vga std
 
@@ -51,7 +58,7 @@ if [ -z "$CMD" ]; then
 	exec_qemu="exec"
 	trap - EXIT INT TERM
 	rm -rf "$d"
-	exec qemu-system-x86_64 "$@" -serial mon:stdio $root -append "$append" $QEMU_ARGS
+	exec qemu-system-x86_64 "$@" -serial mon:stdio $root $share -append "$append" $QEMU_ARGS
 fi
 
 # A command: its exit status comes back on ttyS1 (microvm has one serial port only: there the status is the last line of
@@ -92,7 +99,7 @@ if [ "$machine" = microvm ]; then
 else
 	set -- "$@" -serial stdio -serial "file:$d/status"
 fi
-timeout "${LIMIT:-300}" qemu-system-x86_64 "$@" $root -append "quiet $append" $QEMU_ARGS </dev/null > "$d/out" 2>"$d/err" &
+timeout "${LIMIT:-300}" qemu-system-x86_64 "$@" $root $share -append "quiet $append" $QEMU_ARGS </dev/null > "$d/out" 2>"$d/err" &
 qemu_pid=$!
 # Show what comes while it comes.
 tail -c +1 -f --pid=$qemu_pid "$d/out" 2>/dev/null | sed -u -e 's/\r$//' -e '/^weft-status=/d'

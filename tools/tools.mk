@@ -29,7 +29,7 @@ deps:
 run: deps
 	@$(MAKE) --no-print-directory -s O=$(O) DEBUG=$(DEBUG) $(O)/weft.elf $(IMG_FILE)
 	@KERNEL=$(O)/weft.elf $(if $(filter %.img,$(IMG_FILE)),DISK,INITRD)=$(IMG_FILE) CPUS='$(CPUS)' MEM='$(or $(MEM),$(IMG_MEM))' MACHINE='$(MACHINE)' CMD="$$CMD" \
-	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' SNAPSHOT='$(SNAPSHOT)' tools/run.sh
+	 DISPLAY_WINDOW='$(DISPLAY_WINDOW)' APPEND='$(APPEND)' QEMU_ARGS='$(QEMU_ARGS)' LIMIT='$(LIMIT)' SNAPSHOT='$(SNAPSHOT)' SHARE='$(SHARE)' tools/run.sh
 
 # Boots with QEMU's gdb stub and attaches gdb: kernel symbols, and weft-ps, weft-bt, weft-mm, weft-rq, weft-slab.
 gdb: deps

@@ -14,6 +14,7 @@
 #include <weft/list.h>
 
 #define VIRTIO_ID_BLOCK		2
+#define VIRTIO_ID_9P		9
 
 #define VIRTIO_CONFIG_S_ACKNOWLEDGE	1
 #define VIRTIO_CONFIG_S_DRIVER		2

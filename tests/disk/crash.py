@@ -85,7 +85,7 @@ def check(image, marks, tmp):
 
 # ---- guests ----
 
-def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M", cpus=2):
+def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M", cpus=2, more=()):
     o = pathlib.Path(tempfile.mkdtemp(dir=tmp))
     (o / "init").write_text("#!/bin/sh\nexport PATH=/bin:/sbin:/usr/bin:/usr/sbin\n. /etc/rcS\n" + commands + "\npoweroff -f\n")
     (o / "init").chmod(0o755)
@@ -94,7 +94,7 @@ def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M", cpus=2):
     initrd.write_bytes(pathlib.Path(cpio).read_bytes() + over)
     args = ["timeout", str(limit), "qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", mem, "-smp", str(cpus),
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-initrd", str(initrd),
-            "-append", "console=ttyS0 quiet panic=-1"]
+            "-append", "console=ttyS0 quiet panic=-1", *more]
     for n, drive in enumerate(drives):
         args += ["-drive", f"{drive},if=none,id=d{n},format=raw", "-device", f"virtio-blk-pci,drive=d{n}"]
     return run(args, stdin=subprocess.DEVNULL, errors="replace")
