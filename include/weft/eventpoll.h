@@ -15,4 +15,9 @@ static inline void eventpoll_release(struct file *file)
 		eventpoll_release_file(file);
 }
 
+
+struct epoll_event;
+/* epoll_ctl(2) on files; may sleep. */
+int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, struct epoll_event *event);
+
 #endif

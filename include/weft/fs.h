@@ -87,7 +87,8 @@ typedef void *fl_owner_t;
 #define FMODE_STREAM		((fmode_t)0x200000)	/* no file position at all */
 #define FMODE_UNSIGNED_OFFSET	((fmode_t)0x2000)	/* positions are addresses: /proc/PID/mem */
 #define FMODE_NONOTIFY		((fmode_t)0x4000000)	/* makes no inotify events */
-#define FMODE_NOWAIT		((fmode_t)0x8000000)
+#define FMODE_NOWAIT		((fmode_t)0x8000000)	/* understands IOCB_NOWAIT */
+#define FMODE_BUF_WASYNC	((fmode_t)0x80000000)	/* writes to the page cache need not wait: IOCB_NOWAIT is fine */
 #define FMODE_NEED_UNMOUNT	((fmode_t)0x10000000)
 #define OPEN_FMODE(flag)	((fmode_t)(((flag) + 1) & O_ACCMODE))
 
@@ -578,6 +579,7 @@ static inline unsigned char dt_type(umode_t mode) { return (mode & S_IFMT) >> 12
 #define fs_umode_to_dtype(mode)	dt_type(mode)
 
 struct file_operations {
+	fmode_t fop_mode;	/* FMODE_NOWAIT, FMODE_BUF_WASYNC: what each of its files has in f_mode */
 	loff_t (*llseek)(struct file *file, loff_t offset, int whence);
 	ssize_t (*read_iter)(struct kiocb *iocb, struct iov_iter *to);
 	ssize_t (*write_iter)(struct kiocb *iocb, struct iov_iter *from);
@@ -831,7 +833,6 @@ static inline int finish_open_simple(struct file *file, int error)
 }
 int vfs_open(const struct path *path, struct file *file);
 int filp_close(struct file *file, fl_owner_t id);
-int do_unlinkat(int dfd, struct filename *name);	/* consumes name */
 int do_truncate(struct dentry *dentry, loff_t length, unsigned int time_attrs, struct file *file);
 int vfs_truncate(const struct path *path, loff_t length);
 int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
@@ -910,6 +911,7 @@ int put_compat_statfs64(const struct kstatfs *st, void __user *p);
 int iterate_dir(struct file *file, struct dir_context *ctx);
 long vfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int vfs_fsync(struct file *file, int datasync);
+int vfs_sync_file_range(struct file *file, loff_t offset, loff_t nbytes, unsigned int flags);
 int vfs_fsync_range(struct file *file, loff_t start, loff_t end, int datasync);
 int sync_filesystem(struct super_block *sb);
 int sync_inode_metadata(struct inode *inode, int wait);

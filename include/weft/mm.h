@@ -301,6 +301,7 @@ int access_process_vm(struct task_struct *tsk, unsigned long addr, void *buf, in
 int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len, unsigned int gup_flags);
 long get_user_pages_remote(struct mm_struct *mm, unsigned long start, unsigned long nr_pages, unsigned int gup_flags,
 			   struct page **pages, int *locked);
+int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gup_flags, struct page **pages);
 long get_user_pages_unlocked(unsigned long start, unsigned long nr_pages, struct page **pages, unsigned int gup_flags);
 int get_user_pages_fast(unsigned long start, int nr_pages, unsigned int gup_flags, struct page **pages);

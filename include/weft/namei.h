@@ -12,6 +12,8 @@
 #include <weft/dcache.h>
 
 struct filename;
+struct open_how;
+struct statx;
 struct inode;
 
 #define MAX_NESTED_LINKS	8
@@ -58,6 +60,25 @@ struct dentry *kern_path_locked(const char *name, struct path *path);
 struct dentry *lookup_one_len(const char *name, struct dentry *base, int len);	/* base's i_rwsem held */
 struct dentry *lock_rename(struct dentry *p1, struct dentry *p2);
 void unlock_rename(struct dentry *p1, struct dentry *p2);
+
+/* The system calls on names that have been copied already.  None puts a name away. */
+struct open_flags {
+	int	open_flag;
+	umode_t	mode;
+	int	acc_mode;	/* MAY_* */
+	int	intent;		/* LOOKUP_OPEN ... */
+	int	lookup_flags;
+};
+int build_open_flags(const struct open_how *how, struct open_flags *op);
+struct file *do_filp_open(int dfd, struct filename *name, const struct open_flags *op);
+int do_rmdir(int dfd, struct filename *name);
+int do_mkdirat(int dfd, struct filename *name, umode_t mode);
+int do_symlinkat(struct filename *from, int newdfd, struct filename *to);
+int do_linkat(int olddfd, struct filename *old, int newdfd, struct filename *new, int flags);
+int do_renameat2(int olddfd, struct filename *from, int newdfd, struct filename *to, unsigned int flags);
+int do_unlinkat(int dfd, struct filename *name);
+struct open_how build_open_how(int flags, umode_t mode);
+int do_statx(int dfd, struct filename *name, unsigned int flags, unsigned int mask, struct statx __user *buffer);
 
 /* From ->get_link(): the walk goes on at *path, whose references are taken over.  "Magic" links of /proc. */
 int nd_jump_link(const struct path *path);

@@ -63,4 +63,14 @@ struct socket *sock_from_file(struct file *file);		/* NULL when file is no socke
 struct socket *SOCKET_I(struct inode *inode);
 struct inode *SOCK_INODE(struct socket *sock);
 
+/* The halves of the system calls that io_uring shares with them: kernel/net/socket_sys.c. */
+struct file *sock_alloc_file(struct socket *sock, int flags);	/* takes sock over; ERR_PTR */
+struct file *sock_do_accept(struct socket *sock, int file_flags, int flags, struct sockaddr __user *uaddr, int __user *ulen);
+int copy_addr_in(const void __user *uaddr, int len, struct sockaddr_storage *addr);
+int get_header(struct user_msghdr *uh, const struct user_msghdr __user *umsg);
+int copy_header(struct user_msghdr *uh, struct msghdr *msg, int direction, struct iovec **iov);
+long sock_send_header(struct socket *sock, struct user_msghdr *uh, struct msghdr *msg, unsigned int flags);
+long sock_recv_header(struct socket *sock, struct user_msghdr *uh, struct user_msghdr __user *umsg, struct msghdr *msg,
+		      unsigned int flags);
+
 #endif

@@ -164,6 +164,7 @@ void page_cache_sync_readahead(struct address_space *mapping, struct file_ra_sta
 void page_cache_async_readahead(struct address_space *mapping, struct file_ra_state *ra, struct file *file,
 				struct page *page, pgoff_t index, unsigned long req_count);
 int force_page_cache_readahead(struct address_space *mapping, struct file *file, pgoff_t index, unsigned long nr);
+long vfs_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
 long generic_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
 
 /* ---- truncation: kernel/mm/truncate.c ---- */

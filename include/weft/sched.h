@@ -85,6 +85,7 @@ struct nsproxy;
 /* task->flags [o] */
 #define PF_IDLE			0x00000002	/* an idle task */
 #define PF_EXITING		0x00000004	/* in do_exit() */
+#define PF_IO_WORKER		0x00000010	/* a thread of io_uring: part of its process, never in user mode */
 #define PF_WQ_WORKER		0x00000020	/* a workqueue worker: tell the pool when it sleeps */
 #define PF_FORKNOEXEC		0x00000040
 #define PF_SUPERPRIV		0x00000100
@@ -361,6 +362,9 @@ struct task_struct {
 	struct pipe_inode_info	*splice_pipe;
 	void			*kthread_data;	/* struct kthread of a kernel thread */
 	void			*worker;	/* struct worker of a workqueue worker */
+	struct io_uring_task	*io_uring;	/* [o] rings that it uses: kernel/io_uring/task.c */
+	struct io_worker	*io_worker;	/* [o] of a PF_IO_WORKER: one of these two */
+	struct io_sq_thread	*io_sq;
 	struct rcu_head		*task_works;	/* [a] what to do on the way to user mode: task_work.h */
 	struct nsproxy		*nsproxy;	/* [task_lock] [o] never NULL for current until it exits */
 	struct seccomp_filter	*seccomp_filter;	/* [siglock] the newest of its chain */
@@ -504,12 +508,15 @@ struct kernel_clone_args {
 	int		cgroup;
 	int		idle;
 	int		kthread;		/* a kernel thread: run fn(fn_arg) */
+	int		io_thread;		/* a thread of the process that stays in the kernel: the same */
 	int		(*fn)(void *);
 	void		*fn_arg;
 };
 /* The one way to a new task.  Returns its pid number or -errno.  May sleep. */
 pid_t kernel_clone(struct kernel_clone_args *args);
 struct task_struct *copy_process(struct pid *pid, int trace, int node, struct kernel_clone_args *args);
+/* A thread of current's process that runs fn(arg), which must not return; wake_up_new_task() it.  ERR_PTR.  May sleep. */
+struct task_struct *create_io_thread(int (*fn)(void *), void *arg);
 /* The old way to a kernel thread, for init and kthreadd only; everybody else uses kthread_create(). */
 pid_t kernel_thread(int (*fn)(void *), void *arg, unsigned long flags);
 struct task_struct *fork_idle(int cpu);

@@ -11,6 +11,9 @@
 
 /* Moves up to len bytes; returns bytes, 0 at the end, or -errno.  May sleep. */
 ssize_t do_splice_direct(struct file *in, loff_t *ppos, struct file *out, loff_t *opos, size_t len, unsigned int flags);
+/* One side is a pipe at least.  off: where in a file, or NULL: at its own position. */
+ssize_t do_splice(struct file *in, loff_t *off_in, struct file *out, loff_t *off_out, size_t len, unsigned int flags);
+ssize_t do_tee(struct file *in, struct file *out, size_t len, unsigned int flags);
 ssize_t generic_file_splice_read(struct file *in, loff_t *ppos, struct pipe_inode_info *pipe, size_t len, unsigned int flags);
 ssize_t iter_file_splice_write(struct pipe_inode_info *pipe, struct file *out, loff_t *ppos, size_t len, unsigned int flags);
 

@@ -142,7 +142,7 @@ static ssize_t eventfd_write(struct kiocb *iocb, struct iov_iter *from)
 	spin_lock_irq(&ctx->wqh.lock);
 	while (!eventfd_fits(ctx, n)) {
 		spin_unlock_irq(&ctx->wqh.lock);
-		if (iocb->ki_filp->f_flags & O_NONBLOCK)
+		if (iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT)
 			return -EAGAIN;
 		err = wait_event_interruptible(ctx->wqh, eventfd_fits(ctx, n));
 		if (err)
@@ -164,6 +164,7 @@ static void eventfd_show_fdinfo(struct seq_file *m, struct file *f)
 }
 
 static const struct file_operations eventfd_fops = {
+	.fop_mode	= FMODE_NOWAIT,
 	.release	= eventfd_release,
 	.poll		= eventfd_poll,
 	.read_iter	= eventfd_read,

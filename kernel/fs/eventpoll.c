@@ -803,7 +803,7 @@ static int ep_lock_and_change(struct eventpoll *ep, int op, struct file *target,
 	return err;
 }
 
-static int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, struct epoll_event *event)
+int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, struct epoll_event *event)
 {
 	int err;
 

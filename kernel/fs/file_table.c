@@ -121,7 +121,7 @@ struct file *alloc_file(const struct path *path, int flags, const struct file_op
 		file->f_mode |= FMODE_CAN_READ;
 	if (file->f_mode & FMODE_WRITE && fops->write_iter)
 		file->f_mode |= FMODE_CAN_WRITE;
-	file->f_mode |= FMODE_OPENED;
+	file->f_mode |= FMODE_OPENED | fops->fop_mode;
 	file->f_op = fops;
 	return file;
 }

@@ -13,6 +13,7 @@
 #include <weft/seqlock.h>
 #include <weft/wait.h>
 #include <weft/llist.h>
+#include <weft/namei.h>
 
 struct open_how;
 
@@ -179,27 +180,13 @@ bool atime_needs_update(const struct path *path, struct inode *inode);
 extern const struct file_operations no_open_fops;
 
 /* ---- namei*.c ---- */
-struct open_flags {
-	int	open_flag;
-	umode_t	mode;
-	int	acc_mode;	/* MAY_* */
-	int	intent;		/* LOOKUP_OPEN ... */
-	int	lookup_flags;
-};
 struct filename;
-int build_open_flags(const struct open_how *how, struct open_flags *op);
-struct file *do_filp_open(int dfd, struct filename *name, const struct open_flags *op);
 struct file *do_file_open_root(const struct path *root, const char *name, const struct open_flags *op);
 struct dentry *lookup_one_qstr(const struct qstr *name, struct dentry *base, unsigned int flags);
 /* Walks to the parent of the last component: *parent with references, *last in name's string, *type LAST_*. */
 int filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr *last, int *type);
 struct dentry *filename_create(int dfd, struct filename *name, struct path *path, unsigned int flags);
-int do_rmdir(int dfd, struct filename *name);
-int do_mkdirat(int dfd, struct filename *name, umode_t mode);
 int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev);
-int do_symlinkat(struct filename *from, int newdfd, struct filename *to);
-int do_linkat(int olddfd, struct filename *old, int newdfd, struct filename *new, int flags);
-int do_renameat2(int olddfd, struct filename *from, int newdfd, struct filename *to, unsigned int flags);
 int may_delete(struct inode *dir, struct dentry *victim, bool isdir);
 int may_create(struct inode *dir, struct dentry *child);
 extern int sysctl_protected_symlinks, sysctl_protected_hardlinks, sysctl_protected_fifos, sysctl_protected_regular;
@@ -221,7 +208,7 @@ struct filename *getname_short(const char __user *name, int flags, struct short_
 typedef int (*peek_fn)(const struct path *path, struct inode *inode, bool rcu, void *data);
 int filename_peek(int dfd, struct filename *name, unsigned int flags, peek_fn peek, void *data);
 
-/* ---- open.c ---- */
+/* ---- open.c, stat.c ---- */
 int do_dentry_open(struct file *file, int (*open)(struct inode *, struct file *));	/* f_path is set: takes it over */
 int chmod_common(const struct path *path, umode_t mode);
 int chown_common(const struct path *path, uid_t user, gid_t group);

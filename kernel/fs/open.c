@@ -74,7 +74,7 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 		if (err)
 			goto fail;
 	}
-	f->f_mode |= FMODE_OPENED;
+	f->f_mode |= FMODE_OPENED | f->f_op->fop_mode;
 	f->f_wb_err = errseq_sample(&f->f_mapping->wb_err);	/* open() may have set another mapping */
 	if (f->f_mode & FMODE_READ && likely(f->f_op->read_iter))
 		f->f_mode |= FMODE_CAN_READ;
@@ -143,7 +143,7 @@ struct file *dentry_open(const struct path *path, int flags, const struct cred *
 
 /* ---- open(2) ---- */
 
-static struct open_how build_open_how(int flags, umode_t mode)
+struct open_how build_open_how(int flags, umode_t mode)
 {
 	struct open_how how = { .flags = flags & VALID_OPEN_FLAGS, .mode = mode & S_IALLUGO };
 

@@ -716,6 +716,7 @@ static int fifo_open(struct inode *inode, struct file *file)
 }
 
 const struct file_operations pipefifo_fops = {
+	.fop_mode	= FMODE_NOWAIT,
 	.open		= fifo_open,
 	.llseek		= no_llseek,
 	.read_iter	= pipe_read,

@@ -174,7 +174,7 @@ ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from)
 		return 0;
 	if (iocb->ki_flags & IOCB_APPEND)
 		iocb->ki_pos = i_size_read(inode);
-	if (iocb->ki_flags & IOCB_NOWAIT && !(iocb->ki_flags & IOCB_DIRECT) && !(file->f_mode & FMODE_NOWAIT))
+	if (iocb->ki_flags & IOCB_NOWAIT && !(iocb->ki_flags & IOCB_DIRECT) && !(file->f_mode & FMODE_BUF_WASYNC))
 		return -EINVAL;
 	if (limit != RLIM_INFINITY) {
 		if ((unsigned long)iocb->ki_pos >= limit) {

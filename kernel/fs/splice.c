@@ -552,29 +552,25 @@ static bool either_nonblock(struct file *a, struct file *b)
 }
 
 /* The side that is not a pipe: its position is given, or its own. */
-static ssize_t splice_with_file(struct file *file, loff_t __user *off, struct pipe_inode_info *pipe, size_t len,
-				unsigned int flags, bool to_file)
+static ssize_t splice_with_file(struct file *file, loff_t *off, struct pipe_inode_info *pipe, size_t len, unsigned int flags,
+				bool to_file)
 {
+	loff_t pos = off ? *off : file->f_pos;
 	ssize_t ret;
-	loff_t pos;
 
 	if (off && !(file->f_mode & (to_file ? FMODE_PWRITE : FMODE_PREAD)))
 		return -EINVAL;
-	ret = get_pos(file, off, &pos);
-	if (ret)
-		return ret;
 	ret = rw_verify_area(to_file, file, &pos, len);
 	if (ret < 0)
 		return ret;
 	ret = to_file ? splice_pipe_to_file(pipe, file, &pos, len, flags) :
 			splice_file_to_pipe(file, pipe, &pos, len, flags);
-	if (ret > 0 && put_pos(file, off, pos))
-		ret = -EFAULT;
+	if (ret > 0)
+		*(off ? off : &file->f_pos) = pos;
 	return ret;
 }
 
-static ssize_t do_splice(struct file *in, loff_t __user *off_in, struct file *out, loff_t __user *off_out, size_t len,
-			 unsigned int flags)
+ssize_t do_splice(struct file *in, loff_t *off_in, struct file *out, loff_t *off_out, size_t len, unsigned int flags)
 {
 	struct pipe_inode_info *ipipe = get_pipe_info(in, true), *opipe = get_pipe_info(out, true);
 
@@ -603,6 +599,25 @@ static ssize_t do_splice(struct file *in, loff_t __user *off_in, struct file *ou
 	return -EINVAL;
 }
 
+/* With positions in user memory. */
+static ssize_t splice_user(struct file *in, loff_t __user *off_in, struct file *out, loff_t __user *off_out, size_t len,
+			   unsigned int flags)
+{
+	loff_t pos_in, pos_out;
+	ssize_t ret;
+
+	if ((get_pipe_info(in, true) && off_in) || (get_pipe_info(out, true) && off_out))
+		return -ESPIPE;
+	if ((off_in && copy_from_user(&pos_in, off_in, sizeof(pos_in))) ||
+	    (off_out && copy_from_user(&pos_out, off_out, sizeof(pos_out))))
+		return -EFAULT;
+	ret = do_splice(in, off_in ? &pos_in : NULL, out, off_out ? &pos_out : NULL, len, flags);
+	if (ret > 0 && ((off_in && copy_to_user(off_in, &pos_in, sizeof(pos_in))) ||
+			(off_out && copy_to_user(off_out, &pos_out, sizeof(pos_out)))))
+		return -EFAULT;
+	return ret;
+}
+
 long sys_splice(int fd_in, loff_t __user *off_in, int fd_out, loff_t __user *off_out, size_t len, unsigned int flags)
 {
 	struct fd in, out;
@@ -615,7 +630,7 @@ long sys_splice(int fd_in, loff_t __user *off_in, int fd_out, loff_t __user *off
 	in = fdget(fd_in);
 	out = fdget(fd_out);
 	if (in.file && out.file)
-		ret = do_splice(in.file, off_in, out.file, off_out, len, flags);
+		ret = splice_user(in.file, off_in, out.file, off_out, len, flags);
 	if (in.file)
 		fdput(in);
 	if (out.file)
@@ -623,7 +638,7 @@ long sys_splice(int fd_in, loff_t __user *off_in, int fd_out, loff_t __user *off
 	return ret;
 }
 
-static ssize_t do_tee(struct file *in, struct file *out, size_t len, unsigned int flags)
+ssize_t do_tee(struct file *in, struct file *out, size_t len, unsigned int flags)
 {
 	struct pipe_inode_info *ipipe = get_pipe_info(in, true), *opipe = get_pipe_info(out, true);
 

@@ -240,6 +240,23 @@ static int cp_statx(const struct kstat *stat, struct statx __user *buffer)
 	return copy_to_user(buffer, &tmp, sizeof(tmp)) ? -EFAULT : 0;
 }
 
+/* With a name that has been copied already (io_uring). */
+int do_statx(int dfd, struct filename *name, unsigned int flags, unsigned int mask, struct statx __user *buffer)
+{
+	struct kstat stat;
+	struct stat_args args = { .stat = &stat, .request_mask = mask, .flags = flags & AT_STATX_SYNC_TYPE };
+	int err;
+
+	if (mask & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+	    flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+		return -EINVAL;
+	if (flags & AT_EMPTY_PATH && dfd >= 0 && !name->name[0])
+		err = vfs_fstat(dfd, &stat);
+	else
+		err = filename_peek(dfd, name, lookup_flags_of((int)flags), stat_peek, &args);
+	return err ? err : cp_statx(&stat, buffer);
+}
+
 long sys_statx(int dfd, const char __user *filename, unsigned int flags, unsigned int mask, struct statx __user *buffer)
 {
 	struct kstat stat;

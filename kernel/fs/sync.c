@@ -186,19 +186,23 @@ static int sync_range(struct file *file, loff_t offset, loff_t end, unsigned int
 	return err;
 }
 
-long sys_sync_file_range(int fd, loff_t offset, loff_t nbytes, unsigned int flags)
+int vfs_sync_file_range(struct file *file, loff_t offset, loff_t nbytes, unsigned int flags)
 {
-	struct fd f;
 	loff_t end;
-	int err;
 
 	if (flags & ~VALID_FLAGS || offset < 0 || nbytes < 0 || __builtin_add_overflow(offset, nbytes, &end))
 		return -EINVAL;
-	end = nbytes ? end - 1 : MAX_LFS_FILESIZE;
-	f = fdget(fd);
+	return sync_range(file, offset, nbytes ? end - 1 : MAX_LFS_FILESIZE, flags);
+}
+
+long sys_sync_file_range(int fd, loff_t offset, loff_t nbytes, unsigned int flags)
+{
+	struct fd f = fdget(fd);
+	int err;
+
 	if (!f.file)
 		return -EBADF;
-	err = sync_range(f.file, offset, end, flags);
+	err = vfs_sync_file_range(f.file, offset, nbytes, flags);
 	fdput(f);
 	return err;
 }

@@ -173,6 +173,7 @@ static void timerfd_show(struct seq_file *m, struct file *file)
 }
 
 static const struct file_operations timerfd_fops = {
+	.fop_mode	= FMODE_NOWAIT,
 	.release	= timerfd_release,
 	.poll		= timerfd_poll,
 	.read_iter	= timerfd_read,

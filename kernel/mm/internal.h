@@ -102,6 +102,5 @@ int advise_cold(struct vm_area_struct *vma, unsigned long start, unsigned long e
 int advise_free(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 
 /* ---- madvise.c ---- */
-int do_madvise(struct mm_struct *mm, unsigned long start, size_t len_in, int behavior);
 
 #endif

@@ -194,6 +194,12 @@ long generic_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
 	}
 }
 
+long vfs_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
+{
+	return file->f_op->fadvise ? file->f_op->fadvise(file, offset, len, advice) :
+				     generic_fadvise(file, offset, len, advice);
+}
+
 long sys_fadvise64(int fd, loff_t offset, size_t len, int advice)
 {
 	struct fd f = fdget(fd);
@@ -201,8 +207,7 @@ long sys_fadvise64(int fd, loff_t offset, size_t len, int advice)
 
 	if (!f.file)
 		return -EBADF;
-	ret = f.file->f_op->fadvise ? f.file->f_op->fadvise(f.file, offset, len, advice) :
-				      generic_fadvise(f.file, offset, len, advice);
+	ret = vfs_fadvise(f.file, offset, len, advice);
 	fdput(f);
 	return ret;
 }

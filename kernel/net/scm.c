@@ -10,6 +10,7 @@
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/file.h>
+#include <weft/io_uring.h>
 #include <weft/uaccess.h>
 #include <weft/pid_namespace.h>
 #include <weft/cred.h>
@@ -41,6 +42,10 @@ static int copy_fds(const struct cmsghdr *cmsg, struct scm_fp_list **fplp)
 
 		if (!file)
 			return -EBADF;
+		if (file_is_io_uring(file)) {	/* it may hold sockets, in which it would be in flight: a cycle of references */
+			fput(file);
+			return -EINVAL;
+		}
 		fpl->fp[fpl->count++] = file;
 	}
 	return 0;

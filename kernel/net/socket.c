@@ -85,6 +85,11 @@ static struct file_system_type sock_fs_type = { .name = "sockfs", .mount = sockf
 
 /* ---- file operations ---- */
 
+static bool must_not_wait(const struct kiocb *iocb)
+{
+	return iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
+}
+
 static ssize_t sock_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
@@ -96,7 +101,7 @@ static ssize_t sock_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return -ESPIPE;
 	if (!iov_iter_count(to))
 		return 0;
-	n = sock->ops->recvmsg(sock, &msg, iov_iter_count(to), file->f_flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+	n = sock->ops->recvmsg(sock, &msg, iov_iter_count(to), must_not_wait(iocb) ? MSG_DONTWAIT : 0);
 	*to = msg.msg_iter;
 	return n;
 }
@@ -110,7 +115,7 @@ static ssize_t sock_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_pos)
 		return -ESPIPE;
-	if (file->f_flags & O_NONBLOCK)
+	if (must_not_wait(iocb))
 		msg.msg_flags = MSG_DONTWAIT;
 	if (sock->type == SOCK_SEQPACKET)
 		msg.msg_flags |= MSG_EOR;
@@ -167,6 +172,7 @@ static int sock_fasync(int fd, struct file *file, int on)
 }
 
 static const struct file_operations socket_file_ops = {
+	.fop_mode = FMODE_NOWAIT,
 	.llseek = no_llseek, .read_iter = sock_read_iter, .write_iter = sock_write_iter, .poll = sock_poll,
 	.unlocked_ioctl = sock_ioctl, .compat_ioctl = sock_ioctl, .release = sock_close,
 	.splice_read = generic_file_splice_read, .splice_write = iter_file_splice_write, .fasync = sock_fasync,

@@ -42,7 +42,7 @@ static struct socket *sockfd_lookup(int fd, struct fd *f)
 	return sock;
 }
 
-static int copy_addr_in(const void __user *uaddr, int len, struct sockaddr_storage *addr)
+int copy_addr_in(const void __user *uaddr, int len, struct sockaddr_storage *addr)
 {
 	if (len < 0 || len > MAX_ADDR)
 		return -EINVAL;
@@ -195,7 +195,7 @@ long sys_listen(int fd, int backlog)
 }
 
 /* A connection that waits at sock, as a new file not yet in the table.  ERR_PTR. */
-static struct file *do_accept(struct socket *sock, int file_flags, int flags, struct sockaddr __user *uaddr, int __user *ulen)
+struct file *sock_do_accept(struct socket *sock, int file_flags, int flags, struct sockaddr __user *uaddr, int __user *ulen)
 {
 	struct sockaddr_storage addr;
 	struct socket *newsock = sock_alloc();
@@ -242,7 +242,7 @@ long sys_accept4(int fd, struct sockaddr __user *upeer_sockaddr, int __user *upe
 	newfd = get_unused_fd_flags(flags & O_CLOEXEC);
 	if (newfd < 0)
 		goto out;
-	file = do_accept(sock, f.file->f_flags, flags, upeer_sockaddr, upeer_addrlen);
+	file = sock_do_accept(sock, f.file->f_flags, flags, upeer_sockaddr, upeer_addrlen);
 	if (IS_ERR(file)) {
 		put_unused_fd(newfd);
 		newfd = PTR_ERR(file);
@@ -405,7 +405,7 @@ long sys_recvfrom(int fd, void __user *ubuf, size_t size, unsigned int flags, st
 /* ---- struct msghdr: sendmsg, recvmsg, and many at once ---- */
 
 /* The address and the vector of a user's header.  kfree(*iov) afterwards, in any case. */
-static int copy_header(struct user_msghdr *uh, struct msghdr *msg, int direction, struct iovec **iov)
+int copy_header(struct user_msghdr *uh, struct msghdr *msg, int direction, struct iovec **iov)
 {
 	ssize_t n;
 
@@ -437,7 +437,7 @@ static int copy_control(const struct user_msghdr *uh, struct msghdr *msg)
 	return 0;
 }
 
-static int get_header(struct user_msghdr *uh, const struct user_msghdr __user *umsg)
+int get_header(struct user_msghdr *uh, const struct user_msghdr __user *umsg)
 {
 	struct compat_msghdr c;
 
@@ -453,35 +453,42 @@ static int get_header(struct user_msghdr *uh, const struct user_msghdr __user *u
 	return 0;
 }
 
+/* uh's vector is in msg->msg_iter already. */
+long sock_send_header(struct socket *sock, struct user_msghdr *uh, struct msghdr *msg, unsigned int flags)
+{
+	struct sockaddr_storage addr;
+	long ret;
+
+	if (uh->msg_namelen) {
+		msg->msg_namelen = min(uh->msg_namelen, MAX_ADDR);
+		ret = copy_addr_in(uh->msg_name, msg->msg_namelen, &addr);
+		if (ret)
+			return ret;
+		msg->msg_name = &addr;
+	}
+	ret = copy_control(uh, msg);
+	if (ret)
+		return ret;
+	msg->msg_flags = flags;
+	ret = sock->ops->sendmsg(sock, msg, iov_iter_count(&msg->msg_iter));
+	kfree(msg->msg_control_kern);
+	return ret;
+}
+
 static long do_sendmsg(struct socket *sock, struct file *file, struct user_msghdr __user *umsg, unsigned int flags)
 {
 	struct iovec fast[UIO_FASTIOV], *iov = fast;
-	struct sockaddr_storage addr;
 	struct msghdr msg = { 0 };
 	struct user_msghdr uh;
 	long ret;
 
 	if (get_header(&uh, umsg))
 		return -EFAULT;
-	ret = copy_header(&uh, &msg, ITER_SOURCE, &iov);
-	if (ret)
-		goto free_iov;
-	if (uh.msg_namelen) {
-		msg.msg_namelen = min(uh.msg_namelen, MAX_ADDR);
-		ret = copy_addr_in(uh.msg_name, msg.msg_namelen, &addr);
-		if (ret)
-			goto free_iov;
-		msg.msg_name = &addr;
-	}
-	ret = copy_control(&uh, &msg);
-	if (ret)
-		goto free_iov;
-	msg.msg_flags = flags;
 	if (file->f_flags & O_NONBLOCK)
-		msg.msg_flags |= MSG_DONTWAIT;
-	ret = sock->ops->sendmsg(sock, &msg, iov_iter_count(&msg.msg_iter));
-	kfree(msg.msg_control_kern);
-free_iov:
+		flags |= MSG_DONTWAIT;
+	ret = copy_header(&uh, &msg, ITER_SOURCE, &iov);
+	if (!ret)
+		ret = sock_send_header(sock, &uh, &msg, flags);
 	kfree(iov);
 	return ret;
 }
@@ -517,35 +524,43 @@ static int put_header(const struct user_msghdr *uh, struct user_msghdr __user *u
 	return err;
 }
 
-static long do_recvmsg(struct socket *sock, struct file *file, struct user_msghdr __user *umsg, unsigned int flags)
+/* uh's vector is in msg->msg_iter already; umsg gets what has changed. */
+long sock_recv_header(struct socket *sock, struct user_msghdr *uh, struct user_msghdr __user *umsg, struct msghdr *msg,
+		      unsigned int flags)
 {
-	struct iovec fast[UIO_FASTIOV], *iov = fast;
 	struct sockaddr_storage addr;
-	struct msghdr msg = { 0 };
-	struct user_msghdr uh;
 	long ret;
 	int err;
 
-	if (get_header(&uh, umsg))
-		return -EFAULT;
-	ret = copy_header(&uh, &msg, ITER_DEST, &iov);
-	if (ret)
-		goto free_iov;
-	msg.msg_name = uh.msg_name ? &addr : NULL;
-	msg.msg_control = uh.msg_control;
-	msg.msg_controllen = uh.msg_control ? uh.msg_controllen : 0;
-	if (!uh.msg_control)
-		uh.msg_controllen = 0;
-	msg.msg_flags = flags & MSG_CMSG_CLOEXEC;
-	if (file->f_flags & O_NONBLOCK)
-		flags |= MSG_DONTWAIT;
-	ret = sock->ops->recvmsg(sock, &msg, iov_iter_count(&msg.msg_iter), flags);
+	msg->msg_name = uh->msg_name ? &addr : NULL;
+	msg->msg_control = uh->msg_control;
+	msg->msg_controllen = uh->msg_control ? uh->msg_controllen : 0;
+	if (!uh->msg_control)
+		uh->msg_controllen = 0;
+	msg->msg_flags = flags & MSG_CMSG_CLOEXEC;
+	ret = sock->ops->recvmsg(sock, msg, iov_iter_count(&msg->msg_iter), flags);
 	if (ret >= 0) {
-		err = put_header(&uh, umsg, &msg, &addr);
+		err = put_header(uh, umsg, msg, &addr);
 		if (err)
 			ret = err;
 	}
-free_iov:
+	return ret;
+}
+
+static long do_recvmsg(struct socket *sock, struct file *file, struct user_msghdr __user *umsg, unsigned int flags)
+{
+	struct iovec fast[UIO_FASTIOV], *iov = fast;
+	struct msghdr msg = { 0 };
+	struct user_msghdr uh;
+	long ret;
+
+	if (get_header(&uh, umsg))
+		return -EFAULT;
+	if (file->f_flags & O_NONBLOCK)
+		flags |= MSG_DONTWAIT;
+	ret = copy_header(&uh, &msg, ITER_DEST, &iov);
+	if (!ret)
+		ret = sock_recv_header(sock, &uh, umsg, &msg, flags);
 	kfree(iov);
 	return ret;
 }

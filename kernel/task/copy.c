@@ -255,12 +255,19 @@ static void drop_parts(struct task_struct *p, u64 flags)
 static void init_new_task(struct task_struct *p, const struct kernel_clone_args *args)
 {
 	p->flags &= ~(PF_SUPERPRIV | PF_WQ_WORKER | PF_IDLE | PF_NO_SETAFFINITY | PF_SIGNALED | PF_DUMPCORE | PF_MEMALLOC |
-		      PF_KSWAPD | PF_EXITING);
+		      PF_KSWAPD | PF_EXITING | PF_IO_WORKER);
 	p->flags |= PF_FORKNOEXEC;
 	if (args->kthread)
 		p->flags |= PF_KTHREAD;
 	else
 		p->flags &= ~PF_KTHREAD;
+	if (args->io_thread) {
+		p->flags |= PF_IO_WORKER;
+		siginitsetinv(&p->blocked, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	}
+	p->io_uring = NULL;
+	p->io_worker = NULL;
+	p->io_sq = NULL;
 	INIT_LIST_HEAD(&p->children);
 	INIT_LIST_HEAD(&p->sibling);
 	INIT_LIST_HEAD(&p->ptraced);
@@ -305,7 +312,7 @@ static int check_limits(struct task_struct *p)
 }
 
 /* Group signals that come while we copy are noted in *delayed.  -ERESTARTNOINTR: one is here already, take it first. */
-static int begin_delay_signals(struct multiprocess_signals *delayed, u64 flags)
+static int begin_delay_signals(struct multiprocess_signals *delayed, u64 flags, bool ignore)
 {
 	sigemptyset(&delayed->signal);
 	INIT_HLIST_NODE(&delayed->node);
@@ -314,7 +321,7 @@ static int begin_delay_signals(struct multiprocess_signals *delayed, u64 flags)
 		hlist_add_head(&delayed->node, &current->signal->multiprocess);
 	recalc_sigpending();
 	spin_unlock_irq(&current->sighand->siglock);
-	return task_sigpending(current) ? -ERESTARTNOINTR : 0;
+	return task_sigpending(current) && !ignore ? -ERESTARTNOINTR : 0;
 }
 
 static void end_delay_signals(struct multiprocess_signals *delayed)
@@ -498,7 +505,7 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 	err = check_flags(args->flags);
 	if (err)
 		return ERR_PTR(err);
-	err = begin_delay_signals(&delayed, args->flags);
+	err = begin_delay_signals(&delayed, args->flags, args->io_thread);
 	if (err)
 		goto out;
 	p = make_task(args);
@@ -619,6 +626,18 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, unsigned long flags)
 	};
 
 	return kernel_clone(&args);
+}
+
+struct task_struct *create_io_thread(int (*fn)(void *), void *arg)
+{
+	struct kernel_clone_args args = {
+		.flags		= CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VM | CLONE_UNTRACED,
+		.fn		= fn,
+		.fn_arg		= arg,
+		.io_thread	= 1,
+	};
+
+	return copy_process(NULL, 0, NUMA_NO_NODE, &args);
 }
 
 static int idle_never_returns(void *unused)

@@ -29,6 +29,7 @@
 #include <weft/init.h>
 #include <weft/kernel.h>
 #include <weft/mm.h>
+#include <weft/namei.h>
 #include <weft/pipe_fs_i.h>
 #include <weft/proc_fs.h>
 #include <weft/resource.h>
@@ -294,6 +295,7 @@ static bool acceptable(struct file *file)
  */
 static struct file *open_core_file(const char *name, bool rooted)
 {
+	struct filename *old;
 	struct file *file;
 
 	if (rooted && name[0] != '/') {
@@ -301,8 +303,13 @@ static struct file *open_core_file(const char *name, bool rooted)
 		       task_tgid_nr(current));
 		return ERR_PTR(-EPERM);
 	}
-	if (!rooted)
-		do_unlinkat(AT_FDCWD, getname_kernel(name));
+	if (!rooted) {
+		old = getname_kernel(name);
+		if (IS_ERR(old))
+			return ERR_CAST(old);
+		do_unlinkat(AT_FDCWD, old);
+		putname(old);
+	}
 	file = filp_open(name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_LARGEFILE, 0600);
 	if (!IS_ERR(file) && !acceptable(file)) {
 		filp_close(file, NULL);

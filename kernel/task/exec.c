@@ -9,6 +9,7 @@
  * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c; doc/tasks.md
  */
 #include <weft/pid_namespace.h>
+#include <weft/io_uring.h>
 #include <weft/ptrace.h>
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
@@ -407,6 +408,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 	if (err)
 		return err;
 	bprm->point_of_no_return = true;
+	io_uring_task_gone(me);
 	err = de_thread(me);
 	if (err)
 		return err;

@@ -16,6 +16,7 @@
  *      exit_state: EXIT_ZOMBIE -> EXIT_DEAD by cmpxchg: only one of several waiters wins
  * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER; doc/tasks.md
  */
+#include <weft/io_uring.h>
 #include <weft/ipc.h>
 #include <weft/kernel.h>
 #include <weft/coredump.h>
@@ -420,6 +421,7 @@ void __noreturn do_exit(long code)
 	}
 	synchronize_group_exit(tsk, code);
 	ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
+	io_uring_task_gone(tsk);
 	exit_signals(tsk);
 	exit_seccomp(tsk);
 	group_dead = atomic_dec_and_test(&tsk->signal->live);

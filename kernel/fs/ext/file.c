@@ -313,6 +313,7 @@ static int ext_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 const struct file_operations ext_file_fops = {
+	.fop_mode	= FMODE_NOWAIT,
 	.llseek		= ext_llseek,
 	.read_iter	= ext_file_read_iter,
 	.write_iter	= ext_file_write_iter,

@@ -490,6 +490,7 @@ const struct address_space_operations shmem_aops = {
 };
 
 const struct file_operations shmem_file_operations = {
+	.fop_mode	= FMODE_NOWAIT | FMODE_BUF_WASYNC,
 	.llseek		= shmem_file_llseek,
 	.read_iter	= shmem_file_read_iter,
 	.write_iter	= generic_file_write_iter,

@@ -202,10 +202,10 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	p->thread.sp = (unsigned long)&ff->frame;
 	flush_ptrace_hw_breakpoint(p);
 
-	err = fpu_clone(p, args->kthread);
+	err = fpu_clone(p, args->kthread || args->io_thread);
 	if (err)
 		return err;
-	if (args->kthread) {
+	if (args->kthread || args->io_thread) {
 		memset(&ff->regs, 0, sizeof(ff->regs));
 		ff->frame.bx = (unsigned long)args->fn;
 		ff->frame.r12 = (unsigned long)args->fn_arg;
