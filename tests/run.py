@@ -242,6 +242,7 @@ def make_libweft_root():
 def libweft_commands():
     """libweft's own tests on all three models, its examples, and the preload library, for a guest's shell."""
     cases = [(f"{p}-{m}", f"WEFT_MODEL={m} /libweft/{p}") for p in ("unit_test", "unit_static") for m in ("N:1", "M:N", "1:1")]
+    cases += [(f"unit_test-io_uring-{m}", f"WEFT_IO=io_uring WEFT_MODEL={m} /libweft/unit_test") for m in ("N:1", "M:N")]
     cases += [(f"preload-{m}", f"WEFT_MODEL={m} LD_PRELOAD=libweft-preload.so /libweft/preload_prog") for m in ("N:1", "M:N")]
     cases += [("model_test", "/libweft/model_test 1 200")]
     cases += [(f"example-{e.stem}", f"/libweft/examples/{e.stem}") for e in sorted((ROOT / "libweft/examples").glob("*.c"))]

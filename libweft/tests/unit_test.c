@@ -1239,6 +1239,8 @@ int main(int argc, char **argv)
 		printf("weft_init failed\n0 passed, 1 failed\n");
 		return 1;
 	}
+	if (getenv("V"))
+		printf("waits by %s\n", weft_io());
 	for (i = 0; i < sizeof test / sizeof *test; i++) {
 		if (argc > 1 && strcmp(argv[1], test[i].name))
 			continue;
