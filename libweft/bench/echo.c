@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include <weft/thread.h>
@@ -98,10 +99,12 @@ static int *connect_all(int connections, int ep)
 {
 	int *fd = malloc(connections * sizeof *fd), i, one = 1;
 	struct epoll_event ev = { .events = EPOLLIN };
+	struct timeval patience = { 10, 0 };
 
 	for (i = 0; i < connections; i++) {
 		ev.data.fd = fd[i] = socket(AF_INET, SOCK_STREAM, 0);
 		setsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		setsockopt(fd[i], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);	/* for connect */
 		if (connect(fd[i], (void *)&addr, sizeof addr)) {
 			perror("connect");
 			exit(1);

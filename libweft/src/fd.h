@@ -64,11 +64,12 @@ static inline void chain_add(struct chain *c, struct weft_thread *t)
 	c->tail = &t->next;
 }
 
-/* One operation for the ring; it lies on the stack of the thread that waits for it. */
+/* One operation for the ring; it lies on the stack of the thread that waits for it, unless apart. */
 enum { RING_READ, RING_WRITE, RING_FSYNC, RING_READV, RING_WRITEV, RING_POLL, RING_RECV, RING_SEND };
 struct ring_op {
 	uint8_t			kind, dir;	/* dir: of e */
 	uint8_t			done;		/* under ring.lock */
+	uint8_t			apart;
 	int			fd, result;
 	uint32_t		flags;		/* of recv and send, or the events of a poll */
 	void			*buf;

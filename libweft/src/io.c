@@ -59,7 +59,7 @@ static inline ssize_t sock_try(const struct sock_op *o)
 
 /*
  * By the ring, when that is the poller.  A packed thread's buffer may lie on its stack, which goes away while it waits: it
- * waits for readiness instead, as descriptors with O_NONBLOCK do, with which the kernel does not wait for us.
+ * waits for readiness instead.  So do all on descriptors with O_NONBLOCK: those the ring tries once and no more (-EAGAIN).
  */
 static inline int by_ring(void)
 {
@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) ssize_t sock_io(const struct sock_o
 	int quiet = !o->out && o->n && fd_quiet(e), r;
 	ssize_t got;
 
-	if (by_ring() && !o->addr && !(o->flags & MSG_DONTWAIT) && (!o->out || this_worker()->rq_len) && o->n <= INT_MAX) {
+	if (by_ring() && !o->addr && !(o->flags & MSG_DONTWAIT) && (!o->out || a_peek(&this_worker()->rq_len)) && o->n <= INT_MAX) {
 		got = ring_io(o->out ? RING_SEND : RING_RECV, o->fd, o->buf, o->n, o->flags, deadline);
 		if (got != -EAGAIN)
 			return got;

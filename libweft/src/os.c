@@ -153,7 +153,6 @@ void os_set_nice(int tid, int levels)
 	int nice;
 
 	if (!a_load(&known)) {
-		errno = 0;
 		base = getpriority(PRIO_PROCESS, tid);
 		a_store(&known, 1);
 	}

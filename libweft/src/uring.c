@@ -378,7 +378,7 @@ ssize_t uring_do(struct ring_op *op, weft_time_t deadline)
 	struct weft_thread *t = this_thread();
 	uint32_t *lock = &ring.lock;
 	struct worker *w = this_worker();
-	int why;
+	int flags = PARK_IO | (op->apart ? 0 : PARK_NOPACK), why;
 
 	op->t = t;
 	op->done = 0;
@@ -390,12 +390,12 @@ ssize_t uring_do(struct ring_op *op, weft_time_t deadline)
 		wq_append(&op->e->q[op->dir], &t->waiter);
 	}
 	write_entry(op);
-	why = do_park(&lock, 1, deadline, PARK_NOPACK | PARK_IO, op->e ? op->dir ? "output" : "input" : "file", op->e);
+	why = do_park(&lock, 1, deadline, flags, op->e ? op->dir ? "output" : "input" : "file", op->e);
 	if (unlikely(why != W_SIGNALLED)) {
 		spin_lock(&ring.lock);
 		if (!op->done) {
 			ask_to_cancel(op);
-			do_park(&lock, 1, WEFT_FOREVER, PARK_NOPACK | PARK_NOCANCEL, "cancelled I/O", op->e);
+			park(&lock, 1, WEFT_FOREVER, flags | PARK_NOCANCEL, "cancelled I/O", op->e);
 		} else {
 			spin_unlock(&ring.lock);
 		}
@@ -411,12 +411,23 @@ ssize_t uring_do(struct ring_op *op, weft_time_t deadline)
 	return why == W_TIMEDOUT ? -ETIMEDOUT : why == W_CANCELLED ? -ECANCELED : op->e && op->e->error ? -op->e->error : op->result;
 }
 
-/* fd_wait when the ring is the poller. */
+/* fd_wait when the ring is the poller.  A packed thread's stack goes away while it waits, so its operation lies elsewhere. */
 int uring_poll(struct fdent *e, int fd, int dir, weft_time_t deadline)
 {
-	struct ring_op op = { .kind = RING_POLL, .fd = fd, .flags = dir == DIR_IN ? POLLIN | POLLRDHUP : POLLOUT, .e = e, .dir = dir };
-	ssize_t r = uring_do(&op, deadline);
+	struct ring_op op = { .kind = RING_POLL, .fd = fd, .flags = dir == DIR_IN ? POLLIN | POLLRDHUP : POLLOUT, .e = e, .dir = dir }, *copy;
+	ssize_t r;
 
+	if (!(this_thread()->flags & TF_PACKED)) {
+		r = uring_do(&op, deadline);
+	} else {
+		copy = malloc(sizeof op);
+		if (!copy)
+			return -ENOMEM;
+		*copy = op;
+		copy->apart = 1;
+		r = uring_do(copy, deadline);
+		free(copy);
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -818,6 +818,24 @@ static void t_close_waiting(void)
 	CHECK(weft_close(pair[1]) == 0 && weft_close(fds[1]) == 0);
 }
 
+/* A packed thread's stack is away while it waits, its buffer with it. */
+static void t_packed_io(void)
+{
+	weft_attr a = { NULL, 0, 4, WEFT_PACKED };
+	int pair[2];
+	weft_t t;
+	void *r;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	CHECK(weft_spawn(&t, &a, blocked_recv, (void *)(intptr_t)pair[0]) == 0);
+	weft_sleep(WEFT_MS(3));
+	CHECK(weft_send(pair[1], "hello", 5, 0) == 5 && weft_join(t, &r) == 0 && (intptr_t)r == 5);
+	CHECK(weft_spawn(&t, &a, blocked_recv, (void *)(intptr_t)pair[0]) == 0);
+	weft_sleep(WEFT_MS(3));
+	CHECK(weft_cancel(t) == 0 && weft_join(t, &r) == 0 && (intptr_t)r == -ECANCELED);
+	CHECK(weft_close(pair[0]) == 0 && weft_close(pair[1]) == 0);
+}
+
 enum { LINES = 12, BYTES = 300 };
 static int line[LINES][2];
 static void *dribble(void *a)
@@ -1212,7 +1230,7 @@ static const struct { const char *name; void (*fn)(void); } test[] = {
 #define T(n) { #n, t_##n }
 	T(coro), T(spawn_join), T(detach), T(exit), T(join_deadline_cancel), T(sleep), T(names), T(keys), T(priority), T(priority_nice),
 	T(no_starvation), T(big_stack), T(mutex_misuse), T(mutex_count), T(small_ones), T(packed), T(many), T(pipe), T(pipe_write),
-	T(tcp), T(unix), T(io_deadlines), T(close_waiting), T(deadline_race), T(no_ring), T(file), T(file_deadlines), T(poll), T(blocking), T(blocking_until), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
+	T(tcp), T(unix), T(io_deadlines), T(close_waiting), T(packed_io), T(deadline_race), T(no_ring), T(file), T(file_deadlines), T(poll), T(blocking), T(blocking_until), T(find_deadlock), T(dump), T(stack_overflow), T(deadlock), T(stuck_worker), T(preempt), T(signal_and_misuse),
 };
 
 int main(int argc, char **argv)
