@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "disk"))
 import disks as disk_plans
 
 OUT = ROOT / "build" / "tests"
-REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption|======= ")
+REPORTS = re.compile(r"Kernel panic|kernel BUG|\bKASAN\b|\bUBSAN\b|\bLOCKDEP\b|WARNING: |Oops|double fault|BUG:|slab corruption|======= |VFS: (?:name|busy)")
 passed = failed = skipped = 0
 lock = threading.Lock()
 verbose = False

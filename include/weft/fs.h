@@ -656,6 +656,7 @@ struct super_block {
 	const struct dentry_operations *s_d_op;	/* default for its dentries */
 	spinlock_t		s_inode_list_lock;
 	struct list_head	s_inodes;	/* [s_inode_list_lock] */
+	atomic_t		s_evicting;	/* [a] inodes that the shrinker is about to free */
 	atomic_long_t		s_remove_count;
 	int			s_readonly_remount;
 	void			*s_bdev;	/* struct block_device, when it lies on one */

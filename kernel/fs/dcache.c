@@ -673,6 +673,15 @@ void dput(struct dentry *dentry) __no_context_analysis /* lockref_put_or_lock() 
 	}
 }
 
+/* As dput(), but a dentry that would be killed joins the list instead: it counts as being freed. */
+void dput_to_list(struct dentry *dentry, struct list_head *list)
+{
+	spin_lock(&dentry->d_lock);
+	if (!--dentry->d_lockref.count && !retain_dentry(dentry))
+		d_to_shrink_list(dentry, list);
+	spin_unlock(&dentry->d_lock);
+}
+
 /* Kills what stands on a private list and is still unused, with the parents that become unused by that. */
 void shrink_dentry_list(struct list_head *list) __no_context_analysis /* lock_for_kill() */
 {

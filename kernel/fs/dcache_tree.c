@@ -302,8 +302,8 @@ static enum d_walk_ret select_unused(void *p, struct dentry *dentry)
 
 	if (dentry == data->start)
 		return D_WALK_CONTINUE;
-	if (dentry->d_flags & DCACHE_SHRINK_LIST) {
-		data->found = true;
+	if (dentry->d_flags & DCACHE_SHRINK_LIST || __lockref_is_dead(&dentry->d_lockref)) {
+		data->found = true;		/* its inode may not have been let go of yet */
 	} else if (!dentry->d_lockref.count) {
 		d_to_shrink_list(dentry, &data->dispose);
 		data->found = true;

@@ -560,7 +560,15 @@ void iput(struct inode *inode)
 		iput_final(inode);
 }
 
-/* At umount: all inodes that nobody uses. */
+/*
+ * At umount: all inodes that nobody uses.  Of those that the shrinker has taken it is waited for the last:
+ *
+ *              umount                                  shrinker
+ *                                                      i_lock; I_FREEING, s_evicting + 1
+ *              i_lock; I_FREEING: passed over          evict(): off s_inodes
+ *              nothing left on s_inodes                ... still uses the super block
+ *              waits for s_evicting to be 0            s_evicting - 1, wakes
+ */
 void evict_inodes(struct super_block *sb)
 {
 	struct inode *inode;
@@ -588,6 +596,7 @@ void evict_inodes(struct super_block *sb)
 			evict(inode);
 		cond_resched();
 	} while (found);
+	wait_event(inode_wait, !atomic_read(&sb->s_evicting));
 }
 
 /* ---- memory pressure ---- */
@@ -620,6 +629,7 @@ static struct inode *isolate_unused(void)
 		list_del_init(&inode->i_lru);
 		nr_unused--;
 		inode->i_state |= I_FREEING;
+		atomic_inc(&inode->i_sb->s_evicting);
 		res = inode;
 	}
 	spin_unlock(&inode->i_lock);
@@ -636,7 +646,11 @@ static unsigned long inode_scan(struct shrinker *s, struct shrink_control *sc)
 		struct inode *inode = isolate_unused();
 
 		if (inode) {
+			struct super_block *sb = inode->i_sb;
+
 			evict(inode);
+			if (atomic_dec_and_test(&sb->s_evicting))	/* here evict_inodes() may free sb */
+				wake_up_all(&inode_wait);
 			freed++;
 		}
 	}

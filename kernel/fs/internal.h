@@ -30,6 +30,7 @@ bool lock_for_kill(struct dentry *dentry);
 struct dentry *dentry_kill(struct dentry *dentry);
 void d_to_shrink_list(struct dentry *dentry, struct list_head *list);
 void shrink_dentry_list(struct list_head *list);
+void dput_to_list(struct dentry *dentry, struct list_head *list);	/* under spin locks; for shrink_dentry_list() */
 
 /* ---- fcntl.c, inotify.c, dnotify.c ---- */
 void send_sigio(struct fown_struct *fown, int fd, int band);	/* POLL_IN ...; any context */

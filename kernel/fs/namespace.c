@@ -43,7 +43,7 @@ static DEFINE_IDA(mnt_id_ida);
 seqlock_t mount_lock __cacheline_aligned = __SEQLOCK_UNLOCKED(mount_lock);
 DECLARE_RWSEM(namespace_sem);
 static LIST_HEAD(unmounted);		/* [namespace_sem] mnt_private: taken out of the tree, to be put */
-static HLIST_HEAD(ex_mountpoints);	/* [namespace_sem] m_hash: nothing is mounted there any more, dentries to be put */
+static LIST_HEAD(ex_mountpoints);	/* [namespace_sem] unused dentries, once mount points, for shrink_dentry_list() */
 
 
 static struct hlist_head *m_hash(const struct vfsmount *mnt, const struct dentry *dentry)
@@ -512,7 +512,7 @@ struct mountpoint *get_mountpoint(struct dentry *dentry)
 	return new;
 }
 
-/* The dentry itself is put by namespace_unlock(): not under a spin lock. */
+/* A dentry that nobody else uses is freed by namespace_unlock(): not under a spin lock. */
 void put_mountpoint(struct mountpoint *mp)
 {
 	struct dentry *dentry = mp->m_dentry;
@@ -524,7 +524,8 @@ void put_mountpoint(struct mountpoint *mp)
 	dentry->d_flags &= ~DCACHE_MOUNTED;
 	spin_unlock(&dentry->d_lock);
 	hlist_del(&mp->m_hash);
-	hlist_add_head(&mp->m_hash, &ex_mountpoints);
+	kfree(mp);
+	dput_to_list(dentry, &ex_mountpoints);
 }
 
 /* ---- attaching ---- */
@@ -691,27 +692,26 @@ void namespace_lock(void)
 	down_write(&namespace_sem);
 }
 
-/* Lets go of what was taken out meanwhile, after the walks that may stand on it have gone on. */
+/*
+ * Lets go of what was taken out meanwhile: first the dentries, whose file systems the mounts keep; then the mounts, after
+ * the walks that may stand on them have gone on.  Who unmounts one of these file systems from now on waits for the dentries,
+ * since they are marked as being freed (shrink_dcache_parent()).
+ */
 void namespace_unlock(void)
 {
 	struct mount *m, *next;
-	struct mountpoint *mp;
-	struct hlist_node *tmp;
 	LIST_HEAD(mounts);
-	HLIST_HEAD(points);
+	LIST_HEAD(points);
 
 	list_splice_init(&unmounted, &mounts);
-	hlist_move_list(&ex_mountpoints, &points);
+	list_splice_init(&ex_mountpoints, &points);
 	up_write(&namespace_sem);
+	shrink_dentry_list(&points);
 	if (!list_empty(&mounts))
 		synchronize_rcu_expedited();
 	list_for_each_entry_safe(m, next, &mounts, mnt_private) {
 		list_del_init(&m->mnt_private);
 		mntput(&m->mnt);
-	}
-	hlist_for_each_entry_safe(mp, tmp, &points, m_hash) {
-		dput(mp->m_dentry);
-		kfree(mp);
 	}
 }
 

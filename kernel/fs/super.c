@@ -2,7 +2,7 @@
  * super.c: mounted file systems: made, found again, remounted read-only, taken down.
  *
  * States:  new (s_umount held for writing by its maker) -> SB_BORN | SB_ACTIVE -> s_active 0: ->kill_sb() shuts it down ->
- *          s_count 0: freed after a grace period.
+ *          s_count 0: freed.
  * Locking: s_umount guards mounting, remounting, syncing and shutting down; sb_lock the lists and s_count.  Order:
  *          s_umount -> sb_lock.
  * See:     spec.md §10; filesystems.c for the types
