@@ -1127,7 +1127,7 @@ TEST(ring_in_flight_at_close)
 	char c[4];
 	int p[2];
 
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 20; i++) {
 		struct ring r = open_ring(8, 0);
 		struct __kernel_timespec lng = ms(100000);
 
@@ -1286,7 +1286,7 @@ TEST(noise)
 
 	CHECK_OK(pipe(p));
 	keep = p[0] > p[1] ? p[0] : p[1];
-	for (int round = 0; round < 400; round++) {
+	for (int round = 0; round < 150; round++) {
 		for (int i = 0; i < 32; i++) {
 			struct io_uring_sqe *s = sqe(&r, rand_r(&seed) % 48, 0, NULL, 0, 0, i);
 			uint64_t *w = (uint64_t *)s;
