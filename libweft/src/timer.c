@@ -18,7 +18,7 @@
 static void place(struct worker *w, int i, struct weft_thread *t)
 {
 	w->tm[i] = t;
-	t->tm_index = i;
+	a_set(&t->tm_index, i);
 }
 
 static void sift_up(struct worker *w, int i, struct weft_thread *t)
@@ -61,7 +61,7 @@ static void heap_remove(struct worker *w, struct weft_thread *t)
 		else
 			sift_down(w, i, last);
 	}
-	a_set(&t->tm_index, -1);
+	a_store(&t->tm_index, -1);	/* last: its owner, who looks without the lock, may wait anew from here on */
 	set_next(w);
 }
 
