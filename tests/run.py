@@ -189,6 +189,18 @@ def make_tracers_root():
     return cpio if r.returncode == 0 else sys.exit(r.stdout)
 
 
+def make_sandbox_root():
+    """... with Debian's bubblewrap and the programs of util-linux and libcap that make namespaces and drop rights."""
+    d = OUT / "sandbox-root"
+    shutil.rmtree(d, ignore_errors=True)
+    (d / "tests").mkdir(parents=True)
+    copy_with_libraries(d, ["bwrap", "unshare", "nsenter", "lsns", "setpriv", "capsh"])
+    shutil.copy2(ROOT / "tests/sandbox/sandbox.sh", d / "tests")
+    cpio = OUT / "sandbox.cpio"
+    r = run(["tools/mkroot.sh", str(cpio), str(d)])
+    return cpio if r.returncode == 0 else sys.exit(r.stdout)
+
+
 def copy_program(root, prog, to):
     """A program of the host into a root file system, with the shared objects that it wants."""
     libs = [f for f in re.findall(r"(/\S+) \(0x", run(["ldd", str(prog)]).stdout) if not f.startswith(str(ROOT))]
@@ -582,6 +594,9 @@ def main():
                              ["selftest"]))
             for machine, mem in (("q35", "256M"), ("microvm", "128M"), ("pc", "32M"), ("pc", "4G")) if not a.only else ():
                 jobs.append((f"{build} boot {machine} {mem}", kernel, plain, hello, 2, mem, machine, 120 * slow, "", None))
+        if a.plan == "test" and not a.only and build == "release" or a.only == "sandbox":
+            jobs.append((f"{build} sandbox", kernel, make_sandbox_root(), ["sh /tests/sandbox.sh"], 2, "256M", "pc",
+                         300 * slow, "", ["sandbox"]))
         if a.plan == "test" and not a.only and build == "release" or a.only == "tracers":
             jobs.append((f"{build} tracers", kernel, make_tracers_root(), ["sh /tests/tracers.sh /tests/victim"], 2, "512M", "pc",
                          600 * slow, "", ["tracers"]))

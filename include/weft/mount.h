@@ -60,6 +60,7 @@ bool __mnt_is_readonly(struct vfsmount *mnt);
 bool mnt_may_suid(struct vfsmount *mnt);
 bool path_noexec(const struct path *path);
 struct vfsmount *kern_mount(struct file_system_type *type);	/* in no tree; ERR_PTR */
+void kern_mount_adopt(struct vfsmount *mnt);	/* a vfs_kern_mount() becomes one of those: kern_unmount() ends it */
 void kern_unmount(struct vfsmount *mnt);
 struct vfsmount *clone_private_mount(const struct path *path);	/* in no tree, ended by kern_unmount(); ERR_PTR */
 struct vfsmount *vfs_kern_mount(struct file_system_type *type, int flags, const char *name, void *data);

@@ -69,11 +69,14 @@ struct nsproxy {
 	struct uts_namespace	*uts;
 	struct mnt_namespace	*mnt;
 	struct pid_namespace	*pid_ns_for_children;
+	struct ipc_namespace	*ipc;
+	struct net		*net;
+	struct cgroup_namespace	*cgroup;
 };
 extern struct nsproxy init_nsproxy;
 
 /* The kinds that a nsproxy has, which are all but the user namespace. */
-#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID)
+#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
 
 int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs and p->cred are p's own already */
 /*
@@ -103,6 +106,27 @@ bool mnt_ns_may_be_bound(const struct ns_common *ns);	/* does no circle of names
 struct path;
 void mnt_ns_root(struct mnt_namespace *ns, struct path *root);	/* + references; what is mounted over its first mount */
 void mnt_ns_enter(struct mnt_namespace *ns);	/* the running task's root and working directory become its root */
+
+/* ---- ipc: kernel/ipc/namespace.c ---- */
+struct ipc_namespace;
+extern const struct ns_type ipc_ns_type;
+extern struct ipc_namespace init_ipc_ns;
+struct ipc_namespace *copy_ipc_ns(u64 flags, struct user_namespace *user_ns, struct ipc_namespace *old);
+void put_ipc_ns(struct ipc_namespace *ns);
+
+/* ---- net: kernel/net/net_namespace.c ---- */
+struct net;
+extern const struct ns_type net_ns_type;
+extern struct net init_net;
+struct net *copy_net_ns(u64 flags, struct user_namespace *user_ns, struct net *old);
+void put_net(struct net *net);			/* any context */
+
+/* ---- cgroup: kernel/task/cgroup_namespace.c ---- */
+struct cgroup_namespace;
+extern const struct ns_type cgroup_ns_type;
+extern struct cgroup_namespace init_cgroup_ns;
+struct cgroup_namespace *copy_cgroup_ns(u64 flags, struct user_namespace *user_ns, struct cgroup_namespace *old);
+void put_cgroup_ns(struct cgroup_namespace *ns);
 
 /* kernel/fs/nsfs.c */
 struct file;

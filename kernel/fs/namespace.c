@@ -800,12 +800,17 @@ struct vfsmount *vfs_kern_mount(struct file_system_type *type, int flags, const 
 	return &mnt->mnt;
 }
 
+void kern_mount_adopt(struct vfsmount *mnt)
+{
+	real_mount(mnt)->mnt_ns = MNT_NS_INTERNAL;
+}
+
 struct vfsmount *kern_mount(struct file_system_type *type)
 {
 	struct vfsmount *mnt = vfs_kern_mount(type, SB_KERNMOUNT, type->name, NULL);
 
 	if (!IS_ERR(mnt))
-		real_mount(mnt)->mnt_ns = MNT_NS_INTERNAL;
+		kern_mount_adopt(mnt);
 	return mnt;
 }
 

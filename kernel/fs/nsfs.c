@@ -59,9 +59,6 @@ static struct user_namespace *owner_only(struct ns_common *ns)
 		.name = text, .clone_flag = flag, .get = get_##id, .put = put_only, .install = install_only,	\
 		.owner = owner_only,									\
 	}
-ONLY(only_cgroup, "cgroup", CLONE_NEWCGROUP, 0xeffffffb);
-ONLY(only_ipc, "ipc", CLONE_NEWIPC, 0xefffffff);
-ONLY(only_net, "net", CLONE_NEWNET, 0xf0000000);
 ONLY(only_time, "time", CLONE_NEWTIME, 0xeffffffa);
 
 /* By the names in /proc/PID/ns. */
@@ -69,7 +66,7 @@ static const struct {
 	const char		*link;
 	const struct ns_type	*type;
 } kinds[] = {
-	{ "cgroup", &only_cgroup_type }, { "ipc", &only_ipc_type }, { "mnt", &mnt_ns_type }, { "net", &only_net_type },
+	{ "cgroup", &cgroup_ns_type }, { "ipc", &ipc_ns_type }, { "mnt", &mnt_ns_type }, { "net", &net_ns_type },
 	{ "pid", &pidns_type }, { "pid_for_children", &pidns_for_children_type }, { "time", &only_time_type },
 	{ "time_for_children", &only_time_type }, { "user", &userns_type }, { "uts", &uts_ns_type },
 };

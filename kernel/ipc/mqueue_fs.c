@@ -30,6 +30,7 @@
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
 #include "mqueue.h"
+#include "util.h"
 
 #define NAME_BYTES		20		/* what a name adds to the directory's st_size */
 #define STATE_BYTES		80		/* st_size of a queue */
@@ -41,7 +42,6 @@ static int queues_max = 256, msg_max = 10, msgsize_max = 8192, msg_default = 10,
 static int nr_queues;				/* [queues_lock] */
 static DEFINE_SPINLOCK(queues_lock);
 static struct kmem_cache *mqueue_cache;		/* [I] */
-static struct vfsmount *mq_mnt;			/* [I] */
 
 /* ---- what a queue costs ---- */
 
@@ -244,6 +244,7 @@ static int find_or_make(struct dentry *root, struct dentry *dentry, int oflag, u
 
 static struct file *open_queue(const char *name, int oflag, umode_t mode, const struct mq_attr *attr)
 {
+	struct vfsmount *mq_mnt = current->nsproxy->ipc->mq_mnt;
 	struct dentry *root = mq_mnt->mnt_root, *dentry;
 	struct file *file;
 	int err;
@@ -294,6 +295,7 @@ put_name:
 
 long sys_mq_unlink(const char __user *u_name)
 {
+	struct vfsmount *mq_mnt = current->nsproxy->ipc->mq_mnt;
 	struct dentry *root = mq_mnt->mnt_root, *dentry;
 	struct filename *name = getname(u_name);
 	struct inode *inode = NULL;
@@ -350,13 +352,38 @@ static int mqueue_fill_super(struct super_block *sb, void *data, int silent)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+static struct file_system_type mqueue_fs_type;
+
 static struct dentry *mqueue_mount(struct file_system_type *type, int flags, const char *dev, void *data)
 {
-	return mount_single(type, flags, data, mqueue_fill_super);
+	struct ipc_namespace *ns = current->nsproxy->ipc;
+
+	/* A new namespace's is mounted by the kernel, which says which. */
+	if (flags & SB_KERNMOUNT)
+		ns = data;
+	else if (!ns_capable(ns->user_ns, CAP_SYS_ADMIN))
+		return ERR_PTR(-EPERM);
+	return mount_ns(type, flags, NULL, ns, mqueue_fill_super);
+}
+
+int mq_init_ns(struct ipc_namespace *ns)
+{
+	ns->mq_mnt = vfs_kern_mount(&mqueue_fs_type, SB_KERNMOUNT, "mqueue", ns);
+	if (IS_ERR(ns->mq_mnt))
+		return PTR_ERR(ns->mq_mnt);
+	kern_mount_adopt(ns->mq_mnt);
+	return 0;
+}
+
+/* Who has mounted it keeps the queues; but it is no namespace's any more, so that nobody finds it by the old address. */
+void mq_exit_ns(struct ipc_namespace *ns)
+{
+	WRITE_ONCE(ns->mq_mnt->mnt_sb->s_fs_info, NULL);
+	kern_unmount(ns->mq_mnt);
 }
 
 static struct file_system_type mqueue_fs_type = {
-	.name = "mqueue", .mount = mqueue_mount, .kill_sb = kill_litter_super,
+	.name = "mqueue", .mount = mqueue_mount, .kill_sb = kill_litter_super, .fs_flags = FS_USERNS_MOUNT,
 };
 
 static const int one = 1, small = 128, hard_msgmax = HARD_MSGMAX, hard_size = HARD_MSGSIZEMAX;
@@ -377,9 +404,9 @@ static int __init mqueue_init(void)
 	err = register_filesystem(&mqueue_fs_type);
 	if (err)
 		return err;
-	mq_mnt = kern_mount(&mqueue_fs_type);
-	if (IS_ERR(mq_mnt))
-		return PTR_ERR(mq_mnt);
+	err = mq_init_ns(&init_ipc_ns);
+	if (err)
+		return err;
 	return register_sysctl("fs/mqueue", mq_table);
 }
 fs_initcall(mqueue_init);

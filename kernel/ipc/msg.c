@@ -55,7 +55,6 @@ struct msg_waiter {
 	struct message		*message;	/* what it got */
 };
 
-static struct ipc_ids msg_ids = IPC_IDS_INIT(msg_ids);
 static int msg_ctlmax = 8192, msg_ctlmnb = 16384, msg_ctlmni = 32000;
 
 static struct msg_queue *to_queue(struct kern_ipc_perm *perm)
@@ -113,7 +112,7 @@ static int msg_make(const struct ipc_params *params)
 	INIT_LIST_HEAD(&q->messages);
 	INIT_LIST_HEAD(&q->receivers);
 	INIT_LIST_HEAD(&q->senders);
-	id = ipc_add(&msg_ids, &q->perm, params, READ_ONCE(msg_ctlmni));
+	id = ipc_add(msg_ids(), &q->perm, params, READ_ONCE(msg_ctlmni));
 	if (id < 0)
 		kvfree(q);
 	return id;
@@ -123,7 +122,7 @@ long sys_msgget(key_t key, int msgflg)
 {
 	static const struct ipc_ops ops = { .make = msg_make };
 
-	return ipcget(&msg_ids, &ops, &(struct ipc_params){ .key = key, .flg = msgflg });
+	return ipcget(msg_ids(), &ops, &(struct ipc_params){ .key = key, .flg = msgflg });
 }
 
 /* rwsem held for writing; unlocks the queue. */
@@ -135,10 +134,20 @@ static void destroy(struct msg_queue *q)
 	wake_all(&q->receivers, -EIDRM);
 	wake_all(&q->senders, -EIDRM);
 	list_splice_init(&q->messages, &messages);
-	ipc_remove(&msg_ids, &q->perm);
+	ipc_remove(&q->perm);
 	ipc_unlock_put(&q->perm);
 	list_for_each_entry_safe(msg, n, &messages, list)
 		kvfree(msg);
+}
+
+static void destroy_perm(struct kern_ipc_perm *perm)
+{
+	destroy(to_queue(perm));
+}
+
+void msg_exit_ns(struct ipc_namespace *ns)
+{
+	ipc_destroy_all(&ns->ids[IPC_MSG_IDS], destroy_perm);
 }
 
 /* ---- msgsnd ---- */
@@ -252,7 +261,7 @@ long sys_msgsnd(int msqid, struct msgbuf __user *msgp, size_t msgsz, int msgflg)
 	msg = copy_message(msgp, msgsz);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
-	perm = ipc_lock_get(&msg_ids, msqid);
+	perm = ipc_lock_get(msg_ids(), msqid);
 	if (IS_ERR(perm)) {
 		kvfree(msg);
 		return PTR_ERR(perm);
@@ -353,7 +362,7 @@ long sys_msgrcv(int msqid, struct msgbuf __user *msgp, size_t msgsz, long msgtyp
 	if (msgflg & MSG_COPY)
 		return (msgflg & MSG_EXCEPT) || !(msgflg & IPC_NOWAIT) ? -EINVAL : -ENOSYS;
 	set_mode(&w, msgtyp, msgflg);
-	perm = ipc_lock_get(&msg_ids, msqid);
+	perm = ipc_lock_get(msg_ids(), msqid);
 	if (IS_ERR(perm))
 		return PTR_ERR(perm);
 	ret = receive(to_queue(perm), &w, msgflg & IPC_NOWAIT);
@@ -388,8 +397,8 @@ static int msg_change(int msqid, int cmd, const struct msqid_ds *in)
 	struct kern_ipc_perm *perm;
 	int err;
 
-	down_write(&msg_ids.rwsem);
-	perm = ipc_lock_get(&msg_ids, msqid);
+	down_write(&msg_ids()->rwsem);
+	perm = ipc_lock_get(msg_ids(), msqid);
 	err = PTR_ERR_OR_ZERO(perm);
 	if (err)
 		goto up;
@@ -402,13 +411,13 @@ static int msg_change(int msqid, int cmd, const struct msqid_ds *in)
 		destroy(to_queue(perm));
 	ipc_put(perm);
 up:
-	up_write(&msg_ids.rwsem);
+	up_write(&msg_ids()->rwsem);
 	return err;
 }
 
 static int msg_stat(int msqid, int cmd, struct msqid_ds __user *buf)
 {
-	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(&msg_ids, msqid) : ipc_lock_get_index(&msg_ids, msqid);
+	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(msg_ids(), msqid) : ipc_lock_get_index(msg_ids(), msqid);
 	struct msqid_ds ds = { 0 };
 	struct msg_queue *q;
 	int ret = 0;
@@ -440,9 +449,9 @@ static void sum_up(struct msginfo *info)
 	struct kern_ipc_perm *perm;
 	int index;
 
-	info->msgpool = msg_ids.in_use;
+	info->msgpool = msg_ids()->in_use;
 	info->msgmap = info->msgtql = 0;
-	idr_for_each_entry(&msg_ids.idr, perm, index) {
+	idr_for_each_entry(&msg_ids()->idr, perm, index) {
 		info->msgmap += READ_ONCE(to_queue(perm)->count);
 		info->msgtql += READ_ONCE(to_queue(perm)->bytes);
 	}
@@ -456,11 +465,11 @@ static int msg_info(int cmd, struct msginfo __user *buf)
 	};
 	int max;
 
-	down_read(&msg_ids.rwsem);		/* nothing can go while it is held */
+	down_read(&msg_ids()->rwsem);		/* nothing can go while it is held */
 	if (cmd == MSG_INFO)
 		sum_up(&info);
-	max = ipc_max_index(&msg_ids);
-	up_read(&msg_ids.rwsem);
+	max = ipc_max_index(msg_ids());
+	up_read(&msg_ids()->rwsem);
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
 }
 
@@ -503,7 +512,7 @@ static void msg_show(struct seq_file *m, struct kern_ipc_perm *perm)
 static const struct ipc_proc msg_proc = {
 	.heading = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
 		   "      stime      rtime      ctime\n",
-	.ids = &msg_ids, .show = msg_show,
+	.kind = IPC_MSG_IDS, .show = msg_show,
 };
 
 static const int zero, ipcmni = IPCMNI;

@@ -1,7 +1,7 @@
 /*
  * sem.c: System V semaphores: sets of them, semget and semctl.  What is done with them is in sem_op.c.
  *
- * Locking: see sem.h; sem_total: sem_ids.rwsem.
+ * Locking: see sem.h; their sum: sem_ids()->rwsem.
  * See:     spec.md §8; man 2 semget, semctl
  */
 #include <weft/err.h>
@@ -15,9 +15,7 @@
 #include <weft/uaccess.h>
 #include "sem.h"
 
-struct ipc_ids sem_ids = IPC_IDS_INIT(sem_ids);
 int sem_ctls[4] = { SEMMSL, SEMMNS, SEMOPM, SEMMNI };
-static int sem_total;				/* semaphores in all sets [rwsem] */
 
 /* ---- semget ---- */
 
@@ -28,7 +26,7 @@ static int sem_make(const struct ipc_params *params)
 
 	if (!nsems)
 		return -EINVAL;
-	if ((long)sem_total + nsems > READ_ONCE(sem_ctls[1]))
+	if ((long)sem_ids()->total + nsems > READ_ONCE(sem_ctls[1]))
 		return -ENOSPC;
 	set = kvzalloc(sizeof(*set) + nsems * sizeof(set->sems[0]), GFP_KERNEL);
 	if (!set)
@@ -37,11 +35,11 @@ static int sem_make(const struct ipc_params *params)
 	set->ctime = ktime_get_real_seconds();
 	INIT_LIST_HEAD(&set->waiters);
 	INIT_LIST_HEAD(&set->undos);
-	id = ipc_add(&sem_ids, &set->perm, params, READ_ONCE(sem_ctls[3]));
+	id = ipc_add(sem_ids(), &set->perm, params, READ_ONCE(sem_ctls[3]));
 	if (id < 0)
 		kvfree(set);
 	else
-		sem_total += nsems;
+		sem_ids()->total += nsems;
 	return id;
 }
 
@@ -56,7 +54,7 @@ long sys_semget(key_t key, int nsems, int semflg)
 
 	if (nsems < 0 || nsems > READ_ONCE(sem_ctls[0]))
 		return -EINVAL;
-	return ipcget(&sem_ids, &ops, &(struct ipc_params){ .key = key, .flg = semflg, .size = nsems });
+	return ipcget(sem_ids(), &ops, &(struct ipc_params){ .key = key, .flg = semflg, .size = nsems });
 }
 
 /* ---- semctl: the set ---- */
@@ -68,10 +66,20 @@ static void destroy(struct sem_set *set)
 
 	sem_drop_undos(set, &undos);
 	sem_wake_all(set, -EIDRM);
-	sem_total -= set->nsems;
-	ipc_remove(&sem_ids, &set->perm);
+	set->perm.ids->total -= set->nsems;
+	ipc_remove(&set->perm);
 	ipc_unlock_put(&set->perm);
 	sem_free_undos(&undos);
+}
+
+static void destroy_perm(struct kern_ipc_perm *perm)
+{
+	destroy(to_set(perm));
+}
+
+void sem_exit_ns(struct ipc_namespace *ns)
+{
+	ipc_destroy_all(&ns->ids[IPC_SEM_IDS], destroy_perm);
 }
 
 static int sem_change(int semid, int cmd, const struct semid64_ds *in)
@@ -79,8 +87,8 @@ static int sem_change(int semid, int cmd, const struct semid64_ds *in)
 	struct kern_ipc_perm *perm;
 	int err;
 
-	down_write(&sem_ids.rwsem);
-	perm = ipc_lock_get(&sem_ids, semid);
+	down_write(&sem_ids()->rwsem);
+	perm = ipc_lock_get(sem_ids(), semid);
 	err = PTR_ERR_OR_ZERO(perm);
 	if (err)
 		goto up;
@@ -96,13 +104,13 @@ static int sem_change(int semid, int cmd, const struct semid64_ds *in)
 		destroy(to_set(perm));
 	ipc_put(perm);
 up:
-	up_write(&sem_ids.rwsem);
+	up_write(&sem_ids()->rwsem);
 	return err;
 }
 
 static int sem_stat(int semid, int cmd, struct semid64_ds __user *buf)
 {
-	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(&sem_ids, semid) : ipc_lock_get_index(&sem_ids, semid);
+	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(sem_ids(), semid) : ipc_lock_get_index(sem_ids(), semid);
 	struct semid64_ds ds = { 0 };
 	int ret = 0;
 
@@ -129,13 +137,13 @@ static int sem_info(int cmd, struct seminfo __user *buf)
 	};
 	int max;
 
-	down_read(&sem_ids.rwsem);
+	down_read(&sem_ids()->rwsem);
 	if (cmd == SEM_INFO) {
-		info.semusz = sem_ids.in_use;
-		info.semaem = sem_total;
+		info.semusz = sem_ids()->in_use;
+		info.semaem = sem_ids()->total;
 	}
-	max = ipc_max_index(&sem_ids);
-	up_read(&sem_ids.rwsem);
+	max = ipc_max_index(sem_ids());
+	up_read(&sem_ids()->rwsem);
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
 }
 
@@ -180,7 +188,7 @@ static int sem_setval(int semid, int semnum, int value)
 
 	if (value < 0 || value > SEMVMX)
 		return -ERANGE;
-	perm = ipc_lock_get(&sem_ids, semid);
+	perm = ipc_lock_get(sem_ids(), semid);
 	if (IS_ERR(perm))
 		return PTR_ERR(perm);
 	set = to_set(perm);
@@ -252,7 +260,7 @@ static int sem_setall(struct sem_set *set, const unsigned short __user *array)
 
 static int sem_values(int semid, int semnum, int cmd, unsigned short __user *array)
 {
-	struct kern_ipc_perm *perm = ipc_lock_get(&sem_ids, semid);
+	struct kern_ipc_perm *perm = ipc_lock_get(sem_ids(), semid);
 	int ret;
 
 	if (IS_ERR(perm))
@@ -317,7 +325,7 @@ static void sem_show(struct seq_file *m, struct kern_ipc_perm *perm)
 
 static const struct ipc_proc sem_proc = {
 	.heading = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
-	.ids = &sem_ids, .show = sem_show,
+	.kind = IPC_SEM_IDS, .show = sem_show,
 };
 static const struct ctl_table sem_table[] = { { "sem", sem_ctls, sizeof(sem_ctls), 0644, proc_dointvec }, { } };
 

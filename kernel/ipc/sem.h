@@ -54,7 +54,6 @@ struct sem_undo_list {
 	struct list_head	undos;
 };
 
-extern struct ipc_ids sem_ids;
 extern int sem_ctls[4];				/* [-] one word each: SEMMSL, SEMMNS, SEMOPM, SEMMNI */
 
 /* All of these with the set locked. */

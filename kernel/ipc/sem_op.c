@@ -339,7 +339,7 @@ static int wait_completed(struct sem_set *set, struct sem_waiter *w, ktime_t *ex
 /* Looks the set up and does w's operations or waits.  max: highest number of a semaphore in them. */
 static int do_semop(int semid, struct sem_waiter *w, struct sem_undo_list *ul, int max, ktime_t *expires)
 {
-	struct kern_ipc_perm *perm = ipc_lock_get(&sem_ids, semid);
+	struct kern_ipc_perm *perm = ipc_lock_get(sem_ids(), semid);
 	struct sem_set *set;
 	int ret;
 

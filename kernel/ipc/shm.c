@@ -6,7 +6,7 @@
  *          IPC_RMID makes a segment unknown by key and marks it; it goes when the last area does.
  * Counts:  nattch: areas, and a shmat() on its way.  The object's refcount: one while it can be found, one for each file of an
  *          attach: /proc/PID/map_files or remap_file_pages() may hold such a file longer than any area.
- * Locking: shm_ids.rwsem: shm_tot.  mmap_lock -> rwsem -> perm.lock:
+ * Locking: shm_ids()->rwsem: the sum of pages.  mmap_lock -> rwsem -> perm.lock:
  *
  *              CPU 0: shmat                            CPU 1: shmctl(IPC_RMID)
  *              lock; nattch = 1; unlock
@@ -47,8 +47,6 @@ struct shm_segment {
 	pid_t			cpid, lpid;	/* made by [I]; last used by */
 };
 
-static struct ipc_ids shm_ids = IPC_IDS_INIT(shm_ids);
-static unsigned long shm_tot;			/* pages of all segments [rwsem] */
 static unsigned long shm_ctlmax = ULONG_MAX - (1UL << 24), shm_ctlall = ULONG_MAX - (1UL << 24);
 static int shm_ctlmni = 4096;
 
@@ -71,16 +69,29 @@ static void destroy(struct shm_segment *seg)
 {
 	struct file *file = seg->file;
 
-	shm_tot -= segment_pages(seg);
-	ipc_remove(&shm_ids, &seg->perm);
+	seg->perm.ids->total -= segment_pages(seg);
+	ipc_remove(&seg->perm);
 	ipc_unlock_put(&seg->perm);
 	fput(file);
+}
+
+static void destroy_perm(struct kern_ipc_perm *perm)
+{
+	destroy(to_segment(perm));
+}
+
+/* Nothing is attached: each attach would have kept the namespace. */
+void shm_exit_ns(struct ipc_namespace *ns)
+{
+	ipc_destroy_all(&ns->ids[IPC_SHM_IDS], destroy_perm);
 }
 
 /* One area, or the shmat() on its way, less. */
 static void detach(struct shm_segment *seg, bool is_area)
 {
-	down_write(&shm_ids.rwsem);
+	struct ipc_ids *ids = seg->perm.ids;
+
+	down_write(&ids->rwsem);
 	ipc_lock(&seg->perm);
 	if (is_area) {
 		seg->dtime = ktime_get_real_seconds();
@@ -90,7 +101,7 @@ static void detach(struct shm_segment *seg, bool is_area)
 		destroy(seg);
 	else
 		ipc_unlock(&seg->perm);
-	up_write(&shm_ids.rwsem);
+	up_write(&ids->rwsem);
 }
 
 /* ---- the file of an attach ---- */
@@ -141,7 +152,11 @@ static int shm_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int shm_release(struct inode *inode, struct file *file)
 {
-	ipc_put(file->private_data);
+	struct shm_segment *seg = file->private_data;
+	struct ipc_namespace *ns = seg->perm.ids->ns;
+
+	ipc_put(&seg->perm);
+	put_ipc_ns(ns);
 	return 0;
 }
 
@@ -169,13 +184,14 @@ static struct file *make_file(const struct ipc_params *params)
 
 static int shm_make(const struct ipc_params *params)
 {
-	unsigned long pages = (params->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	unsigned long pages = (params->size + PAGE_SIZE - 1) >> PAGE_SHIFT, tot;
 	struct shm_segment *seg;
 	int err;
 
 	if (params->size < SHMMIN || params->size > READ_ONCE(shm_ctlmax))
 		return -EINVAL;
-	if (pages << PAGE_SHIFT < params->size || shm_tot + pages < shm_tot || shm_tot + pages > READ_ONCE(shm_ctlall))
+	tot = shm_ids()->total;
+	if (pages << PAGE_SHIFT < params->size || tot + pages < tot || tot + pages > READ_ONCE(shm_ctlall))
 		return -ENOSPC;
 	seg = kvzalloc(sizeof(*seg), GFP_KERNEL);
 	if (!seg)
@@ -188,11 +204,11 @@ static int shm_make(const struct ipc_params *params)
 		err = PTR_ERR(seg->file);
 		goto free;
 	}
-	err = ipc_add(&shm_ids, &seg->perm, params, READ_ONCE(shm_ctlmni));
+	err = ipc_add(shm_ids(), &seg->perm, params, READ_ONCE(shm_ctlmni));
 	if (err < 0)
 		goto put;
 	file_inode(seg->file)->i_ino = err;	/* shown in /proc/PID/maps */
-	shm_tot += pages;
+	shm_ids()->total += pages;
 	return err;
 put:
 	fput(seg->file);
@@ -210,7 +226,7 @@ long sys_shmget(key_t key, size_t size, int shmflg)
 {
 	static const struct ipc_ops ops = { .make = shm_make, .fits = shm_fits };
 
-	return ipcget(&shm_ids, &ops, &(struct ipc_params){ .key = key, .flg = shmflg, .size = size });
+	return ipcget(shm_ids(), &ops, &(struct ipc_params){ .key = key, .flg = shmflg, .size = size });
 }
 
 /* ---- shmat, shmdt ---- */
@@ -218,7 +234,7 @@ long sys_shmget(key_t key, size_t size, int shmflg)
 /* Counts the shmat() and takes the reference that its file will drop.  ERR_PTR on error. */
 static struct shm_segment *begin_attach(int shmid, int rights)
 {
-	struct kern_ipc_perm *perm = ipc_lock_get(&shm_ids, shmid);
+	struct kern_ipc_perm *perm = ipc_lock_get(shm_ids(), shmid);
 	int err;
 
 	if (IS_ERR(perm))
@@ -239,6 +255,7 @@ static struct file *attach_file(struct shm_segment *seg, int o_flags)
 
 	if (!IS_ERR(file)) {
 		refcount_inc(&seg->perm.refcount);
+		ns_get(&seg->perm.ids->ns->ns);
 		file->private_data = seg;
 	}
 	return file;
@@ -363,9 +380,9 @@ static int shm_ipc_info(struct shminfo64 __user *buf)
 	};
 	int max;
 
-	down_read(&shm_ids.rwsem);
-	max = ipc_max_index(&shm_ids);
-	up_read(&shm_ids.rwsem);
+	down_read(&shm_ids()->rwsem);
+	max = ipc_max_index(shm_ids());
+	up_read(&shm_ids()->rwsem);
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
 }
 
@@ -375,19 +392,19 @@ static int shm_shm_info(struct shm_info __user *buf)
 	struct kern_ipc_perm *perm;
 	int max, index;
 
-	down_read(&shm_ids.rwsem);		/* nothing can go while it is held */
-	info.used_ids = shm_ids.in_use;
-	info.shm_tot = shm_tot;
-	idr_for_each_entry(&shm_ids.idr, perm, index)
+	down_read(&shm_ids()->rwsem);		/* nothing can go while it is held */
+	info.used_ids = shm_ids()->in_use;
+	info.shm_tot = shm_ids()->total;
+	idr_for_each_entry(&shm_ids()->idr, perm, index)
 		info.shm_rss += resident_pages(to_segment(perm));
-	max = ipc_max_index(&shm_ids);
-	up_read(&shm_ids.rwsem);
+	max = ipc_max_index(shm_ids());
+	up_read(&shm_ids()->rwsem);
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
 }
 
 static int shm_stat(int shmid, int cmd, struct shmid_ds __user *buf)
 {
-	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(&shm_ids, shmid) : ipc_lock_get_index(&shm_ids, shmid);
+	struct kern_ipc_perm *perm = cmd == IPC_STAT ? ipc_lock_get(shm_ids(), shmid) : ipc_lock_get_index(shm_ids(), shmid);
 	struct shmid_ds ds = { 0 };
 	struct shm_segment *seg;
 	int ret = 0;
@@ -419,8 +436,8 @@ static int shm_change(int shmid, int cmd, const struct shmid_ds *in)
 	struct shm_segment *seg;
 	int err;
 
-	down_write(&shm_ids.rwsem);
-	perm = ipc_lock_get(&shm_ids, shmid);
+	down_write(&shm_ids()->rwsem);
+	perm = ipc_lock_get(shm_ids(), shmid);
 	err = PTR_ERR_OR_ZERO(perm);
 	if (err)
 		goto up;
@@ -443,19 +460,19 @@ static int shm_change(int shmid, int cmd, const struct shmid_ds *in)
 	}
 	ipc_put(perm);
 up:
-	up_write(&shm_ids.rwsem);
+	up_write(&shm_ids()->rwsem);
 	return err;
 }
 
 /* SHM_LOCK, SHM_UNLOCK: pages of tmpfs stay in memory anyway, so that only the mark changes. */
 static int shm_lock(int shmid, int cmd)
 {
-	struct kern_ipc_perm *perm = ipc_lock_get(&shm_ids, shmid);
+	struct kern_ipc_perm *perm = ipc_lock_get(shm_ids(), shmid);
 	int err = 0;
 
 	if (IS_ERR(perm))
 		return PTR_ERR(perm);
-	if (!capable(CAP_IPC_LOCK)) {
+	if (!ns_capable(perm->ids->ns->user_ns, CAP_IPC_LOCK)) {
 		if (current_euid() != perm->uid && current_euid() != perm->cuid)
 			err = -EPERM;
 		else if (cmd == SHM_LOCK && !rlimit(RLIMIT_MEMLOCK))
@@ -513,7 +530,7 @@ static void shm_show(struct seq_file *m, struct kern_ipc_perm *perm)
 static const struct ipc_proc shm_proc = {
 	.heading = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
 		   "      atime      dtime      ctime                   rss                  swap\n",
-	.ids = &shm_ids, .show = shm_show,
+	.kind = IPC_SHM_IDS, .show = shm_show,
 };
 
 static const int zero, ipcmni = IPCMNI;

@@ -73,14 +73,17 @@ int ipc_add(struct ipc_ids *ids, struct kern_ipc_perm *perm, const struct ipc_pa
 	ids->in_use++;
 	spin_lock(&perm->lock);
 	perm->seq = ids->seq;
+	perm->ids = ids;
 	perm->id = (ids->seq << IPCMNI_SHIFT) | index;
 	perm->deleted = false;
 	spin_unlock(&perm->lock);
 	return perm->id;
 }
 
-void ipc_remove(struct ipc_ids *ids, struct kern_ipc_perm *perm)
+void ipc_remove(struct kern_ipc_perm *perm)
 {
+	struct ipc_ids *ids = perm->ids;
+
 	lockdep_assert_held(&perm->lock);
 	idr_remove(&ids->idr, perm->id & (IPCMNI - 1));
 	hash_del(&perm->by_key);
@@ -170,6 +173,19 @@ int ipc_max_index(struct ipc_ids *ids)
 	return max;
 }
 
+void ipc_destroy_all(struct ipc_ids *ids, void (*destroy)(struct kern_ipc_perm *perm))
+{
+	struct kern_ipc_perm *perm;
+	int index;
+
+	down_write(&ids->rwsem);
+	idr_for_each_entry(&ids->idr, perm, index) {
+		ipc_lock(perm);
+		destroy(perm);
+	}
+	up_write(&ids->rwsem);
+}
+
 /* ---- rights ---- */
 
 int ipcperms(const struct kern_ipc_perm *perm, int flg)
@@ -180,12 +196,13 @@ int ipcperms(const struct kern_ipc_perm *perm, int flg)
 		granted >>= 6;
 	else if (in_group_p(perm->cgid) || in_group_p(perm->gid))
 		granted >>= 3;
-	return (wanted & ~granted & 7) && !capable(CAP_IPC_OWNER) ? -EACCES : 0;
+	return (wanted & ~granted & 7) && !ns_capable(perm->ids->ns->user_ns, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_may_control(const struct kern_ipc_perm *perm)
 {
-	if (current_euid() == perm->cuid || current_euid() == perm->uid || capable(CAP_SYS_ADMIN))
+	if (current_euid() == perm->cuid || current_euid() == perm->uid ||
+	    ns_capable(perm->ids->ns->user_ns, CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
 }
@@ -221,17 +238,17 @@ int ipc_set(struct kern_ipc_perm *perm, const struct ipc64_perm *in)
 /* Position 0 is the heading, index + 1 the object with that index.  One reference is held between next and show. */
 static void *proc_find(struct seq_file *m, loff_t *pos)
 {
-	const struct ipc_proc *proc = m->private;
+	struct ipc_ids *ids = current_ids(((const struct ipc_proc *)m->private)->kind);
 	struct kern_ipc_perm *perm;
 	int index = *pos - 1;
 
 	for (; index < IPCMNI; index++) {
 		rcu_read_lock();
-		perm = idr_get_next(&proc->ids->idr, &index);
+		perm = idr_get_next(&ids->idr, &index);
 		rcu_read_unlock();
 		if (!perm)
 			return NULL;
-		perm = ipc_lock_get_index(proc->ids, index);
+		perm = ipc_lock_get_index(ids, index);
 		if (!IS_ERR(perm)) {
 			*pos = index + 1;
 			ipc_unlock(perm);

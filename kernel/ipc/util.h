@@ -14,6 +14,7 @@
 
 #include <weft/hashtable.h>
 #include <weft/idr.h>
+#include <weft/nsproxy.h>
 #include <weft/rcu.h>
 #include <weft/refcount.h>
 #include <weft/rwsem.h>
@@ -37,18 +38,42 @@ struct kern_ipc_perm {
 	unsigned short		seq;		/* [I] */
 	refcount_t		refcount;
 	struct hlist_node	by_key;		/* [rwsem] */
+	struct ipc_ids		*ids;		/* [I] where it is known */
 	struct rcu_head		rcu;
 };
 
+enum ipc_kind { IPC_SEM_IDS, IPC_MSG_IDS, IPC_SHM_IDS, IPC_KINDS };
+
+/* The objects of one kind in one namespace. */
 struct ipc_ids {
+	struct ipc_namespace	*ns;		/* [I] */
 	struct rw_semaphore	rwsem;
 	struct idr		idr;		/* [r:rwsem] */
 	int			in_use;		/* [rwsem] */
 	int			last_index;
 	unsigned short		seq;
 	struct hlist_head	keys[64];	/* [rwsem] */
+	unsigned long		total;		/* [rwsem] pages of segments, semaphores of sets */
 };
-#define IPC_IDS_INIT(name) { .rwsem = __RWSEM_INITIALIZER((name).rwsem), .idr = IDR_INIT((name).idr), .last_index = -1 }
+
+/* Namespaces of System V objects and of message queues: namespace.c. */
+struct ipc_namespace {
+	struct ns_common	ns;		/* + a count for each attached segment */
+	struct user_namespace	*user_ns;	/* [I] it belongs to, + reference */
+	struct ipc_ids		ids[IPC_KINDS];
+	struct vfsmount		*mq_mnt;	/* [I] its mqueue file system */
+};
+static inline struct ipc_ids *current_ids(enum ipc_kind kind) { return &current->nsproxy->ipc->ids[kind]; }
+static inline struct ipc_ids *sem_ids(void) { return current_ids(IPC_SEM_IDS); }
+static inline struct ipc_ids *msg_ids(void) { return current_ids(IPC_MSG_IDS); }
+static inline struct ipc_ids *shm_ids(void) { return current_ids(IPC_SHM_IDS); }
+/* The namespace ends, nobody can reach its objects any more: all of them go. */
+void sem_exit_ns(struct ipc_namespace *ns);
+void msg_exit_ns(struct ipc_namespace *ns);
+void shm_exit_ns(struct ipc_namespace *ns);
+void ipc_destroy_all(struct ipc_ids *ids, void (*destroy)(struct kern_ipc_perm *perm));	/* called with the object locked */
+int mq_init_ns(struct ipc_namespace *ns);	/* mqueue_fs.c: 0 or -errno */
+void mq_exit_ns(struct ipc_namespace *ns);
 
 /* What ipcget() is to make or to find. */
 struct ipc_params {
@@ -71,7 +96,7 @@ int ipcget(struct ipc_ids *ids, const struct ipc_ops *ops, const struct ipc_para
  */
 int ipc_add(struct ipc_ids *ids, struct kern_ipc_perm *perm, const struct ipc_params *params, int limit);
 /* rwsem held for writing, object locked: from here on nobody finds it.  The caller then unlocks and puts. */
-void ipc_remove(struct ipc_ids *ids, struct kern_ipc_perm *perm);
+void ipc_remove(struct kern_ipc_perm *perm);
 
 /* The object with this number, locked and with a reference; ERR_PTR(-EINVAL): no such, (-EIDRM): just gone. */
 struct kern_ipc_perm *ipc_lock_get(struct ipc_ids *ids, int id);
@@ -109,7 +134,7 @@ int ipc_max_index(struct ipc_ids *ids);	/* highest index in use, 0 for none; rws
 struct seq_file;
 struct ipc_proc {
 	const char	*heading;
-	struct ipc_ids	*ids;
+	enum ipc_kind	kind;
 	void		(*show)(struct seq_file *m, struct kern_ipc_perm *perm);
 };
 int ipc_proc_create(const char *name, const struct ipc_proc *proc);

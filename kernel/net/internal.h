@@ -24,6 +24,7 @@
 #include <weft/errno.h>
 #include <weft/net.h>
 
+struct net;
 struct scm_cookie;
 
 /* ---- messages ---- */
@@ -82,6 +83,7 @@ enum sock_state { SK_CLOSE, SK_LISTEN, SK_ESTABLISHED };
 struct sock {
 	refcount_t		refcnt;
 	u16			family, type;	/* [I] */
+	struct net		*net;		/* [I] the namespace in which it was made, + reference */
 	spinlock_t		lock;		/* class: sock */
 	u8			shutdown;	/* [lock] RCV_SHUTDOWN, SEND_SHUTDOWN */
 	u8			state;		/* [lock] enum sock_state; read racily */
@@ -126,6 +128,9 @@ int sock_getsockopt(struct socket *sock, int level, int optname, char __user *op
 static inline long sock_rcvtimeo(const struct sock *sk, bool noblock) { return noblock ? 0 : READ_ONCE(sk->rcvtimeo); }
 static inline long sock_sndtimeo(const struct sock *sk, bool noblock) { return noblock ? 0 : READ_ONCE(sk->sndtimeo); }
 static inline int sock_intr_errno(long timeo) { return timeo == MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR; }
+
+/* ---- rtnetlink.c ---- */
+int netdev_ioctl(struct net *net, unsigned int cmd, void __user *arg);	/* 0, -ENODEV, -EFAULT, -ENOTTY: none of these */
 
 /* ---- socket.c ---- */
 struct socket *sock_alloc(void);		/* NULL without memory */

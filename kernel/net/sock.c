@@ -10,6 +10,7 @@
 #include <weft/compat.h>
 #include <weft/init.h>
 #include <weft/string.h>
+#include <weft/net_namespace.h>
 #include <weft/signal.h>
 #include <weft/jiffies.h>
 #include <weft/time64.h>
@@ -29,6 +30,7 @@ void sock_init_data(struct socket *sock, struct sock *sk, int family, int type)
 {
 	refcount_set(&sk->refcnt, 1);
 	sk->family = family;
+	sk->net = get_net(current_net());
 	sk->type = type;
 	spin_lock_init(&sk->lock);
 	spin_lock_init(&sk->peer_lock);

@@ -154,7 +154,7 @@ static long sock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return owner_ioctl(file, cmd, (int __user *)arg);
 	default:
 		ret = sock->ops->ioctl ? sock->ops->ioctl(sock, cmd, arg) : -ENOIOCTLCMD;
-		return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+		return ret == -ENOIOCTLCMD ? netdev_ioctl(sock->sk->net, cmd, (void __user *)arg) : ret;
 	}
 }
 

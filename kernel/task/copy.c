@@ -758,6 +758,8 @@ static unsigned long implied(unsigned long flags)
 {
 	if (flags & CLONE_NEWUSER)
 		flags |= CLONE_THREAD | CLONE_FS;	/* threads are in one; and a chroot directory shared is a way out */
+	if (flags & CLONE_NEWIPC)
+		flags |= CLONE_SYSVSEM;
 	return flags & CLONE_NEWNS ? flags | CLONE_FS : flags;
 }
 

@@ -12,6 +12,7 @@
 #include <weft/file.h>
 #include <weft/fs_struct.h>
 #include <weft/idr.h>
+#include <weft/ipc.h>
 #include <weft/nsproxy.h>
 #include <weft/pid.h>
 #include <weft/pid_namespace.h>
@@ -31,6 +32,9 @@ struct nsproxy init_nsproxy = {
 	.uts	= &init_uts_ns,
 	.mnt	= &init_mnt_ns,
 	.pid_ns_for_children = &init_pid_ns,
+	.ipc	= &init_ipc_ns,
+	.net	= &init_net,
+	.cgroup	= &init_cgroup_ns,
 };
 
 int ns_init(struct ns_common *ns, const struct ns_type *type)
@@ -56,8 +60,11 @@ void put_nsproxy(struct nsproxy *ns)
 {
 	if (!ns || !refcount_dec_and_test(&ns->count))
 		return;
-	put_pid_ns(ns->pid_ns_for_children);
 	put_mnt_ns(ns->mnt);
+	put_cgroup_ns(ns->cgroup);
+	put_net(ns->net);
+	put_ipc_ns(ns->ipc);
+	put_pid_ns(ns->pid_ns_for_children);
 	put_uts_ns(ns->uts);
 	kfree(ns);
 }
@@ -105,11 +112,26 @@ static struct nsproxy *new_nsproxy(u64 flags, struct user_namespace *user_ns, st
 	new->pid_ns_for_children = err = copy_pid_ns(flags, user_ns, old->pid_ns_for_children);
 	if (IS_ERR(err))
 		goto put_uts;
-	new->mnt = err = copy_mnt_ns(flags, user_ns, old->mnt, fs);	/* the last: it moves fs */
+	new->ipc = err = copy_ipc_ns(flags, user_ns, old->ipc);
 	if (IS_ERR(err))
 		goto put_pid;
+	new->net = err = copy_net_ns(flags, user_ns, old->net);
+	if (IS_ERR(err))
+		goto put_ipc;
+	new->cgroup = err = copy_cgroup_ns(flags, user_ns, old->cgroup);
+	if (IS_ERR(err))
+		goto put_net;
+	new->mnt = err = copy_mnt_ns(flags, user_ns, old->mnt, fs);	/* the last: it moves fs */
+	if (IS_ERR(err))
+		goto put_cgroup;
 	return new;
 
+put_cgroup:
+	put_cgroup_ns(new->cgroup);
+put_net:
+	put_net(new->net);
+put_ipc:
+	put_ipc_ns(new->ipc);
 put_pid:
 	put_pid_ns(new->pid_ns_for_children);
 put_uts:
@@ -186,7 +208,9 @@ bool may_install(const struct nsset *set, const struct user_namespace *owner)
 }
 
 /* The user namespace first: its capabilities decide about the rest. */
-static const struct ns_type *const setns_types[] = { &userns_type, &uts_ns_type, &pidns_type, &mnt_ns_type };
+static const struct ns_type *const setns_types[] = {
+	&userns_type, &uts_ns_type, &pidns_type, &ipc_ns_type, &net_ns_type, &cgroup_ns_type, &mnt_ns_type,
+};
 
 /* *set gets the task's namespaces of the kinds in flags.  0 or -errno. */
 static int install_kinds(struct nsset *set, struct task_struct *task, unsigned long flags)
@@ -259,6 +283,8 @@ static void commit_nsset(struct nsset *set, unsigned long kinds)
 {
 	struct mnt_namespace *mnt = set->nsproxy->mnt;
 
+	if (kinds & CLONE_NEWIPC)
+		exit_sem(current);	/* what semaphores were to undo belongs to the old one */
 	if (kinds & CLONE_NEWUSER)
 		commit_creds(set->cred);
 	else

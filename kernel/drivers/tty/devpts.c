@@ -2,7 +2,8 @@
  * devpts.c: the file system of pseudo-terminals' names: /dev/pts/0, /dev/pts/1 ...
  *
  * What:    one instance, mounted by the kernel at start-up and shown wherever user space mounts it.  Options uid=, gid=,
- *          mode= (of new slaves), ptmxmode= (of /dev/pts/ptmx), max=; newinstance is accepted without effect.
+ *          mode= (of new slaves), ptmxmode= (of /dev/pts/ptmx), max=; newinstance is accepted without effect.  In a user
+ *          namespace, too, the one instance is what is mounted: its rights are those of its files.
  * Idea:    a name's dentry carries the slave's tty_struct in d_fsdata; pty.c takes it away before the master goes, so
  *          whoever still has the dentry opens nothing.
  * Locking: devpts_mutex: d_fsdata against open, and the options.
@@ -256,7 +257,9 @@ static struct dentry *devpts_mount(struct file_system_type *type, int flags, con
 	return mount_single(type, flags, data, devpts_fill_super);
 }
 
-static struct file_system_type devpts_fs_type = { .name = "devpts", .mount = devpts_mount, .kill_sb = kill_litter_super };
+static struct file_system_type devpts_fs_type = {
+	.name = "devpts", .mount = devpts_mount, .kill_sb = kill_litter_super, .fs_flags = FS_USERNS_MOUNT,
+};
 
 static int __init devpts_init(void)
 {

@@ -235,7 +235,7 @@ static int sched_rt_limits(const struct ctl_table *t, int write, char *buf, size
 }
 
 static int cap_last_cap = 40, ngroups_max = 65536, entropy_avail = 256, poolsize = 256;
-static const int one = 1, pid_max_limit = PID_MAX_LIMIT, pid_max_min = 301;
+static const int zero, overflow_max = 65535, one = 1, pid_max_limit = PID_MAX_LIMIT, pid_max_min = 301;
 
 static const struct ctl_table kernel_table[] = {
 	{ "ostype", init_uts_ns.name.sysname, __NEW_UTS_LEN, 0444, proc_dostring },
@@ -248,6 +248,8 @@ static const struct ctl_table kernel_table[] = {
 	{ "sched_rt_period_us", &sysctl_sched_rt_period, sizeof(int), 0644, sched_rt_limits },
 	{ "sched_rt_runtime_us", &sysctl_sched_rt_runtime, sizeof(int), 0644, sched_rt_limits },
 	{ "cap_last_cap", &cap_last_cap, sizeof(int), 0444, proc_dointvec },
+	{ "overflowuid", &overflowuid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
+	{ "overflowgid", &overflowgid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
 	{ "ngroups_max", &ngroups_max, sizeof(int), 0444, proc_dointvec },
 	{ }
 };

@@ -128,6 +128,7 @@ static int sysfs_fill_super(struct super_block *sb, void *data, int silent)
 	sb->s_magic = SYSFS_MAGIC;
 	sb->s_op = &sysfs_ops;
 	sb->s_time_gran = 1;
+	sb->s_iflags |= SB_I_USERNS_VISIBLE;
 	root = sysfs_inode(sb, S_IFDIR | 0755);
 	if (!root)
 		return -ENOMEM;
@@ -140,7 +141,9 @@ static struct dentry *sysfs_mount(struct file_system_type *type, int flags, cons
 	return mount_single(type, flags, data, sysfs_fill_super);
 }
 
-static struct file_system_type sysfs_fs_type = { .name = "sysfs", .mount = sysfs_mount, .kill_sb = kill_litter_super };
+static struct file_system_type sysfs_fs_type = {
+	.name = "sysfs", .mount = sysfs_mount, .kill_sb = kill_litter_super, .fs_flags = FS_USERNS_MOUNT,
+};
 
 static struct dentry *dir_or_root(struct dentry *dir)
 {

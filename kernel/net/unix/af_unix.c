@@ -13,6 +13,7 @@
 #include <weft/string.h>
 #include <weft/err.h>
 #include <weft/mount.h>
+#include <weft/net_namespace.h>
 #include <weft/poll.h>
 #include <weft/pid.h>
 #include <weft/proc_fs.h>
@@ -203,6 +204,7 @@ static void unix_destruct(struct sock *sk)
 	put_pid(sk->peer_pid);
 	put_cred(sk->peer_cred);
 	unix_release_addr(u->addr);
+	put_net(sk->net);
 	atomic_long_dec(&unix_nr_socks);
 	kfree(u);
 }
@@ -588,8 +590,10 @@ int proc_net_unix_show(struct seq_file *m, void *v)
 	seq_puts(m, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	for (int i = 0; i <= UNIX_BUCKETS; i++) {
 		spin_lock(&unix_table[i].lock);
-		hlist_for_each_entry(u, &unix_table[i].head, node)
-			show_socket(m, u);
+		hlist_for_each_entry(u, &unix_table[i].head, node) {
+			if (u->sk.net == current_net())
+				show_socket(m, u);
+		}
 		spin_unlock(&unix_table[i].lock);
 	}
 	return 0;

@@ -79,7 +79,7 @@ int unix_validate_addr(const struct sockaddr_un *sunaddr, int addr_len);
 int unix_autobind(struct sock *sk);
 int unix_bind(struct socket *sock, struct sockaddr *uaddr, int addr_len);
 /* The socket of that name and type, with a reference; ERR_PTR. */
-struct sock *unix_find_other(const struct sockaddr_un *sunaddr, int addr_len, int type);
+struct sock *unix_find_other(const struct net *net, const struct sockaddr_un *sunaddr, int addr_len, int type);
 void unix_release_addr(struct unix_address *addr);
 void unix_insert_unbound(struct unix_sock *u);
 void unix_remove_socket(struct unix_sock *u);

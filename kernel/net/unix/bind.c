@@ -57,13 +57,14 @@ void unix_remove_socket(struct unix_sock *u)
 }
 
 /* bucket lock held.  Same type or another: two sockets may not share an abstract name of one type. */
-static struct sock *find_abstract(const struct sockaddr_un *name, int len, u32 hash, int type)
+static struct sock *find_abstract(const struct net *net, const struct sockaddr_un *name, int len, u32 hash, int type)
 {
 	struct unix_sock *u;
 
 	lockdep_assert_held(&unix_table[hash].lock);
 	hlist_for_each_entry(u, &unix_table[hash].head, node)
-		if (u->sk.type == type && u->addr && u->addr->len == len && !memcmp(&u->addr->name, name, len))
+		if (u->sk.net == net && u->sk.type == type && u->addr && u->addr->len == len &&
+		    !memcmp(&u->addr->name, name, len))
 			return &u->sk;
 	return NULL;
 }
@@ -75,13 +76,13 @@ static bool insert_named(struct unix_sock *u, struct unix_address *addr, u32 has
 	bool taken;
 
 	spin_lock(&b->lock);
-	taken = abstract && find_abstract(&addr->name, addr->len, hash, u->sk.type);
+	taken = abstract && find_abstract(u->sk.net, &addr->name, addr->len, hash, u->sk.type);
 	spin_unlock(&b->lock);
 	if (taken)
 		return false;
 	unix_remove_socket(u);
 	spin_lock(&b->lock);
-	taken = abstract && find_abstract(&addr->name, addr->len, hash, u->sk.type);
+	taken = abstract && find_abstract(u->sk.net, &addr->name, addr->len, hash, u->sk.type);
 	if (!taken) {
 		addr->hash = hash;
 		smp_store_release(&u->addr, addr);
@@ -309,7 +310,7 @@ fail:
 	return ERR_PTR(err);
 }
 
-struct sock *unix_find_other(const struct sockaddr_un *sunaddr, int addr_len, int type)
+struct sock *unix_find_other(const struct net *net, const struct sockaddr_un *sunaddr, int addr_len, int type)
 {
 	struct sock *sk;
 	u32 hash;
@@ -318,7 +319,7 @@ struct sock *unix_find_other(const struct sockaddr_un *sunaddr, int addr_len, in
 		return find_path(sunaddr, addr_len, type);
 	hash = abstract_hash(sunaddr, addr_len, type);
 	spin_lock(&unix_table[hash].lock);
-	sk = find_abstract(sunaddr, addr_len, hash, type);
+	sk = find_abstract(net, sunaddr, addr_len, hash, type);
 	if (sk)
 		sock_hold(sk);
 	spin_unlock(&unix_table[hash].lock);

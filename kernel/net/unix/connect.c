@@ -28,7 +28,7 @@ static struct sock *lock_listener(struct sock *sk, struct sockaddr_un *sunaddr, 
 	__no_context_analysis	/* locks the socket that it returns */
 {
 	for (;;) {
-		struct sock *other = unix_find_other(sunaddr, addr_len, sk->type);
+		struct sock *other = unix_find_other(sk->net, sunaddr, addr_len, sk->type);
 		long had = *timeo;
 
 		if (IS_ERR(other))
@@ -183,7 +183,7 @@ int unix_accept(struct socket *sock, struct socket *newsock, int flags)
 static struct sock *find_and_lock(struct sock *sk, struct sockaddr_un *sunaddr, int addr_len)
 {
 	for (;;) {
-		struct sock *other = unix_find_other(sunaddr, addr_len, sk->type);
+		struct sock *other = unix_find_other(sk->net, sunaddr, addr_len, sk->type);
 
 		if (IS_ERR(other))
 			return other;

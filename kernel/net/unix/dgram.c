@@ -80,7 +80,7 @@ static struct sock *destination(struct sock *sk, struct msghdr *msg)
 	struct sock *other;
 
 	if (msg->msg_namelen)
-		return unix_find_other(msg->msg_name, msg->msg_namelen, sk->type);
+		return unix_find_other(sk->net, msg->msg_name, msg->msg_namelen, sk->type);
 	other = unix_peer_get(sk);
 	return other ? other : ERR_PTR(-ENOTCONN);
 }
