@@ -445,10 +445,13 @@ long sys_gettid(void) { return current->vpid; }
 
 long sys_getppid(void)
 {
+	struct task_struct *parent;
 	pid_t pid;
 
 	rcu_read_lock();
-	pid = task_tgid_vnr(rcu_dereference(current->real_parent));
+	parent = rcu_dereference(current->real_parent);
+	/* In the first namespace everybody has a number, and it is at hand. */
+	pid = likely(!task_pid(current)->level) ? parent->tgid : task_tgid_vnr(parent);
 	rcu_read_unlock();
 	return pid;
 }
