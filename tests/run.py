@@ -453,6 +453,9 @@ def debian(a):
         more = ["--only", a.only] if a.only else []
         host_lines("debian", ["tests/debian.py", *more, kernel, "build/debian.cpio"], 3600)
         debian_on_disk(kernel, more)
+        if not a.only:                  # more memory wanted than there is
+            host_lines("reclaim", ["tests/disk/reclaim.py", "--kernel", kernel], 1200)
+            host_lines("reclaim-debian", ["tests/disk/reclaim.py", "--kernel", kernel, "--debian", "build/debian.img", "--limit", "900"], 1200)
 
 
 def debian_on_disk(kernel, more=()):

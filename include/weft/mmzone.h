@@ -88,7 +88,7 @@ struct pglist_data {
 	unsigned long		node_spanned_pages;
 
 	struct wait_queue_head	kswapd_wait;		/* kswapd sleeps here while all zones are above their low mark */
-	struct wait_queue_head	pfmemalloc_wait;	/* direct reclaimers that kswapd shall first get ahead of */
+	struct wait_queue_head	reclaim_wait;		/* reclaim that found only pages being written: until one is */
 	struct task_struct	*kswapd;		/* [I after start-up] */
 	unsigned int		kswapd_order;		/* [-] what it was woken for, at most */
 	int			kswapd_failures;	/* [-] rounds without one page: then it is no use to wake it */
@@ -157,7 +157,7 @@ enum vm_event_item {
 	PGALLOC, PGFREE, PGFAULT, PGMAJFAULT, PGPGIN, PGPGOUT, PGSCAN_DIRECT, PGSTEAL_DIRECT, SLABS_SCANNED, ALLOCSTALL,
 	OOM_KILL, DROP_PAGECACHE, DROP_SLAB, FRESH_CHUNK,
 	PGSCAN_KSWAPD, PGSTEAL_KSWAPD, PGSCAN_ANON, PGSCAN_FILE, PGSTEAL_ANON, PGSTEAL_FILE, PGACTIVATE, PGDEACTIVATE,
-	PGROTATED, PGLAZYFREE, PGLAZYFREED,
+	PGROTATED, PGLAZYFREE, PGLAZYFREED, WORKINGSET_REFAULT, WORKINGSET_ACTIVATE, RECLAIM_THROTTLED,
 	PAGEOUTRUN, KSWAPD_WAKE, PSWPIN, PSWPOUT, SWAP_RA, SWAP_RA_HIT, SWPOUT_ZERO, SWPIN_ZERO,
 	NR_VM_EVENT_ITEMS
 };

@@ -175,11 +175,14 @@ int add_to_page_cache_lru(struct page *page, struct address_space *mapping, pgof
 
 	__SetPageLocked(page);
 	err = add_to_page_cache_locked(page, mapping, index, gfp);
-	if (err)
+	if (err) {
 		__ClearPageLocked(page);
-	else
-		lru_cache_add(page);
-	return err;
+		return err;
+	}
+	if (workingset_refault(mapping, index))
+		SetPageActive(page);
+	lru_cache_add(page);
+	return 0;
 }
 
 void __delete_from_page_cache(struct page *page)

@@ -82,6 +82,12 @@ struct zone;
 void lruvecs_init(struct zone *zone);
 unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 
+/* ---- workingset.c ---- */
+struct address_space;
+void workingset_eviction(const struct address_space *mapping, pgoff_t index);
+void workingset_activation(void);
+bool workingset_refault(const struct address_space *mapping, pgoff_t index);
+
 /* ---- gup.c ---- */
 long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
 long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool write, int *locked);

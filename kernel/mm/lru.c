@@ -293,5 +293,7 @@ void mark_page_accessed(struct page *page)
 	} else if (!PageActive(page) && PageLRU(page)) {
 		activate_page(page);
 		ClearPageReferenced(page);
+		if (!PageSwapBacked(page))
+			workingset_activation();
 	}
 }

@@ -460,7 +460,8 @@ static bool should_retry(gfp_t gfp, unsigned int order, unsigned int round, bool
 {
 	if (gfp & __GFP_NORETRY)
 		return false;
-	if (progress && round < MAX_RECLAIM_ROUNDS)
+	/* What came free others have taken: with progress it is worth many more tries. */
+	if (progress && round < 8 * MAX_RECLAIM_ROUNDS)
 		return true;
 	if (order > PAGE_ALLOC_COSTLY_ORDER || (gfp & __GFP_RETRY_MAYFAIL))
 		return false;

@@ -292,7 +292,7 @@ void __init page_alloc_init(void)
 	struct zone *zone;
 
 	init_waitqueue_head(&pgdat->kswapd_wait);
-	init_waitqueue_head(&pgdat->pfmemalloc_wait);
+	init_waitqueue_head(&pgdat->reclaim_wait);
 	pgdat->nr_zones = MAX_NR_ZONES;
 	pgdat->node_spanned_pages = max_pfn;
 	init_zone(ZONE_DMA32, "DMA32", 0, min(max_pfn, DMA32_END_PFN));

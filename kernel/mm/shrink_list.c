@@ -20,6 +20,7 @@
  * See:     vmscan.c; doc/reclaim.md
  */
 #include <weft/kernel.h>
+#include <weft/backing-dev.h>
 #include <weft/fs.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
@@ -75,6 +76,8 @@ busy:
 /* Locked.  Frees the page, or says no: then it is as it was. */
 static bool remove_and_free(struct page *page)
 {
+	struct address_space *mapping;
+
 	if (PageSwapCache(page)) {
 		if (!remove_from_swap_cache(page))
 			return false;
@@ -89,28 +92,35 @@ static bool remove_and_free(struct page *page)
 		free_unref_page(page, 0);
 		return true;
 	}
-	if (!page->mapping || !drop_clean_page(page->mapping, page))
+	mapping = page->mapping;
+	if (!mapping || !drop_clean_page(mapping, page))
 		return false;
+	workingset_eviction(mapping, page->index);
 	unlock_page(page);
 	put_page(page);
 	return true;
 }
 
 /*
- * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of files are left to the flusher, which writes
- * them in the order of the disk; they come back to the head of the list meanwhile.
+ * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of files are left to the flusher, which is woken
+ * and writes them in the order of the disk; they come back to the head of the list meanwhile.
  */
-static bool pageout(struct page *page, const struct scan_control *sc)
+static bool pageout(struct page *page, struct scan_control *sc)
 {
+	if (!PageAnon(page) && page->mapping) {
+		sc->unwritten++;
+		wakeup_flusher(page->mapping->host);
+	}
 	if (!PageSwapCache(page) || !sc->may_swap)
 		return false;
+	sc->unwritten++;
 	ClearPageDirty(page);
 	swap_writepage(page);
 	return true;
 }
 
 /* Writes if need be.  False: not now; *locked tells whether the page is still locked. */
-static bool make_clean(struct page *page, const struct scan_control *sc, bool *locked)
+static bool make_clean(struct page *page, struct scan_control *sc, bool *locked)
 {
 	if (!PageDirty(page))
 		return true;
@@ -126,12 +136,14 @@ static bool make_clean(struct page *page, const struct scan_control *sc, bool *l
 }
 
 /* First half, page locked: is it wanted?  If not, its entries go; FATE_UNMAPPED: the TLBs may still have them. */
-static enum page_fate unmap_page(struct page *page, const struct scan_control *sc, struct unmap_batch *batch)
+static enum page_fate unmap_page(struct page *page, struct scan_control *sc, struct unmap_batch *batch)
 {
 	enum page_fate fate;
 
-	if (PageWriteback(page))
+	if (PageWriteback(page)) {
+		sc->unwritten++;
 		return FATE_KEEP;
+	}
 	fate = check_references(page, sc);
 	if (fate != FATE_UNMAPPED)
 		return fate;
@@ -153,7 +165,7 @@ static void unlock_kept_page(struct page *page)
 }
 
 /* Second half, page locked, no TLB has it: written and freed.  It is unlocked, whatever the answer. */
-static enum page_fate finish_page(struct page *page, const struct scan_control *sc)
+static enum page_fate finish_page(struct page *page, struct scan_control *sc)
 {
 	enum page_fate fate = FATE_KEEP;
 	bool locked = true;
@@ -180,7 +192,7 @@ static void keep_page(struct page *page, enum page_fate fate, const struct scan_
 }
 
 /* All pages that can go are locked and unmapped, and move to `unmapped`; the others go back. */
-static void unmap_pages(struct list_head *pages, struct list_head *unmapped, const struct scan_control *sc,
+static void unmap_pages(struct list_head *pages, struct list_head *unmapped, struct scan_control *sc,
 			struct unmap_batch *batch)
 {
 	while (!list_empty(pages)) {

@@ -26,6 +26,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
+#include <weft/jiffies.h>
 #include <weft/kthread.h>
 #include <weft/pagemap.h>
 #include <weft/proc_fs.h>
@@ -210,6 +211,24 @@ static void shrink_node(struct scan_control *sc)
 		sc->reclaimed = max(sc->reclaimed, now - before);
 }
 
+/*
+ * A round gave nothing because what it met is yet to be written: wait until some page is, a tenth of a second at most (who
+ * writes may itself be waiting for memory).  Without __GFP_IO the caller may be the one who writes.
+ */
+static void wait_for_writers(struct scan_control *sc, unsigned long reclaimed_before)
+{
+	if (sc->unwritten && sc->reclaimed == reclaimed_before && (sc->gfp & __GFP_IO)) {
+		DEFINE_WAIT(wait);
+		struct wait_queue_head *queue = &NODE_DATA(0)->reclaim_wait;
+
+		count_vm_event(RECLAIM_THROTTLED);
+		prepare_to_wait(queue, &wait, TASK_UNINTERRUPTIBLE);
+		schedule_timeout(HZ / 10);
+		finish_wait(queue, &wait);
+	}
+	sc->unwritten = 0;
+}
+
 /* ---- direct reclaim ---- */
 
 /* Without __GFP_FS too: a clean page of a file goes without a word to a lock of its file system. */
@@ -221,9 +240,12 @@ unsigned long try_to_free_pages(unsigned int order, gfp_t gfp)
 	};
 
 	for (sc.priority = DEF_PRIORITY; sc.priority >= 0; sc.priority--) {
+		unsigned long before = sc.reclaimed;
+
 		shrink_node(&sc);
 		if (sc.reclaimed >= sc.nr_to_reclaim)
 			break;
+		wait_for_writers(&sc, before);
 	}
 	if (sc.reclaimed)
 		WRITE_ONCE(NODE_DATA(0)->kswapd_failures, 0);
@@ -280,6 +302,7 @@ static unsigned long balance_pgdat(struct pglist_data *pgdat, unsigned int order
 		shrink_node(&sc);
 		if (kthread_should_stop())
 			break;
+		wait_for_writers(&sc, before);
 		if (sc.reclaimed > before)
 			sc.priority++;		/* it works: no need to press harder */
 		cond_resched();
@@ -304,7 +327,7 @@ static int kswapd(void *data)
 		wait_event_idle(pgdat->kswapd_wait, kswapd_has_work(pgdat) || kthread_should_stop());
 		freed = balance_pgdat(pgdat, xchg(&pgdat->kswapd_order, 0));
 		trace_mm_kswapd_sleep(freed, nr_free_pages());
-		wake_up_all(&pgdat->pfmemalloc_wait);
+		wake_up_all(&pgdat->reclaim_wait);
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@ struct scan_control {
 	bool		may_swap;
 	bool		ignore_references;	/* MADV_PAGEOUT: whether used or not */
 	bool		kswapd;
+	unsigned long	unwritten;		/* pages met that are dirty or under write-back */
 	unsigned long	scanned, reclaimed;
 };
 

@@ -40,7 +40,9 @@ static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[PGSCAN_KSWAPD] = "pgscan_kswapd", [PGSTEAL_KSWAPD] = "pgsteal_kswapd", [PGSCAN_ANON] = "pgscan_anon",
 	[PGSCAN_FILE] = "pgscan_file", [PGSTEAL_ANON] = "pgsteal_anon", [PGSTEAL_FILE] = "pgsteal_file",
 	[PGACTIVATE] = "pgactivate", [PGDEACTIVATE] = "pgdeactivate", [PGROTATED] = "pgrotated", [PGLAZYFREE] = "pglazyfree",
-	[PGLAZYFREED] = "pglazyfreed", [PAGEOUTRUN] = "pageoutrun",
+	[PGLAZYFREED] = "pglazyfreed", [WORKINGSET_REFAULT] = "workingset_refault_file",
+	[WORKINGSET_ACTIVATE] = "workingset_activate_file", [RECLAIM_THROTTLED] = "reclaim_throttled",
+	[PAGEOUTRUN] = "pageoutrun",
 	[KSWAPD_WAKE] = "kswapd_wake", [PSWPIN] = "pswpin", [PSWPOUT] = "pswpout", [SWAP_RA] = "swap_ra",
 	[SWAP_RA_HIT] = "swap_ra_hit", [SWPOUT_ZERO] = "swpout_zero", [SWPIN_ZERO] = "swpin_zero",
 };

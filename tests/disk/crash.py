@@ -163,7 +163,7 @@ def make_root(folder, cpio):
 def say(ok, name, why):
     """One case, on one line."""
     print(("ok " if ok else "not ok ") + name + ("" if ok else ": " + " | ".join(why.splitlines())), flush=True)
-    return ok
+    return bool(ok)
 
 
 def main():
