@@ -373,6 +373,7 @@ struct inode {
 	u32			i_generation;
 	u32			i_fsnotify_mask;	/* [i_lock, read racily] all events that watchers want */
 	struct hlist_head	i_fsnotify_marks;	/* [i_lock] inotify watches */
+	struct posix_acl	*i_acl, *i_default_acl;	/* [r: posix_acl.h] NULL: none */
 	struct hlist_head	i_dnotify;		/* [i_lock] who asked with fcntl(F_NOTIFY) */
 	void			*i_private;
 };
@@ -446,6 +447,9 @@ struct inode_operations {
 	int (*setattr)(struct dentry *dentry, struct iattr *attr);
 	int (*getattr)(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
 	ssize_t (*listxattr)(struct dentry *dentry, char *buf, size_t size);
+	/* From disk, with a reference; NULL; ERR_PTR.  And to disk (NULL: no more): keeps i_mode in step.  i_rwsem held. */
+	struct posix_acl *(*get_acl)(struct inode *inode, int type);
+	int (*set_acl)(struct inode *inode, struct posix_acl *acl, int type);
 	int (*update_time)(struct inode *inode, struct timespec64 *time, int flags);
 	int (*tmpfile)(struct inode *dir, struct file *file, umode_t mode);	/* ends with finish_open_simple() */
 	int (*fileattr_set)(struct dentry *dentry, u32 fs_flags);	/* FS_*_FL */

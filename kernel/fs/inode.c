@@ -14,6 +14,7 @@
 #include <weft/init.h>
 #include <weft/backing-dev.h>
 #include <weft/fs.h>
+#include <weft/posix_acl.h>
 #include <weft/slab.h>
 #include <weft/hash.h>
 #include <weft/mm.h>
@@ -110,6 +111,7 @@ int inode_init_always(struct super_block *sb, struct inode *inode)
 	inode->i_flctx = NULL;
 	inode->i_private = NULL;
 	inode->i_fsnotify_mask = 0;
+	inode->i_acl = inode->i_default_acl = ACL_NOT_CACHED;
 	INIT_HLIST_HEAD(&inode->i_dentry);	/* it shares its room with i_rcu */
 	spin_lock_init(&inode->i_lock);
 	init_rwsem(&inode->i_rwsem);
@@ -163,6 +165,7 @@ static void destroy_inode(struct inode *inode)
 	BUG_ON(!list_empty(&inode->i_lru));
 	if (inode->i_flctx)
 		locks_free_lock_context(inode);
+	forget_all_cached_acls(inode);
 	if (!inode->i_nlink)			/* it counts no longer as removed but there */
 		atomic_long_dec(&inode->i_sb->s_remove_count);
 	this_cpu_dec(nr_inodes);

@@ -8,6 +8,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/posix_acl.h>
 #include <weft/fs_struct.h>
 #include <weft/file.h>
 #include <weft/namei.h>
@@ -154,7 +155,7 @@ static int may_create_in_sticky(struct nameidata *nd, const struct inode *inode)
 static int create_file(struct nameidata *nd, struct dentry *dentry, struct file *file, const struct open_flags *op)
 {
 	struct inode *dir = d_inode(nd->path.dentry);
-	umode_t mode = op->mode & ~current_umask();
+	umode_t mode = mode_strip_umask(dir, op->mode);
 	int err;
 
 	err = may_create(dir, dentry);
@@ -333,7 +334,7 @@ static int make_tmpfile(const struct path *dir_path, struct file *file, const st
 	if (!child)
 		return -ENOMEM;
 	file->f_path = (struct path){ .mnt = dir_path->mnt, .dentry = child };
-	err = dir->i_op->tmpfile(dir, file, op->mode & ~current_umask());
+	err = dir->i_op->tmpfile(dir, file, mode_strip_umask(dir, op->mode));
 	dput(child);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/posix_acl.h>
 #include <weft/fs_struct.h>
 #include <weft/namei.h>
 #include <weft/mount.h>
@@ -219,7 +220,7 @@ int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev)
 	dentry = filename_create(dfd, name, &path, 0);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	mode &= ~current_umask();
+	mode = mode_strip_umask(d_inode(path.dentry), mode);
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
@@ -273,7 +274,7 @@ int do_mkdirat(int dfd, struct filename *name, umode_t mode)
 
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	err = vfs_mkdir(d_inode(path.dentry), dentry, mode & ~current_umask());
+	err = vfs_mkdir(d_inode(path.dentry), dentry, mode_strip_umask(d_inode(path.dentry), mode));
 	done_path_create(&path, dentry);
 	return err;
 }

@@ -11,6 +11,7 @@
 #include <weft/fs.h>
 #include <weft/mount.h>
 #include <weft/cred.h>
+#include <weft/posix_acl.h>
 #include <weft/sched.h>
 #include <weft/proc_fs.h>
 #include "internal.h"
@@ -20,11 +21,17 @@ int sysctl_protected_hardlinks = 1;
 int sysctl_protected_fifos;
 int sysctl_protected_regular;
 
-/* By the mode bits alone.  mask: MAY_READ, MAY_WRITE, MAY_EXEC. */
-static int mode_permission(const struct inode *inode, int mask)
+/* By the mode bits, and a list if there is one: only then can the group's bits, its mask, be other than 0. */
+static int mode_permission(struct inode *inode, int mask)
 {
 	unsigned int mode = inode->i_mode;
 
+	if (IS_POSIXACL(inode) && mode & S_IRWXG && !uid_eq(current_fsuid(), inode->i_uid)) {
+		int ret = check_acl(inode, mask);
+
+		if (ret != -EAGAIN)
+			return ret;
+	}
 	mask &= 7;
 	if (likely(uid_eq(current_fsuid(), inode->i_uid)))
 		mode >>= 6;
@@ -37,8 +44,8 @@ int generic_permission(struct inode *inode, int mask)
 {
 	int ret = mode_permission(inode, mask);
 
-	if (likely(!ret))
-		return 0;
+	if (likely(ret != -EACCES))
+		return ret;
 	if (S_ISDIR(inode->i_mode)) {
 		if (!(mask & MAY_WRITE) && capable_wrt_inode_uidgid(inode, CAP_DAC_READ_SEARCH))
 			return 0;

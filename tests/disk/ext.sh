@@ -17,6 +17,8 @@ for seed in 1 2 3; do /tests/fsops /m/fsops$seed $seed "$2" || touch /tmp/bad & 
 wait
 [ -e /tmp/bad ] && echo "not ok ext/fsops: see above" || echo "ok ext/fsops"
 
+mkdir /m/acl && /tests/acl /m/acl > /tmp/acl && echo "ok ext/acl" || echo "not ok ext/acl: $(grep "^not" /tmp/acl | tr '\n' ' ')"
+
 dd if=/dev/zero of=/m/full bs=64k 2>/tmp/dd; grep -q "No space left" /tmp/dd && echo "ok ext/full" || echo "not ok ext/full: $(cat /tmp/dd)"
 rm /m/full && sync && echo again > /m/again && echo "ok ext/room-again" || echo "not ok ext/room-again: no room"
 exec 3> /m/orphan && echo gone >&3 && rm /m/orphan && exec 3>&- && echo "ok ext/orphan" || echo "not ok ext/orphan: failed"

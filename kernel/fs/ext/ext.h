@@ -49,7 +49,7 @@ struct ext_options {
 	int			errors;		/* EXT_ERRORS_* */
 	enum ext_data_mode	data_mode;
 	unsigned int		commit_secs;
-	bool			noload, nobarrier, nouser_xattr;
+	bool			noload, nobarrier, nouser_xattr, noacl;
 	bool			data_mode_set;
 };
 
@@ -330,6 +330,12 @@ int ext_fileattr_get(struct dentry *dentry, u32 *flags);
 int ext_fileattr_set(struct dentry *dentry, u32 flags);
 int ext_sync_file(struct file *file, loff_t start, loff_t end, int datasync);
 ssize_t ext_listxattr(struct dentry *dentry, char *buf, size_t size);
+int ext_xattr_get(struct inode *inode, u8 index, const char *name, void *buf, size_t size);	/* size 0: how long it is */
+int ext_xattr_set_in(struct jbd_handle *handle, struct inode *inode, u8 index, const char *name, const void *value,
+		     size_t size, int flags);		/* value NULL: removed */
+struct posix_acl *ext_get_acl(struct inode *inode, int type);
+int ext_set_acl(struct inode *inode, struct posix_acl *acl, int type);
+int ext_init_acls(struct jbd_handle *handle, struct inode *inode, struct posix_acl *def, struct posix_acl *acl);
 int ext_xattr_drop_block(struct jbd_handle *handle, struct inode *inode);	/* the inode goes */
 int ext_parse_options(struct ext_options *opt, char *text);
 int ext_show_options(struct seq_file *m, struct dentry *root);

@@ -230,6 +230,8 @@ struct ext_dx_tail {
 /* ---- extended attributes ---- */
 #define EXT_XATTR_MAGIC		0xea020000
 #define EXT_XATTR_USER		1		/* e_name_index: stands for the prefix */
+#define EXT_XATTR_ACL_ACCESS	2		/* these two have no name behind it */
+#define EXT_XATTR_ACL_DEFAULT	3
 #define EXT_XATTR_TRUSTED	4
 #define EXT_XATTR_SECURITY	6
 struct ext_xattr_header {			/* of a block; within an inode there is h_magic only */

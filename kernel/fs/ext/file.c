@@ -330,6 +330,8 @@ const struct inode_operations ext_file_iops = {
 	.setattr	= ext_setattr,
 	.getattr	= ext_getattr,
 	.listxattr	= ext_listxattr,
+	.get_acl	= ext_get_acl,
+	.set_acl	= ext_set_acl,
 	.fileattr_get	= ext_fileattr_get,
 	.fileattr_set	= ext_fileattr_set,
 };

@@ -16,6 +16,7 @@
 #include <weft/random.h>
 #include <weft/sched.h>
 #include <weft/string.h>
+#include <weft/posix_acl.h>
 #include "ext.h"
 
 /* ---- which group ---- */
@@ -183,17 +184,24 @@ struct inode *ext_new_inode(struct jbd_handle *handle, struct inode *dir, umode_
 {
 	struct super_block *sb = dir->i_sb;
 	struct ext_fs *fs = EXT_FS(sb);
-	struct inode *inode = new_inode(sb);
+	struct posix_acl *def, *acl;
+	struct inode *inode;
 	s64 ino;
-	int err;
+	int err = posix_acl_create(dir, &mode, &def, &acl);
 
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
+	if (err)
+		return ERR_PTR(err);
+	inode = new_inode(sb);
+	if (!inode) {
+		err = -ENOMEM;
+		goto put_acls;
+	}
 	ino = take_anywhere(handle, fs, S_ISDIR(mode) ? dir_group(fs, dir) : EXT_I(dir)->group, S_ISDIR(mode));
 	if (ino < 0) {
 		clear_nlink(inode);
 		iput(inode);
-		return ERR_PTR(ino);
+		err = (int)ino;
+		goto put_acls;
 	}
 	init_inode(inode, dir, mode, (unsigned long)ino);
 	err = insert_inode_locked(inode);
@@ -202,14 +210,22 @@ struct inode *ext_new_inode(struct jbd_handle *handle, struct inode *dir, umode_
 		EXT_I(inode)->group = ~0u;	/* so that it is not freed again */
 		clear_nlink(inode);
 		iput(inode);
-		return ERR_PTR(-EUCLEAN);
+		err = -EUCLEAN;
+		goto put_acls;
 	}
 	err = clear_raw(handle, inode);
-	if (!err)
-		return inode;
+	if (!err) {
+		err = ext_init_acls(handle, inode, def, acl);
+		if (!err)
+			return inode;
+		def = acl = NULL;
+	}
 	clear_nlink(inode);
 	unlock_new_inode(inode);
 	iput(inode);
+put_acls:
+	posix_acl_put(def);
+	posix_acl_put(acl);
 	return ERR_PTR(err);
 }
 

@@ -12,6 +12,7 @@
 #include <weft/slab.h>
 #include <weft/stat.h>
 #include <weft/writeback.h>
+#include <weft/posix_acl.h>
 #include "ext.h"
 
 /* ---- the table ---- */
@@ -442,6 +443,8 @@ int ext_setattr(struct dentry *dentry, struct iattr *attr)
 	setattr_copy(inode, attr);
 	err = ext_write_inode_to(handle, inode);
 	ext_stop(inode->i_sb, handle);
+	if (!err && attr->ia_valid & ATTR_MODE)
+		err = posix_acl_chmod(inode);
 	return err;
 }
 

@@ -530,6 +530,8 @@ const struct inode_operations ext_dir_iops = {
 	.setattr	= ext_setattr,
 	.getattr	= ext_getattr,
 	.listxattr	= ext_listxattr,
+	.get_acl	= ext_get_acl,
+	.set_acl	= ext_set_acl,
 	.fileattr_get	= ext_fileattr_get,
 	.fileattr_set	= ext_fileattr_set,
 };
@@ -552,4 +554,6 @@ const struct inode_operations ext_special_iops = {
 	.setattr	= ext_setattr,
 	.getattr	= ext_getattr,
 	.listxattr	= ext_listxattr,
+	.get_acl	= ext_get_acl,
+	.set_acl	= ext_set_acl,
 };

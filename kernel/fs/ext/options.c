@@ -11,7 +11,7 @@
 
 /* Words that ask for what is always so here, or for a hint that changes nothing. */
 static const char *const accepted[] = {
-	"noacl", "user_xattr", "auto_da_alloc", "noauto_da_alloc", "grpid", "nogrpid", "bsdgroups", "sysvgroups", "lazytime",
+	"user_xattr", "auto_da_alloc", "noauto_da_alloc", "grpid", "nogrpid", "bsdgroups", "sysvgroups", "lazytime",
 	"nolazytime", "i_version", "dioread_nolock", "dioread_lock", "journal_checksum", "nojournal_checksum", "block_validity",
 	"noblock_validity", "init_itable", "noinit_itable", "nodiscard", "delalloc", "oldalloc", "orlov", "quota", "noquota",
 	"journal_ioprio", "inode_readahead_blks", "stripe", "min_batch_time", "max_batch_time", "resuid", "resgid",
@@ -77,6 +77,8 @@ static int parse_option(struct ext_options *opt, const char *key, const char *va
 		opt->nobarrier = true;
 	else if (!strcmp(key, "noload") || !strcmp(key, "norecovery"))
 		opt->noload = true;
+	else if (!strcmp(key, "acl") || !strcmp(key, "noacl"))
+		opt->noacl = key[0] == 'n';
 	else if (!strcmp(key, "nouser_xattr"))
 		opt->nouser_xattr = true;
 	else if (!is_accepted(key))
@@ -116,6 +118,8 @@ int ext_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",nobarrier");
 	if (opt->noload)
 		seq_puts(m, ",norecovery");
+	if (opt->noacl)
+		seq_puts(m, ",noacl");
 	if (opt->commit_secs != 5)
 		seq_printf(m, ",commit=%u", opt->commit_secs);
 	if (opt->data_mode_set && fs->journal)

@@ -15,6 +15,7 @@
 #include <weft/string.h>
 #include <weft/xattr.h>
 #include <uapi/limits.h>
+#include <weft/posix_acl.h>
 #include "ext.h"
 
 #define PAD(n)		(((n) + 3) & ~3u)
@@ -357,36 +358,46 @@ static int change(struct list_head *list, u8 index, const char *name, const void
 	return value ? add_attr(list, index, name, strlen(name), value, size) : 0;
 }
 
-static int set_xattr(struct inode *inode, u8 index, const char *name, const void *value, size_t size, int flags)
+/* As part of the handle (CREDITS_XATTR); the inode is not written. */
+int ext_xattr_set_in(struct jbd_handle *handle, struct inode *inode, u8 index, const char *name, const void *value,
+		     size_t size, int flags)
 {
-	struct jbd_handle *handle;
 	LIST_HEAD(list);
 	int err;
 
-	if (strlen(name) > 255)
-		return -ERANGE;
 	if (size > inode->i_sb->s_blocksize)
 		return -ENOSPC;
-	handle = ext_start(inode->i_sb, CREDITS_XATTR);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
 	down_write(&EXT_I(inode)->xattr_sem);
 	err = read_all(inode, &list);
 	if (!err)
 		err = change(&list, index, name, value, size, flags);
 	if (!err)
 		err = write_all(handle, inode, &list);
+	up_write(&EXT_I(inode)->xattr_sem);
+	free_list(&list);
+	return err;
+}
+
+static int set_xattr(struct inode *inode, u8 index, const char *name, const void *value, size_t size, int flags)
+{
+	struct jbd_handle *handle;
+	int err;
+
+	if (strlen(name) > 255)
+		return -ERANGE;
+	handle = ext_start(inode->i_sb, CREDITS_XATTR);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	err = ext_xattr_set_in(handle, inode, index, name, value, size, flags);
 	if (!err) {
 		inode->i_ctime = current_time(inode);
 		err = ext_write_inode_to(handle, inode);
 	}
-	up_write(&EXT_I(inode)->xattr_sem);
-	free_list(&list);
 	ext_stop(inode->i_sb, handle);
 	return err;
 }
 
-static int get_xattr(struct inode *inode, u8 index, const char *name, void *buf, size_t size)
+int ext_xattr_get(struct inode *inode, u8 index, const char *name, void *buf, size_t size)
 {
 	struct attr *a;
 	LIST_HEAD(list);
@@ -413,7 +424,7 @@ static int handler_get(const struct xattr_handler *handler, struct dentry *dentr
 {
 	if (handler->flags == EXT_XATTR_USER && EXT_FS(inode->i_sb)->opt.nouser_xattr)
 		return -EOPNOTSUPP;
-	return get_xattr(inode, (u8)handler->flags, name, buf, size);
+	return ext_xattr_get(inode, (u8)handler->flags, name, buf, size);
 }
 
 static int handler_set(const struct xattr_handler *handler, struct dentry *dentry, struct inode *inode, const char *name,
@@ -433,12 +444,19 @@ static const struct xattr_handler trusted_handler = {
 static const struct xattr_handler security_handler = {
 	.prefix = XATTR_SECURITY_PREFIX, .flags = EXT_XATTR_SECURITY, .get = handler_get, .set = handler_set,
 };
-const struct xattr_handler *ext_xattr_handlers[] = { &user_handler, &trusted_handler, &security_handler, NULL };
+const struct xattr_handler *ext_xattr_handlers[] = {
+	&user_handler, &trusted_handler, &security_handler,
+	&posix_acl_access_xattr_handler, &posix_acl_default_xattr_handler, NULL
+};
 
 static const char *prefix_of(u8 index)
 {
+	if (index == EXT_XATTR_ACL_ACCESS)
+		return posix_acl_access_xattr_handler.name;
+	if (index == EXT_XATTR_ACL_DEFAULT)
+		return posix_acl_default_xattr_handler.name;
 	for (const struct xattr_handler **h = ext_xattr_handlers; *h; h++)
-		if ((*h)->flags == index)
+		if ((*h)->prefix && (*h)->flags == index)
 			return (*h)->prefix;
 	return NULL;				/* of a kind we do not show */
 }
