@@ -86,7 +86,7 @@ struct getdents_buf {
 /* A name from a broken file system shall not look like a path. */
 static int verify_name(const char *name, int len)
 {
-	return len <= 0 || len > PATH_MAX || memchr(name, '/', len) ? -EIO : 0;
+	return len <= 0 || len > PATH_MAX || memchr(name, '/', len) || memchr(name, 0, len) ? -EIO : 0;
 }
 
 static int put_record64(struct linux_dirent64 __user *d, const char *name, int len, u64 ino, unsigned int type, int reclen)

@@ -425,8 +425,12 @@ static int readdir_hashed(struct file *file, struct dir_context *ctx)
 			more = (int)PTR_ERR(bh);
 			break;
 		}
-		more = emit_leaf(dir, bh, version, out, ctx);
+		more = next && next <= hash ? -EUCLEAN : emit_leaf(dir, bh, version, out, ctx);
 		brelse(bh);
+		if (more == -EUCLEAN) {			/* we would go round for ever */
+			ext_error(dir->i_sb, "directory %lu: the index goes back from hash %x to %x", dir->i_ino, hash, next);
+			break;
+		}
 		if (more > 0)
 			ctx->pos = next ? max(ctx->pos, (loff_t)((u64)(next >> 1) << 32)) : POS_END;
 		hash = next;			/* with the bit that says "the same hash goes on here" */

@@ -21,7 +21,7 @@ static bool ino_valid(const struct ext_fs *fs, unsigned long ino)
 {
 	u32 first = fs->es->s_rev_level ? fs->es->s_first_ino : 11;
 
-	return ino == EXT_ROOT_INO || ino == fs->es->s_journal_inum || (ino >= first && ino <= fs->es->s_inodes_count);
+	return ino && ino <= fs->es->s_inodes_count && (ino == EXT_ROOT_INO || ino == fs->es->s_journal_inum || ino >= first);
 }
 
 struct buffer_head *ext_raw_inode(struct inode *inode, struct ext_raw_inode **raw)
