@@ -136,6 +136,8 @@ struct mm_struct {
 	unsigned long		saved_auxv[52];
 	struct file		*exe_file;	/* [r:mmap_lock] */
 
+	struct list_head	aio_contexts;	/* kernel/fs/aio.c [aio_lock] */
+
 	/* Pages by kind [mmap_lock], rss [a] */
 	unsigned long		total_vm, locked_vm, pinned_vm, data_vm, exec_vm, stack_vm;
 	unsigned long		hiwater_rss, hiwater_vm;

@@ -22,6 +22,7 @@
  * Locking: the counts are atomic.  mmput may sleep; mmdrop may not, and runs in finish_task_switch().
  * See:     spec.md §5 "two counts"; seeds 002 and 004; doc/address-spaces.md
  */
+#include <weft/aio.h>
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/fs.h>
@@ -71,6 +72,7 @@ static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk, 
 	mm->mm_rb = RB_ROOT;
 	INIT_LIST_HEAD(&mm->mmap);
 	INIT_LIST_HEAD(&mm->mmlist);
+	INIT_LIST_HEAD(&mm->aio_contexts);
 	refcount_set(&mm->mm_users, 1);
 	refcount_set(&mm->mm_count, 1);
 	mmap_init_lock(mm);
@@ -225,6 +227,7 @@ bool mmget_not_zero(struct mm_struct *mm)
 /* The user half goes, now; then the users' one reference to the structure. */
 static void __mmput(struct mm_struct *mm)
 {
+	exit_aio(mm);
 	destroy_context_ldt(mm);
 	exit_mmap(mm);
 	swap_forget_mm(mm);
