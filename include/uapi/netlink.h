@@ -4,7 +4,7 @@
 #ifndef UAPI_NETLINK_H
 #define UAPI_NETLINK_H
 
-#include <uapi/types.h>
+#include <weft/types.h>
 
 #define NETLINK_ROUTE	0
 

@@ -172,25 +172,21 @@ static int pull_tasks(struct rq *this_rq, struct rq *busiest)
 	return moved;
 }
 
-/*
- * From __schedule(), this_rq locked, nothing to run.  The lock may be dropped: tasks may have come by themselves.
- * Greater than 0 if there is something now.
- */
-int newidle_balance(struct rq *this_rq) __no_context_analysis		/* the second lock comes and goes */
+/* From __schedule(), this_rq locked, nothing to run.  The lock may be dropped: tasks may have come by themselves. */
+void newidle_balance(struct rq *this_rq) __no_context_analysis		/* the second lock comes and goes */
 {
 	struct rq *busiest;
 
 	if (!cpu_active(this_rq->cpu) || this_rq->avg_idle < MIGRATION_COST)
-		return 0;
+		return;
 	busiest = find_busiest(this_rq);
 	if (!busiest)
-		return 0;
+		return;
 	double_lock_balance(this_rq, busiest);
 	update_rq_clock(this_rq);
 	if (!this_rq->nr_running)
 		pull_tasks(this_rq, busiest);
 	spin_unlock(&busiest->lock);
-	return this_rq->nr_running > 0;
 }
 
 /* ---- pushing the running task ---- */

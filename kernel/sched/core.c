@@ -541,17 +541,33 @@ static __always_inline void context_switch(struct rq *rq, struct task_struct *pr
 	finish_task_switch(prev);
 }
 
+/* Nearly always everything that is ready here is of the fair class: then no other need be asked. */
+static __always_inline bool only_fair(const struct rq *rq, const struct task_struct *prev)
+{
+	return prev->sched_class->rank <= fair_sched_class.rank && rq->nr_running == rq->cfs.nr_running;
+}
+
+/*
+ * Where the lock is dropped to look at other queues, prev may be given another class: it is still rq->curr, though it may
+ * have left the queue.
+ *
+ *              CPU 0: __schedule(), prev sleeps         CPU 1: futex_lock_pi()
+ *              prev off the queue; nothing else here
+ *              newidle_balance(): drops the lock
+ *                                                      prev owns the futex: rt_mutex_setprio(prev)
+ *              has the lock again: prev is of the real-time class now, and not on the queue
+ */
 static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *prev)
 {
 	struct task_struct *p;
 
-	/* Nearly always everything that is ready here is of the fair class: then no other need be asked. */
-	if (likely(prev->sched_class->rank <= fair_sched_class.rank && rq->nr_running == rq->cfs.nr_running)) {
-		if (unlikely(!rq->nr_running) && newidle_balance(rq) > 0)
-			goto all;
-		return fair_pick_fast(rq, prev);
+	if (likely(only_fair(rq, prev))) {
+		if (likely(rq->nr_running))
+			return fair_pick_fast(rq, prev);
+		newidle_balance(rq);
+		if (likely(only_fair(rq, prev)))
+			return fair_pick_fast(rq, prev);
 	}
-all:
 	sched_rt_pull(rq);
 	if (!rq->nr_running)
 		newidle_balance(rq);

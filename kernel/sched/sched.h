@@ -285,7 +285,7 @@ extern cpumask_t idle_cpus_mask;		/* [a] CPUs that run their idle task */
 bool available_idle_cpu(int cpu);		/* idle, and nothing is on its way there */
 int select_idle_cpu_near(struct task_struct *p, int target);
 int select_cpu_fork(struct task_struct *p, int cpu);
-int newidle_balance(struct rq *this_rq);	/* > 0: this CPU has something now; drops and retakes the lock */
+void newidle_balance(struct rq *this_rq);	/* may drop and retake the lock */
 void trigger_load_balance(struct rq *rq);	/* from the tick */
 void nohz_balance_kicked(struct rq *rq);	/* from the reschedule interrupt */
 void init_balance(void);
