@@ -89,7 +89,7 @@ typedef void *fl_owner_t;
 #define FMODE_NONOTIFY		((fmode_t)0x4000000)	/* makes no inotify events */
 #define FMODE_NOWAIT		((fmode_t)0x8000000)	/* understands IOCB_NOWAIT */
 #define FMODE_BUF_WASYNC	((fmode_t)0x80000000)	/* writes to the page cache need not wait: IOCB_NOWAIT is fine */
-#define FMODE_NEED_UNMOUNT	((fmode_t)0x10000000)
+#define FMODE_NEED_UNMOUNT	((fmode_t)0x10000000)	/* a tree of mounts hangs on it: open_tree(2) */
 #define OPEN_FMODE(flag)	((fmode_t)(((flag) + 1) & O_ACCMODE))
 
 /* ---- inode_permission() and friends ---- */

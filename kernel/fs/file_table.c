@@ -194,9 +194,8 @@ static void __fput(struct file *file)
 		file_put_write_access(file);
 	dput(dentry);
 	if (unlikely(file->f_mode & FMODE_NEED_UNMOUNT))
-		kern_unmount(mnt);
-	else
-		mntput(mnt);
+		dissolve_detached(mnt);
+	mntput(mnt);
 out:
 	file_free(file);
 }

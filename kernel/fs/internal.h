@@ -97,6 +97,7 @@ struct mnt_namespace {
 	u64			seq;		/* [I] those made later have greater ones */
 	u64			event;		/* [mount_lock] counts changes, for poll on /proc/mounts */
 	unsigned int		mounts;		/* [namespace_sem] */
+	bool			anon;		/* [I] nobody is in it: open_tree.c */
 };
 
 extern seqlock_t mount_lock;
@@ -145,6 +146,8 @@ void namespace_unlock(void) __releases(&namespace_sem);	/* ends what umount_tree
 void touch_mnt_namespace(struct mnt_namespace *ns);			/* mount_lock */
 int mnt_get_count(struct mount *mnt);					/* mount_lock */
 int mnt_make_readonly(struct mount *mnt);				/* mount_lock; -EBUSY */
+bool mnt_hold_writers(struct mount *mnt);		/* mount_lock; false: there are some.  Ended by the next in any case */
+void mnt_release_writers(struct mount *mnt);				/* mount_lock */
 static inline void lock_mount_hash(void) __acquires(&mount_lock) { write_seqlock(&mount_lock); }
 static inline void unlock_mount_hash(void) __releases(&mount_lock) { write_sequnlock(&mount_lock); }
 #define MNT_NS_INTERNAL	((struct mnt_namespace *)-1L)	/* kern_mount(): alive, in no tree */
@@ -155,8 +158,21 @@ static inline bool is_mounted(const struct mount *mnt)
 
 	return ns && ns != MNT_NS_INTERNAL;
 }
+/* The namespace of a tree that hangs on an open file? */
+static inline bool is_anon_ns(const struct mnt_namespace *ns) { return ns && ns != MNT_NS_INTERNAL && ns->anon; }
 /* Is it in the tree of the running task? */
 static inline bool check_mnt(struct mount *mnt) { return mnt->mnt_ns == current->nsproxy->mnt; }
+
+/* mount.c, open_tree.c, mount_attr.c, mnt_namespace.c: mount(2)'s parts, for the calls that do them one by one. */
+bool may_mount_type(const struct file_system_type *type);
+struct mount *copy_for_bind(const struct path *old, bool recurse);	/* namespace_sem for writing; ERR_PTR */
+int do_move_mount(struct path *from, struct path *to);
+int attrs_to_mnt_flags(unsigned int attrs);
+struct mnt_namespace *alloc_anon_mnt_ns(void);
+void free_anon_mnt_ns(struct mnt_namespace *ns);
+struct file *detached_file(struct mount *tree);
+void dissolve_detached(struct vfsmount *mnt);
+int install_file(struct file *file, bool cloexec);
 
 /* pnode.c: peers and slaves of a mount.  namespace_sem held for writing. */
 static inline bool is_mnt_shared(const struct mount *m) { return m->mnt.mnt_flags & MNT_SHARED; }

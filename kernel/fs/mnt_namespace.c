@@ -27,7 +27,7 @@ struct mnt_namespace init_mnt_ns = {
 	.poll	= __WAIT_QUEUE_HEAD_INITIALIZER(init_mnt_ns.poll),
 };
 
-static struct mnt_namespace *alloc_mnt_ns(struct user_namespace *user_ns)
+static struct mnt_namespace *alloc_mnt_ns(struct user_namespace *user_ns, bool anon)
 {
 	static atomic64_t last_seq = ATOMIC64_INIT(0);
 	struct mnt_namespace *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
@@ -35,12 +35,13 @@ static struct mnt_namespace *alloc_mnt_ns(struct user_namespace *user_ns)
 
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
-	err = ns_init(&ns->ns, &mnt_ns_type);
+	err = anon ? 0 : ns_init(&ns->ns, &mnt_ns_type);
 	if (err) {
 		kfree(ns);
 		return ERR_PTR(err);
 	}
 	ns->user_ns = get_user_ns(user_ns);
+	ns->anon = anon;
 	ns->seq = (u64)atomic64_inc_return(&last_seq);
 	INIT_LIST_HEAD(&ns->list);
 	init_waitqueue_head(&ns->poll);
@@ -49,9 +50,22 @@ static struct mnt_namespace *alloc_mnt_ns(struct user_namespace *user_ns)
 
 static void free_mnt_ns(struct mnt_namespace *ns)
 {
-	ns_free_inum(&ns->ns);
+	if (!ns->anon)
+		ns_free_inum(&ns->ns);
 	put_user_ns(ns->user_ns);
 	kfree(ns);
+}
+
+/* For a tree that hangs on an open file: nobody enters it, and it has no number.  ERR_PTR(-ENOMEM). */
+struct mnt_namespace *alloc_anon_mnt_ns(void)
+{
+	return alloc_mnt_ns(current->nsproxy->mnt->user_ns, true);
+}
+
+/* Its mounts have left it. */
+void free_anon_mnt_ns(struct mnt_namespace *ns)
+{
+	free_mnt_ns(ns);
 }
 
 /* If *path stands on old, it moves to copy.  set: set_fs_root() or set_fs_pwd(). */
@@ -99,7 +113,7 @@ struct mnt_namespace *copy_mnt_ns(u64 flags, struct user_namespace *user_ns, str
 		ns_get(&old->ns);
 		return old;
 	}
-	ns = alloc_mnt_ns(user_ns);
+	ns = alloc_mnt_ns(user_ns, false);
 	if (IS_ERR(ns))
 		return ns;
 	namespace_lock();

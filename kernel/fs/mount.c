@@ -98,6 +98,15 @@ static void commit_beneath(struct mount *copy, struct mountpoint *cover)
 	}
 }
 
+/* A tree that hung on an open file is about to be committed to a place. */
+static void leave_anon_ns(struct mount *source)
+{
+	if (!source->mnt_ns)
+		return;
+	for (struct mount *p = source; p; p = next_mnt(p, source))
+		list_del_init(&p->mnt_list);
+}
+
 /*
  * Puts the tree `source` on dest at mp, and copies on all who hear of it.  moving: source is in the tree already and leaves its
  * old place.  0 or -errno with nothing changed.  namespace_sem held for writing.
@@ -135,6 +144,7 @@ int attach_recursive_mnt(struct mount *source, struct mount *dest, struct mountp
 		attach_mnt(source, dest, mp);
 		touch_mnt_namespace(dest->mnt_ns);
 	} else {
+		leave_anon_ns(source);
 		mnt_set_mountpoint(dest, mp, source);
 		commit_tree(source);
 	}
@@ -165,6 +175,12 @@ static int graft_tree(struct mount *mnt, struct mount *p, struct mountpoint *mp)
 
 /* ---- mount(2) ---- */
 
+/* Others than the first user namespace's mount only what trusts no data that they could have made up. */
+bool may_mount_type(const struct file_system_type *type)
+{
+	return type->fs_flags & FS_USERNS_MOUNT ? ns_capable(current_user_ns(), CAP_SYS_ADMIN) : capable(CAP_SYS_ADMIN);
+}
+
 static int do_new_mount(struct path *path, const char *fstype, int sb_flags, int mnt_flags, const char *name, void *data)
 {
 	struct file_system_type *type;
@@ -177,8 +193,7 @@ static int do_new_mount(struct path *path, const char *fstype, int sb_flags, int
 	type = get_fs_type(fstype);
 	if (!type)
 		return -ENODEV;
-	/* Only what trusts no data that the caller could have made up. */
-	if (type->fs_flags & FS_USERNS_MOUNT ? !ns_capable(current_user_ns(), CAP_SYS_ADMIN) : !capable(CAP_SYS_ADMIN))
+	if (!may_mount_type(type))
 		return -EPERM;
 	mnt = vfs_kern_mount(type, sb_flags, name, data);
 	if (IS_ERR(mnt))
@@ -213,11 +228,23 @@ static bool may_be_bound(const struct path *old)
 	return ns ? mnt_ns_may_be_bound(ns) : check_mnt(real_mount(old->mnt));
 }
 
+struct mount *copy_for_bind(const struct path *old_path, bool recurse)
+{
+	struct mount *mnt, *old = real_mount(old_path->mnt);
+
+	if (!may_be_bound(old_path) || (!recurse && has_locked_children(old, old_path->dentry)))
+		return ERR_PTR(-EINVAL);
+	mnt = recurse ? copy_tree(old, old_path->dentry, CL_JOIN_PEERS) : clone_mnt(old, old_path->dentry, CL_JOIN_PEERS);
+	if (!IS_ERR(mnt))
+		mnt->mnt.mnt_flags &= ~MNT_LOCKED;
+	return mnt;
+}
+
 static int do_loopback(struct path *path, const char *old_name, bool recurse)
 {
 	struct path old_path;
 	struct mountpoint *mp;
-	struct mount *mnt, *old, *parent;
+	struct mount *mnt, *parent;
 	int err;
 
 	if (!old_name || !*old_name)
@@ -230,16 +257,11 @@ static int do_loopback(struct path *path, const char *old_name, bool recurse)
 		err = PTR_ERR(mp);
 		goto put_old;
 	}
-	old = real_mount(old_path.mnt);
 	parent = real_mount(path->mnt);
-	err = -EINVAL;
-	if (!check_mnt(parent) || !may_be_bound(&old_path) || (!recurse && has_locked_children(old, old_path.dentry)))
-		goto unlock;
-	mnt = recurse ? copy_tree(old, old_path.dentry, CL_JOIN_PEERS) : clone_mnt(old, old_path.dentry, CL_JOIN_PEERS);
+	mnt = check_mnt(parent) ? copy_for_bind(&old_path, recurse) : ERR_PTR(-EINVAL);
 	err = PTR_ERR(mnt);
 	if (IS_ERR(mnt))
 		goto unlock;
-	mnt->mnt.mnt_flags &= ~MNT_LOCKED;
 	err = graft_tree(mnt, parent, mp);
 	if (err) {
 		lock_mount_hash();
@@ -273,11 +295,43 @@ static bool tree_contains_unbindable(struct mount *tree)
 	return false;
 }
 
-static int do_move_mount(struct path *path, const char *old_name)
+/* The mount at `from`, in our tree or the root of one that hangs on an open file, goes to `to`. */
+int do_move_mount(struct path *from, struct path *to)
+{
+	struct mount *p, *old = real_mount(from->mnt);
+	struct mnt_namespace *anon = NULL;
+	struct mountpoint *mp;
+	int err;
+
+	mp = lock_mount(to);
+	if (IS_ERR(mp))
+		return PTR_ERR(mp);
+	p = real_mount(to->mnt);
+	err = -EINVAL;
+	if (!check_mnt(p) || from->dentry != old->mnt.mnt_root)
+		goto unlock;
+	if (!mnt_has_parent(old))
+		anon = is_anon_ns(old->mnt_ns) ? old->mnt_ns : NULL;
+	if (!anon && (!check_mnt(old) || !mnt_has_parent(old) || is_mnt_shared(old->mnt_parent)))
+		goto unlock;
+	if (d_is_dir(mp->m_dentry) != d_is_dir(old->mnt.mnt_root))
+		goto unlock;
+	if (old->mnt.mnt_flags & MNT_LOCKED || (is_mnt_shared(p) && tree_contains_unbindable(old)))
+		goto unlock;
+	err = -ELOOP;
+	if (mount_is_below(p, old))
+		goto unlock;
+	err = attach_recursive_mnt(old, p, mp, !anon);
+unlock:
+	unlock_mount(mp);
+	if (anon && !err)
+		free_anon_mnt_ns(anon);
+	return err;
+}
+
+static int move_mount_by_name(struct path *path, const char *old_name)
 {
 	struct path old_path;
-	struct mount *p, *old;
-	struct mountpoint *mp;
 	int err;
 
 	if (!old_name || !*old_name)
@@ -285,27 +339,7 @@ static int do_move_mount(struct path *path, const char *old_name)
 	err = kern_path(old_name, LOOKUP_FOLLOW, &old_path);
 	if (err)
 		return err;
-	mp = lock_mount(path);
-	if (IS_ERR(mp)) {
-		err = PTR_ERR(mp);
-		goto put_old;
-	}
-	old = real_mount(old_path.mnt);
-	p = real_mount(path->mnt);
-	err = -EINVAL;
-	if (!check_mnt(p) || !check_mnt(old) || !mnt_has_parent(old) || old_path.dentry != old->mnt.mnt_root)
-		goto unlock;
-	if (d_is_dir(mp->m_dentry) != d_is_dir(old->mnt.mnt_root) || is_mnt_shared(old->mnt_parent))
-		goto unlock;
-	if (old->mnt.mnt_flags & MNT_LOCKED || (is_mnt_shared(p) && tree_contains_unbindable(old)))
-		goto unlock;
-	err = -ELOOP;
-	if (mount_is_below(p, old))
-		goto unlock;
-	err = attach_recursive_mnt(old, p, mp, true);
-unlock:
-	unlock_mount(mp);
-put_old:
+	err = do_move_mount(&old_path, path);
 	path_put(&old_path);
 	return err;
 }
@@ -423,7 +457,7 @@ int path_mount(const char *dev_name, struct path *path, const char *type, unsign
 	if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
 		return do_change_type(path, flags);
 	if (flags & MS_MOVE)
-		return do_move_mount(path, dev_name);
+		return move_mount_by_name(path, dev_name);
 	return do_new_mount(path, type, sb_flags, mnt_flags, dev_name, data);
 }
 

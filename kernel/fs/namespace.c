@@ -333,14 +333,14 @@ void mnt_drop_write_file(struct file *file)
 		mnt_put_write_access(file->f_path.mnt);
 }
 
-static bool hold_writers(struct mount *mnt)
+bool mnt_hold_writers(struct mount *mnt)
 {
 	mnt->mnt.mnt_flags |= MNT_WRITE_HOLD;
 	smp_mb();
 	return mnt_get_writers(mnt) == 0;
 }
 
-static void release_writers(struct mount *mnt)
+void mnt_release_writers(struct mount *mnt)
 {
 	smp_wmb();		/* MNT_READONLY is seen before the hold ends */
 	mnt->mnt.mnt_flags &= ~MNT_WRITE_HOLD;
@@ -348,11 +348,11 @@ static void release_writers(struct mount *mnt)
 
 int mnt_make_readonly(struct mount *mnt)
 {
-	bool idle = hold_writers(mnt);
+	bool idle = mnt_hold_writers(mnt);
 
 	if (idle)
 		mnt->mnt.mnt_flags |= MNT_READONLY;
-	release_writers(mnt);
+	mnt_release_writers(mnt);
 	return idle ? 0 : -EBUSY;
 }
 
@@ -365,7 +365,7 @@ int sb_prepare_remount_readonly(struct super_block *sb)
 		return -EBUSY;		/* a removed file that is still open wants to be written: freed */
 	lock_mount_hash();
 	list_for_each_entry(mnt, &sb->s_mounts, mnt_instance) {
-		if (!(mnt->mnt.mnt_flags & MNT_READONLY) && !hold_writers(mnt)) {
+		if (!(mnt->mnt.mnt_flags & MNT_READONLY) && !mnt_hold_writers(mnt)) {
 			err = -EBUSY;
 			break;
 		}
