@@ -232,6 +232,8 @@ struct address_space_operations {
 	void (*invalidatepage)(struct page *page, unsigned int offset, unsigned int length);
 	int (*releasepage)(struct page *page, gfp_t gfp);
 	void (*freepage)(struct page *page);
+	/* Memory file systems: the page, locked, unmapped and isolated, moves to the swap cache.  False: it stays. */
+	bool (*swap_out)(struct page *page);
 	ssize_t (*direct_IO)(struct kiocb *iocb, struct iov_iter *iter);
 	int (*error_remove_page)(struct address_space *mapping, struct page *page);
 };

@@ -114,6 +114,12 @@ int add_to_page_cache_locked(struct page *page, struct address_space *mapping, p
 int add_to_page_cache_lru(struct page *page, struct address_space *mapping, pgoff_t index, gfp_t gfp);
 void delete_from_page_cache(struct page *page);		/* locked; drops the cache's reference */
 void __delete_from_page_cache(struct page *page);	/* the same with xa_lock held, and without dropping it */
+/*
+ * Memory file systems: `value`, a number for xa_mk_value(), takes the place of a locked page, and the page that of the
+ * number.  The cache's reference goes, or comes; false: `value` does not stand there any more.
+ */
+void page_cache_to_value(struct page *page, void *value);
+bool page_cache_from_value(struct page *page, struct address_space *mapping, pgoff_t index, void *value);
 struct page *read_cache_page(struct address_space *mapping, pgoff_t index, struct file *file);	/* up to date or ERR_PTR */
 #define read_mapping_page(mapping, index, data)	read_cache_page(mapping, index, data)
 static inline struct page *page_cache_alloc(struct address_space *mapping) { return alloc_page(mapping->gfp_mask); }

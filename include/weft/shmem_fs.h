@@ -13,7 +13,9 @@
 struct shmem_inode_info {
 	unsigned int		seals;		/* F_SEAL_* [i_rwsem] */
 	unsigned long		flags;		/* VM_NORESERVE: its size is not promised, but each page when it comes [I] */
-	unsigned long		alloced;	/* pages charged to the file [i_lock] */
+	unsigned long		alloced;	/* pages charged to the file, in memory or not [i_lock] */
+	unsigned long		swapped;	/* those of them that are in swap [i_lock] */
+	struct list_head	swaplist;	/* files that swapoff looks through [swaplist_lock] */
 	struct simple_xattrs	xattrs;
 	struct inode		vfs_inode;
 };
@@ -64,7 +66,18 @@ void shmem_truncate_range(struct inode *inode, loff_t start, loff_t end);
 int shmem_acct_size(unsigned long flags, loff_t size);
 void shmem_unacct_size(unsigned long flags, loff_t size);
 int shmem_reacct_size(unsigned long flags, loff_t oldsize, loff_t newsize);
-unsigned long shmem_swap_usage(struct vm_area_struct *vma);
+
+/* ---- shmem_swap.c ---- */
+bool shmem_swap_out(struct page *page);		/* a_ops->swap_out */
+/*
+ * The page whose slot `value` stands at index comes back, locked, with a reference; *major: it had to be read.
+ * 0, -EEXIST: something else stands there now, look again; -ENOMEM, -EIO.
+ */
+int shmem_swap_in(struct inode *inode, pgoff_t index, void *value, struct page **pagep, bool *major);
+bool shmem_forget_swapped(struct inode *inode, pgoff_t index, void *value);	/* the slot is free.  False: look again */
+int shmem_unuse(unsigned int type);		/* swapoff: all pages come back.  0, -EINTR, -ENOMEM, -EIO */
+void shmem_leave_swaplist(struct inode *inode);	/* it has no pages any more, and nobody can find it */
+unsigned long shmem_swap_usage(struct vm_area_struct *vma);	/* bytes in swap of the part that the area maps */
 /* memfd: F_ADD_SEALS, F_GET_SEALS.  -EINVAL for a file that has none. */
 long memfd_fcntl(struct file *file, unsigned int cmd, unsigned long arg);
 unsigned int *memfd_file_seals_ptr(struct file *file);

@@ -5,6 +5,8 @@
  *          bit says that the swap cache has the page too.  The swap cache (an xarray for each area) finds the page of a slot
  *          while it is in both places: on its way out, after it was read in, or when several processes share it.
  *
+ *          A tmpfs page's slot stands in its file's i_pages, as a number in the page's place, and counts as one name.
+ *
  *          life of a slot:  get_swap_page: cache bit -> try_to_unmap: +1 for each entry -> written -> freed: cache bit off
  *                           -> fault: cache bit on, read -> entry replaced: -1 -> last one: cache bit off, slot free
  *
@@ -128,6 +130,7 @@ vm_fault_t do_swap_page(struct vm_fault *vmf);
 void swap_note_mm(struct mm_struct *mm);	/* swapoff has to look here; atomic */
 void swap_forget_mm(struct mm_struct *mm);	/* its entries are all gone */
 int try_to_unuse(struct swap_info_struct *si);	/* all pages come back.  0, -EINTR, -ENOMEM */
+struct page *find_get_incore_page(struct address_space *mapping, pgoff_t index);	/* of a file, or in swap's cache */
 
 /* ---- the LRU lists: lru.c ---- */
 void activate_page(struct page *page);

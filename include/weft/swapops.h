@@ -10,6 +10,7 @@
 #define WEFT_SWAPOPS_H
 
 #include <weft/types.h>
+#include <weft/xarray.h>
 #include <asm/pgtable.h>
 
 #define MAX_SWAPFILES_SHIFT	5
@@ -38,6 +39,17 @@ static inline pte_t swp_entry_to_pte(swp_entry_t e)
 static inline swp_entry_t pte_to_swp_entry(pte_t pte)
 {
 	return swp_entry((pte_val(pte) >> _SWP_TYPE_SHIFT) & (MAX_SWAPFILES - 1), ~pte_val(pte) >> _SWP_OFFSET_SHIFT);
+}
+/* The slot of a tmpfs page stands in its file's i_pages, as a number. */
+static inline void *swp_to_xa_value(swp_entry_t e)
+{
+	return xa_mk_value(swp_offset(e) << MAX_SWAPFILES_SHIFT | swp_type(e));
+}
+static inline swp_entry_t xa_value_to_swp(const void *entry)
+{
+	unsigned long v = xa_to_value(entry);
+
+	return swp_entry(v & (MAX_SWAPFILES - 1), v >> MAX_SWAPFILES_SHIFT);
 }
 static inline pte_t pte_swp_mksoft_dirty(pte_t pte) { return __pte(pte_val(pte) | _SWP_SOFT_DIRTY); }
 static inline pte_t pte_swp_clear_soft_dirty(pte_t pte) { return __pte(pte_val(pte) & ~_SWP_SOFT_DIRTY); }

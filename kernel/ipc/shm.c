@@ -368,9 +368,14 @@ long sys_shmdt(char __user *shmaddr)
 
 /* ---- shmctl ---- */
 
+static unsigned long swapped_pages(const struct shm_segment *seg)
+{
+	return READ_ONCE(SHMEM_I(file_inode(seg->file))->swapped);
+}
+
 static unsigned long resident_pages(const struct shm_segment *seg)
 {
-	return READ_ONCE(SHMEM_I(file_inode(seg->file))->alloced);
+	return READ_ONCE(SHMEM_I(file_inode(seg->file))->alloced) - swapped_pages(seg);
 }
 
 static int shm_ipc_info(struct shminfo64 __user *buf)
@@ -395,8 +400,10 @@ static int shm_shm_info(struct shm_info __user *buf)
 	down_read(&shm_ids()->rwsem);		/* nothing can go while it is held */
 	info.used_ids = shm_ids()->in_use;
 	info.shm_tot = shm_ids()->total;
-	idr_for_each_entry(&shm_ids()->idr, perm, index)
+	idr_for_each_entry(&shm_ids()->idr, perm, index) {
 		info.shm_rss += resident_pages(to_segment(perm));
+		info.shm_swp += swapped_pages(to_segment(perm));
+	}
 	max = ipc_max_index(shm_ids());
 	up_read(&shm_ids()->rwsem);
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
@@ -524,7 +531,7 @@ static void shm_show(struct seq_file *m, struct kern_ipc_perm *perm)
 	seq_printf(m, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10llu %10llu %10llu %21lu %21lu\n",
 		   perm->key, perm->id, perm->mode, seg->size, pid_nr_vnr(seg->cpid), pid_nr_vnr(seg->lpid), seg->nattch,
 		   perm->uid, perm->gid, perm->cuid, perm->cgid, (u64)seg->atime, (u64)seg->dtime, (u64)seg->ctime,
-		   resident_pages(seg) << PAGE_SHIFT, 0UL);
+		   resident_pages(seg) << PAGE_SHIFT, swapped_pages(seg) << PAGE_SHIFT);
 }
 
 static const struct ipc_proc shm_proc = {

@@ -15,6 +15,7 @@
  *              takes a reference (2)
  *              loads the pointer: another: gives the reference back, again
  *
+ *          A number (xa_is_value()) in a page's place is the slot of a tmpfs page in swap; look-ups take it for a hole.
  *          Waiting: PG_waiters says that somebody sleeps.  The sleeper sets it, then looks at the bit it waits for; the
  *          waker clears that bit and reads PG_waiters in one atomic instruction.  One of the two sees the other.
  * Cost:    look-up O(log64 of the index), no shared cache line is written but the page's count.
@@ -215,6 +216,43 @@ void delete_from_page_cache(struct page *page)
 	put_page(page);
 }
 
+void page_cache_to_value(struct page *page, void *value)
+{
+	struct address_space *mapping = page->mapping;
+
+	xa_lock_irq(&mapping->i_pages);
+	__xa_store(&mapping->i_pages, page->index, value, 0);	/* in place of an entry: no memory is needed */
+	mapping->nrpages--;
+	xa_unlock_irq(&mapping->i_pages);
+	account_file_page(page, -1);
+	trace_page_cache_delete((unsigned long)mapping, page->index, page_to_pfn(page));
+	page->mapping = NULL;
+	put_page(page);
+}
+
+bool page_cache_from_value(struct page *page, struct address_space *mapping, pgoff_t index, void *value)
+{
+	bool same;
+
+	VM_BUG_ON_PAGE(!PageLocked(page), page);
+	get_page(page);
+	page->mapping = mapping;
+	page->index = index;
+	xa_lock_irq(&mapping->i_pages);
+	same = __xa_cmpxchg(&mapping->i_pages, index, value, page, 0) == value;
+	if (same)
+		mapping->nrpages++;
+	xa_unlock_irq(&mapping->i_pages);
+	if (!same) {
+		page->mapping = NULL;
+		put_page(page);
+		return false;
+	}
+	account_file_page(page, 1);
+	trace_page_cache_add((unsigned long)mapping, index, page_to_pfn(page));
+	return true;
+}
+
 /* ---- looking up ---- */
 
 /*
@@ -230,6 +268,10 @@ struct page *find_get_page(struct address_space *mapping, pgoff_t index)
 		page = xa_load(&mapping->i_pages, index);
 		if (!page)
 			break;
+		if (unlikely(xa_is_value(page))) {
+			page = NULL;
+			break;
+		}
 		if (!get_page_unless_zero(page))
 			continue;
 		if (likely(READ_ONCE(page->mapping) == mapping && page->index == index))

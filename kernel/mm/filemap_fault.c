@@ -120,8 +120,11 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	rcu_read_lock();
 	n = xa_extract(&mapping->i_pages, (void **)pages, start, end, FAULT_AROUND_PAGES, XA_PRESENT);
 	for (unsigned int i = 0; i < n; i++) {
-		pgoff_t index = READ_ONCE(pages[i]->index);	/* looked at again under the page's lock */
+		pgoff_t index;
 
+		if (xa_is_value(pages[i]))
+			continue;
+		index = READ_ONCE(pages[i]->index);	/* looked at again under the page's lock */
 		if (index < start || index > end || !pte_none(table[index - start]) ||
 		    !take_mappable_page(pages[i], mapping, index, nr))
 			continue;

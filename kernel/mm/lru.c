@@ -1,8 +1,8 @@
 /*
  * lru.c: the lists of pages that reclaim may take, and the way onto and off them.
  *
- * What:    a set of lists is an active and an inactive one for anonymous pages, and the same for pages of files.  tmpfs pages,
- *          page tables, slabs and the kernel's own pages are on none.
+ * What:    a set of lists is an active and an inactive one for anonymous pages and those of tmpfs, whose home is swap, and the
+ *          same for pages of files.  Page tables, slabs and the kernel's own pages are on none.
  * Idea:    a list holds no reference: a page that is freed is taken off by the last put_page().
  *          PG_lru: on a list.  Whoever clears it (under lru_lock) owns the page's list links: reclaim and put_page() agree
  *          by that bit who takes it off.

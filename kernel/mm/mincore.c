@@ -31,7 +31,7 @@ static unsigned char cached(struct vm_area_struct *vma, unsigned long addr)
 
 	if (!vma->vm_file || vma_is_anonymous(vma))
 		return 0;
-	page = find_get_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
+	page = find_get_incore_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
 	if (!page)
 		return 0;
 	uptodate = PageUptodate(page);

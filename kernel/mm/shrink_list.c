@@ -101,13 +101,22 @@ static bool remove_and_free(struct page *page)
 	return true;
 }
 
+/* tmpfs, and not on its way out yet. */
+static bool in_memory_file(const struct page *page)
+{
+	return PageSwapBacked(page) && page->mapping && !PageAnon(page);
+}
+
 /*
- * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of files are left to the flusher, which is woken
+ * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of disk files are left to the flusher, which is woken
  * and writes them in the order of the disk; they come back to the head of the list meanwhile.
  */
 static bool pageout(struct page *page, struct scan_control *sc)
 {
-	if (!PageAnon(page) && page->mapping) {
+	if (in_memory_file(page)) {
+		if (!sc->may_swap || !page->mapping->a_ops->swap_out || !page->mapping->a_ops->swap_out(page))
+			return false;
+	} else if (!PageAnon(page) && page->mapping) {
 		sc->unwritten++;
 		wakeup_flusher(page->mapping->host);
 	}
@@ -151,6 +160,8 @@ static enum page_fate unmap_page(struct page *page, struct scan_control *sc, str
 		if (!sc->may_swap || !add_to_swap(page))
 			return FATE_ACTIVATE;
 	}
+	if (in_memory_file(page) && (!sc->may_swap || mapping_unevictable(page->mapping)))
+		return FATE_ACTIVATE;
 	if (page_mapped(page))
 		try_to_unmap(page, batch);
 	return FATE_UNMAPPED;

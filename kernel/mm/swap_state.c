@@ -125,6 +125,13 @@ struct page *lookup_swap_cache(swp_entry_t entry)
 	return page;
 }
 
+struct page *find_get_incore_page(struct address_space *mapping, pgoff_t index)
+{
+	void *entry = xa_load(&mapping->i_pages, index);
+
+	return xa_is_value(entry) ? lookup_swap_cache(xa_value_to_swp(entry)) : find_get_page(mapping, index);
+}
+
 static struct page *new_swap_page(gfp_t gfp)
 {
 	struct page *page = alloc_page(gfp);

@@ -18,12 +18,14 @@
  *          Entries can still spread by fork from where we have been not yet to where we have been already; hence rounds,
  *          until no slot is in use.
  * Locking: mmlist_lock (leaf) for the list; then as a fault: mmap_lock, page lock, ptl.
+ *          Pages of tmpfs have their slots in their files: kernel/fs/tmpfs/shmem_swap.c walks those.
  * See:     spec.md §6 "swap"; seed 002; swapfile.c
  */
 #include <weft/kernel.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
+#include <weft/shmem_fs.h>
 #include <weft/signal.h>
 #include <weft/swap.h>
 #include <asm/pgalloc.h>
@@ -192,15 +194,18 @@ static int unuse_all_mms(unsigned int type)
 	return 0;
 }
 
-/* Pages that are only in the cache: read ahead, or their last entry went while they were locked. */
+/*
+ * Pages that are only in the cache: read ahead, or their last entry went while they were locked.  The cache's own array
+ * says which; what it shows is not touched before it has been looked up again with a reference.
+ */
 static void unuse_cache(struct swap_info_struct *si)
 {
-	for (pgoff_t slot = 1; slot < si->max; slot++) {
-		struct page *page;
+	unsigned long slot;
+	void *cached;
 
-		if (!(READ_ONCE(si->swap_map[slot]) & SWAP_HAS_CACHE))
-			continue;
-		page = lookup_swap_cache(swp_entry(si->type, slot));
+	xa_for_each(&si->cache, slot, cached) {
+		struct page *page = lookup_swap_cache(swp_entry(si->type, slot));
+
 		if (!page)
 			continue;
 		lock_page(page);
@@ -218,6 +223,8 @@ int try_to_unuse(struct swap_info_struct *si)
 	while (READ_ONCE(si->inuse_pages)) {
 		int err = unuse_all_mms(si->type);
 
+		if (!err)
+			err = shmem_unuse(si->type);
 		if (err)
 			return err;
 		unuse_cache(si);

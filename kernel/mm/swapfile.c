@@ -181,7 +181,7 @@ static void clear_area(struct swap_info_struct *si)
 	if (si->backend)
 		si->backend->ops->release(si->backend);
 	if (si->swap_file)
-		filp_close(si->swap_file, NULL);
+		fput(si->swap_file);
 	si->swap_map = NULL;
 	si->cluster_free = NULL;
 	si->zeromap = NULL;
@@ -233,21 +233,18 @@ static bool already_swap(const struct file *file)
 	return found;
 }
 
+/* The area keeps a reference on the file. */
 static int swapon_file(struct file *file, const char *name, int swap_flags)
 {
 	struct swap_info_struct *si;
 	int err;
 
-	if (already_swap(file)) {
-		filp_close(file, NULL);
+	if (already_swap(file))
 		return -EBUSY;
-	}
 	si = alloc_swap_info();
-	if (IS_ERR(si)) {
-		filp_close(file, NULL);
+	if (IS_ERR(si))
 		return PTR_ERR(si);
-	}
-	si->swap_file = file;
+	si->swap_file = get_file(file);
 	si->name = kstrdup(name, GFP_KERNEL);
 	err = si->name ? setup_area(si, swap_flags) : -ENOMEM;
 	if (err) {
@@ -262,31 +259,6 @@ static int swapon_file(struct file *file, const char *name, int swap_flags)
 	open_swap_area(si);
 	pr_info("swap: %s: %lu kB, priority %d\n", name, si->pages << (PAGE_SHIFT - 10), si->prio);
 	return 0;
-}
-
-long sys_swapon(const char __user *specialfile, int swap_flags)
-{
-	struct filename *name;
-	struct file *file;
-	long err;
-
-	if (swap_flags & ~SWAP_FLAGS_VALID)
-		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	name = getname(specialfile);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	file = file_open_name(name, O_RDWR | O_LARGEFILE, 0);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-	} else {
-		mutex_lock(&swapon_mutex);
-		err = swapon_file(file, name->name, swap_flags);
-		mutex_unlock(&swapon_mutex);
-	}
-	putname(name);
-	return err;
 }
 
 /* ---- ending one ---- */
@@ -309,7 +281,7 @@ static struct swap_info_struct *close_area(const struct file *file)
 	return found;
 }
 
-static int swapoff_file(const struct file *file)
+static int swapoff_file(struct file *file, const char *name, int swap_flags)
 {
 	struct swap_info_struct *si = close_area(file);
 	int err;
@@ -334,7 +306,11 @@ static int swapoff_file(const struct file *file)
 	return 0;
 }
 
-long sys_swapoff(const char __user *specialfile)
+/* ---- the two system calls ---- */
+
+/* Opens the file that is meant and does it. */
+static long with_special_file(const char __user *specialfile, int swap_flags,
+			      int (*doit)(struct file *file, const char *name, int swap_flags))
 {
 	struct filename *name;
 	struct file *file;
@@ -346,16 +322,27 @@ long sys_swapoff(const char __user *specialfile)
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	file = file_open_name(name, O_RDWR | O_LARGEFILE, 0);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-	} else {
+	err = PTR_ERR_OR_ZERO(file);
+	if (!err) {
 		mutex_lock(&swapon_mutex);
-		err = swapoff_file(file);
+		err = doit(file, name->name, swap_flags);
 		mutex_unlock(&swapon_mutex);
 		filp_close(file, NULL);
 	}
 	putname(name);
 	return err;
+}
+
+long sys_swapon(const char __user *specialfile, int swap_flags)
+{
+	if (swap_flags & ~SWAP_FLAGS_VALID)
+		return -EINVAL;
+	return with_special_file(specialfile, swap_flags, swapon_file);
+}
+
+long sys_swapoff(const char __user *specialfile)
+{
+	return with_special_file(specialfile, 0, swapoff_file);
 }
 
 /* ---- /proc/swaps ---- */

@@ -14,6 +14,7 @@
 #include <weft/mm.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
+#include <weft/shmem_fs.h>
 #include <weft/swap.h>
 #include "internal.h"
 #include "task_mmu.h"
@@ -80,6 +81,8 @@ static int smaps_table(struct vm_area_struct *vma, pte_t *pte, unsigned long add
 static void gather(struct vm_area_struct *vma, struct mem_size_stats *mss)
 {
 	walk_area(vma, vma->vm_start, vma->vm_end, smaps_table, mss);
+	if (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping))
+		mss->swap += shmem_swap_usage(vma);
 }
 
 static void show_kb(struct seq_file *m, const char *name, unsigned long bytes)

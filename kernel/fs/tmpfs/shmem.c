@@ -5,7 +5,8 @@
  *          a name: behind shared anonymous mappings and memfd.
  * Idea:    a hole is an index without a page; it reads as zeroes.  A page is charged to the mount (size=) and promised to the
  *          system before it is made.  A page that fallocate made is in the cache but not "up to date": it reads as a hole and
- *          is zeroed when somebody needs it.
+ *          is zeroed when somebody needs it.  A number in a page's place is its slot in swap (shmem_swap.c).
+ *          A page is dirty from the start: memory is all it is in.
  * Locking: i_rwsem for writes, truncation and fallocate; page lock for contents.  Reads and faults hold no i_rwsem:
  *
  *              CPU 0: fault                            CPU 1: truncate to 0
@@ -32,7 +33,6 @@
 #include <weft/uio.h>
 #include <uapi/falloc.h>
 
-#define BATCH			16
 #define SECTORS_PER_PAGE	(PAGE_SIZE / 512)
 
 /* ---- promises and charges ---- */
@@ -86,7 +86,7 @@ static void uncharge_pages(struct inode *inode, long pages)
 		vm_unacct_memory(pages);
 }
 
-/* st_blocks follows the pages that are there. */
+/* st_blocks follows the pages that are there, in memory or in swap. */
 static void count_pages(struct inode *inode, long pages)
 {
 	spin_lock(&inode->i_lock);
@@ -129,6 +129,7 @@ static int make_page(struct inode *inode, pgoff_t index, struct page **pagep, en
 	}
 	__SetPageLocked(page);
 	__SetPageSwapBacked(page);
+	__SetPageDirty(page);
 	if (sgp <= SGP_CACHE) {
 		clear_highpage(page);
 		__SetPageUptodate(page);
@@ -140,6 +141,7 @@ static int make_page(struct inode *inode, pgoff_t index, struct page **pagep, en
 		uncharge_pages(inode, 1);
 		return err;
 	}
+	lru_cache_add(page);
 	count_pages(inode, 1);
 	smp_mb();				/* the page in, then the size: see the head */
 	if (sgp <= SGP_CACHE && beyond_size(inode, index)) {
@@ -167,62 +169,101 @@ static bool prepare_found_page(struct page *page, enum sgp_type sgp)
 	return true;
 }
 
-int shmem_get_page(struct inode *inode, pgoff_t index, struct page **pagep, enum sgp_type sgp)
+/* As shmem_get_page(); *major: the page had to be read from swap. */
+static int get_page_major(struct inode *inode, pgoff_t index, struct page **pagep, enum sgp_type sgp, bool *major)
 {
+	struct address_space *mapping = inode->i_mapping;
 	int err;
 
 	*pagep = NULL;
+	*major = false;
 	if (index > PAGECACHE_MAX_INDEX)
 		return -EFBIG;
 	do {
 		struct page *page;
+		void *entry;
 
 		if (sgp <= SGP_CACHE && beyond_size(inode, index))
 			return -EINVAL;
-		page = find_lock_page(inode->i_mapping, index);
+		page = find_lock_page(mapping, index);
 		if (page) {
 			*pagep = prepare_found_page(page, sgp) ? page : NULL;
 			return 0;
 		}
-		if (sgp == SGP_READ)
+		entry = xa_load(&mapping->i_pages, index);
+		if (xa_is_value(entry))
+			err = shmem_swap_in(inode, index, entry, pagep, major);
+		else if (sgp == SGP_READ)
 			return 0;
-		err = make_page(inode, index, pagep, sgp);
+		else
+			err = make_page(inode, index, pagep, sgp);
 	} while (err == -EEXIST);
 	return err;
 }
 
+int shmem_get_page(struct inode *inode, pgoff_t index, struct page **pagep, enum sgp_type sgp)
+{
+	bool major;
+
+	return get_page_major(inode, index, pagep, sgp, &major);
+}
+
 /* ---- holes ---- */
 
-/* Whole pages [start, end); only_promised: those that a failed fallocate made. */
+/* The page at index goes, if it is still there. */
+static void remove_page_at(struct inode *inode, pgoff_t index, bool only_promised)
+{
+	struct page *page = find_lock_page(inode->i_mapping, index);
+
+	if (!page)
+		return;
+	if (!(only_promised && PageUptodate(page)))
+		remove_page(inode, page);
+	unlock_page(page);
+	put_page(page);
+}
+
+/* A slot in a page's place.  True: it is gone; false: the page came back just now. */
+static bool remove_swapped(struct inode *inode, pgoff_t index, void *value)
+{
+	if (!shmem_forget_swapped(inode, index, value))
+		return false;
+	count_pages(inode, -1);
+	uncharge_pages(inode, 1);
+	return true;
+}
+
+/*
+ * Whole pages [start, end); only_promised: those that a failed fallocate made (not those that went to swap meanwhile: as
+ * zeroes, which is what they are).  A page that went to swap, or came back, between the look and the lock is met again.
+ */
 static void remove_pages(struct inode *inode, pgoff_t start, pgoff_t end, bool only_promised)
 {
 	struct address_space *mapping = inode->i_mapping;
-	struct page *pages[BATCH];
-	pgoff_t index = start;
-	unsigned int nr;
+	unsigned long index = start;
+	void *entry;
 
-	while (index < end && (nr = find_get_pages_range(mapping, &index, end - 1, BATCH, pages))) {
-		for (unsigned int i = 0; i < nr; i++) {
-			lock_page(pages[i]);
-			if (pages[i]->mapping == mapping && !(only_promised && PageUptodate(pages[i])))
-				remove_page(inode, pages[i]);
-			unlock_page(pages[i]);
-			put_page(pages[i]);
-		}
+	if (start >= end)
+		return;
+	while ((entry = xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT))) {
+		if (!xa_is_value(entry))
+			remove_page_at(inode, index, only_promised);
+		else if (!only_promised)
+			remove_swapped(inode, index, entry);
+		if (only_promised)
+			index++;
 		cond_resched();
 	}
 }
 
 static void zero_part(struct inode *inode, pgoff_t index, unsigned int from, unsigned int to)
 {
-	struct page *page = find_lock_page(inode->i_mapping, index);
+	struct page *page;
 
-	if (!page)
+	if (shmem_get_page(inode, index, &page, SGP_READ) || !page)
 		return;
-	if (PageUptodate(page)) {
-		zero_user_segment(page, from, to);
-		set_page_dirty(page);
-	}
+	zero_user_segment(page, from, to);
+	set_page_dirty(page);
 	unlock_page(page);
 	put_page(page);
 }
@@ -310,13 +351,25 @@ out:
 	return err;
 }
 
+/* What fallocate only promised is a hole. */
+static bool is_data(struct address_space *mapping, pgoff_t index)
+{
+	struct page *page = find_get_page(mapping, index);
+	bool uptodate;
+
+	if (!page)
+		return xa_is_value(xa_load(&mapping->i_pages, index));
+	uptodate = PageUptodate(page);
+	put_page(page);
+	return uptodate;
+}
+
 /* The next byte at or after offset that is data (or a hole); below `size`.  size when there is none. */
 static loff_t seek_hole_data(struct address_space *mapping, loff_t offset, loff_t size, int whence)
 {
 	pgoff_t index = offset >> PAGE_SHIFT, end = pages_of(size);
 
 	for (; index < end; index++) {
-		struct page *page;
 		bool data;
 
 		if (whence == SEEK_DATA) {	/* skip holes at once */
@@ -330,10 +383,7 @@ static loff_t seek_hole_data(struct address_space *mapping, loff_t offset, loff_
 			if (index >= end)
 				break;
 		}
-		page = find_get_page(mapping, index);
-		data = page && PageUptodate(page);
-		if (page)
-			put_page(page);
+		data = is_data(mapping, index);
 		if (data == (whence == SEEK_DATA))
 			break;
 		cond_resched();
@@ -442,25 +492,17 @@ static int shmem_write_end(struct file *file, struct address_space *mapping, lof
 	return copied;
 }
 
-/* For exec and others that read through the cache. */
-static int shmem_readpage(struct file *file, struct page *page)
-{
-	clear_highpage(page);
-	SetPageUptodate(page);
-	unlock_page(page);
-	return 0;
-}
-
 /* ---- mapping ---- */
 
 static vm_fault_t shmem_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
-	int err = shmem_get_page(inode, vmf->pgoff, &vmf->page, SGP_CACHE);
+	bool major;
+	int err = get_page_major(inode, vmf->pgoff, &vmf->page, SGP_CACHE, &major);
 
 	if (err)
 		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
-	return VM_FAULT_LOCKED;
+	return VM_FAULT_LOCKED | (major ? VM_FAULT_MAJOR : 0);
 }
 
 static int shmem_mmap(struct file *file, struct vm_area_struct *vma)
@@ -483,7 +525,7 @@ const struct vm_operations_struct shmem_vm_ops = {
 };
 
 const struct address_space_operations shmem_aops = {
-	.readpage	= shmem_readpage,
+	.swap_out	= shmem_swap_out,
 	.set_page_dirty	= __set_page_dirty_no_writeback,
 	.write_begin	= shmem_write_begin,
 	.write_end	= shmem_write_end,

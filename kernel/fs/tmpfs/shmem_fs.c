@@ -106,8 +106,8 @@ static struct inode *shmem_get_inode(struct super_block *sb, const struct inode 
 	SHMEM_I(inode)->seals = F_SEAL_SEAL;
 	SHMEM_I(inode)->flags = flags & VM_NORESERVE;
 	SHMEM_I(inode)->alloced = 0;
+	SHMEM_I(inode)->swapped = 0;
 	simple_xattrs_init(&SHMEM_I(inode)->xattrs);
-	mapping_set_unevictable(inode->i_mapping);
 	init_by_type(inode, mode, dev);
 	return inode;
 }
@@ -129,7 +129,10 @@ static void shmem_free_inode(struct inode *inode)
 
 static void shmem_init_once(void *p)
 {
-	inode_init_once(&((struct shmem_inode_info *)p)->vfs_inode);
+	struct shmem_inode_info *info = p;
+
+	inode_init_once(&info->vfs_inode);
+	INIT_LIST_HEAD(&info->swaplist);
 }
 
 static void shmem_evict_inode(struct inode *inode)
@@ -139,6 +142,7 @@ static void shmem_evict_inode(struct inode *inode)
 		inode->i_size = 0;
 		set_bit(AS_EXITING, &inode->i_mapping->flags);
 		shmem_truncate_range(inode, 0, -1);
+		shmem_leave_swaplist(inode);
 		WARN_ON_ONCE(inode->i_blocks);
 	}
 	simple_xattrs_free(&SHMEM_I(inode)->xattrs);
