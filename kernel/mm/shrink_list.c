@@ -108,8 +108,8 @@ static bool in_memory_file(const struct page *page)
 }
 
 /*
- * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of disk files are left to the flusher, which is woken
- * and writes them in the order of the disk; they come back to the head of the list meanwhile.
+ * Begins to write a dirty page.  Locked; unlocked on return if true.  Pages of disk files are left to the flusher, which is
+ * woken and writes them in the order of the disk; they come back to the head of the list meanwhile.
  */
 static bool pageout(struct page *page, struct scan_control *sc)
 {
