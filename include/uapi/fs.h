@@ -72,6 +72,7 @@
 #define FIBMAP			0x00000001
 #define FIFREEZE		0xc0045877
 #define FITHAW			0xc0045878
+#define FITRIM			0xc0185879
 #define FS_IOC_GETFLAGS		0x80086601
 #define FS_IOC_SETFLAGS		0x40086602
 #define FS_IOC_GETVERSION	0x80087601
@@ -91,12 +92,29 @@
 #define FIOQSIZE		0x5460
 #endif
 
+struct fstrim_range {
+	__u64	start, len, minlen;		/* bytes; out: len is what was discarded */
+};
+
+/* FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR */
+struct fsxattr {
+	__u32	fsx_xflags;			/* FS_XFLAG_* */
+	__u32	fsx_extsize, fsx_nextents, fsx_projid, fsx_cowextsize;
+	unsigned char fsx_pad[8];
+};
+#define FS_XFLAG_IMMUTABLE	0x00000008
+#define FS_XFLAG_APPEND		0x00000010
+#define FS_XFLAG_SYNC		0x00000020
+#define FS_XFLAG_NOATIME	0x00000040
+#define FS_XFLAG_NODUMP		0x00000080
+
 /* FS_IOC_GETFLAGS */
 #define FS_SYNC_FL		0x00000008
 #define FS_IMMUTABLE_FL		0x00000010
 #define FS_APPEND_FL		0x00000020
 #define FS_NODUMP_FL		0x00000040
 #define FS_NOATIME_FL		0x00000080
+#define FS_JOURNAL_DATA_FL	0x00004000
 #define FS_DIRSYNC_FL		0x00010000
 
 #endif

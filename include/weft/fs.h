@@ -456,6 +456,7 @@ struct inode_operations {
 	int (*tmpfile)(struct inode *dir, struct file *file, umode_t mode);	/* ends with finish_open_simple() */
 	int (*fileattr_set)(struct dentry *dentry, u32 fs_flags);	/* FS_*_FL */
 	int (*fileattr_get)(struct dentry *dentry, u32 *fs_flags);
+	int (*fiemap)(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);	/* fiemap.h */
 };
 
 /* What get_link() wants done when its string is no longer needed. */

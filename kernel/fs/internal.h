@@ -237,6 +237,11 @@ void file_put_write_access(struct file *file);
 
 /* ---- others ---- */
 int vfs_utimes(const struct path *path, struct timespec64 *times);
+/* fiemap.c */
+struct fiemap;
+int ioctl_fiemap(struct file *file, struct fiemap __user *arg);
+int ioctl_fibmap(struct file *file, int __user *arg);
+
 int do_vfs_ioctl(struct file *file, unsigned int fd, unsigned int cmd, unsigned long arg);
 void locks_init(void);
 

@@ -1,9 +1,13 @@
 /*
  * ioctl.c: ioctl(2): what every file understands, then the file's own.
  *
- * See: ioctl(2), ioctl_iflags(2)
+ * Idea:    file attributes have two interfaces, FS_IOC_GETFLAGS (all that the file system knows, in its own numbers) and
+ *          FS_IOC_FSGETXATTR (those that all know); the second is translated to the first.
+ * Locking: i_rwsem while attributes change.
+ * See:     ioctl(2), ioctl_iflags(2), ioctl_xfs_fsgetxattr(2); fiemap.c
  */
 #include <weft/kernel.h>
+#include <weft/fiemap.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/mount.h>
@@ -63,16 +67,15 @@ static int get_flags(struct file *file, int __user *argp)
 	return err ? err : put_user((int)flags, argp);
 }
 
-static int set_flags(struct file *file, int __user *argp)
+/* Of those in `mask` the file gets `flags`. */
+static int change_flags(struct file *file, u32 flags, u32 mask)
 {
 	struct inode *inode = file_inode(file);
-	u32 flags, old = 0;
+	u32 old = 0;
 	int err;
 
 	if (!inode->i_op->fileattr_set || !inode->i_op->fileattr_get)
 		return -ENOTTY;
-	if (get_user(flags, (u32 __user *)argp))
-		return -EFAULT;
 	if (!inode_owner_or_capable(inode))
 		return -EPERM;
 	err = mnt_want_write_file(file);
@@ -80,6 +83,7 @@ static int set_flags(struct file *file, int __user *argp)
 		return err;
 	inode_lock(inode);
 	err = inode->i_op->fileattr_get(file_dentry(file), &old);
+	flags |= old & ~mask;
 	if (!err && (flags ^ old) & (FS_APPEND_FL | FS_IMMUTABLE_FL) && !capable(CAP_LINUX_IMMUTABLE))
 		err = -EPERM;
 	if (!err)
@@ -89,12 +93,62 @@ static int set_flags(struct file *file, int __user *argp)
 	return err;
 }
 
+static int set_flags(struct file *file, u32 __user *argp)
+{
+	u32 flags;
+
+	return get_user(flags, argp) ? -EFAULT : change_flags(file, flags, ~0u);
+}
+
+/* ---- the same, as XFS says it ---- */
+
+static const struct {
+	u32	flag, xflag;
+} xflags[] = {
+	{ FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE }, { FS_APPEND_FL, FS_XFLAG_APPEND }, { FS_SYNC_FL, FS_XFLAG_SYNC },
+	{ FS_NOATIME_FL, FS_XFLAG_NOATIME }, { FS_NODUMP_FL, FS_XFLAG_NODUMP },
+};
+
+static int get_xattr_flags(struct file *file, struct fsxattr __user *argp)
+{
+	const struct inode_operations *op = file_inode(file)->i_op;
+	struct fsxattr fsx = { };
+	u32 flags = 0;
+	int err = op->fileattr_get ? op->fileattr_get(file_dentry(file), &flags) : -ENOTTY;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < ARRAY_SIZE(xflags); i++)
+		fsx.fsx_xflags |= flags & xflags[i].flag ? xflags[i].xflag : 0;
+	return copy_to_user(argp, &fsx, sizeof(fsx)) ? -EFAULT : 0;
+}
+
+/* Projects and hints about sizes are not there. */
+static int set_xattr_flags(struct file *file, const struct fsxattr __user *argp)
+{
+	struct fsxattr fsx;
+	u32 flags = 0, mask = 0, known = 0;
+
+	if (copy_from_user(&fsx, argp, sizeof(fsx)))
+		return -EFAULT;
+	for (size_t i = 0; i < ARRAY_SIZE(xflags); i++) {
+		flags |= fsx.fsx_xflags & xflags[i].xflag ? xflags[i].flag : 0;
+		mask |= xflags[i].flag;
+		known |= xflags[i].xflag;
+	}
+	if (fsx.fsx_xflags & ~known || fsx.fsx_extsize || fsx.fsx_projid || fsx.fsx_cowextsize)
+		return -EOPNOTSUPP;
+	return change_flags(file, flags, mask);
+}
+
 static int regular_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 {
 	struct inode *inode = file_inode(file);
 
 	if (cmd == FIONREAD)
 		return put_user((int)(i_size_read(inode) - file->f_pos), (int __user *)argp);
+	if (cmd == FIBMAP)
+		return ioctl_fibmap(file, argp);
 	return vfs_ioctl(file, cmd, (unsigned long)argp);
 }
 
@@ -128,6 +182,12 @@ int do_vfs_ioctl(struct file *file, unsigned int fd, unsigned int cmd, unsigned 
 		return get_flags(file, argp);
 	case FS_IOC_SETFLAGS:
 		return set_flags(file, argp);
+	case FS_IOC_FSGETXATTR:
+		return get_xattr_flags(file, argp);
+	case FS_IOC_FSSETXATTR:
+		return set_xattr_flags(file, argp);
+	case FS_IOC_FIEMAP:
+		return ioctl_fiemap(file, argp);
 	}
 	if (S_ISREG(inode->i_mode))
 		return regular_ioctl(file, cmd, argp);

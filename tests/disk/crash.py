@@ -152,7 +152,7 @@ def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
 def make_root(folder, cpio):
     folder = pathlib.Path(folder)
     (folder / "tests").mkdir(parents=True, exist_ok=True)
-    for prog in ("crashwork", "fsops", "acl"):
+    for prog in ("crashwork", "fsops", "acl", "extras"):
         r = run(["gcc", "-O2", "-Wall", "-static", "-o", folder / "tests" / prog, HERE / f"{prog}.c"])
         if r.returncode:
             sys.exit(r.stdout)

@@ -61,11 +61,11 @@ def one(kernel, cpio, fs_type, bs, operations, src, tmp, limit):
         yield False, f"{name}/mke2fs", r.stdout
         return
     r = crash.guest(kernel, cpio, f"sh /tests/ext.sh {fs_type} {operations}; dmesg | grep -E 'ext: |jbd: |WARNING|BUG|=====' | head -20",
-                    [f"file={image},cache=unsafe"], limit, tmp)
+                    [f"file={image},cache=unsafe,discard=unmap"], limit, tmp)
     cases = re.findall(r"^(ok|not ok) (ext/\S+?)(?:: (.*))?\r?$", r.stdout, re.M)
     for ok, case, why in cases:
         yield ok == "ok", f"{name}/{case[4:]}", why + r.stdout[-800:] if ok != "ok" else ""
-    yield len(cases) == 11, f"{name}/all-cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
+    yield len(cases) == 12, f"{name}/all-cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
     report = re.search(r"(Kernel panic|WARNING|BUG|=======|ext: .*error).*", r.stdout)
     yield not report, f"{name}/no-reports", report[0] if report else ""
     for ok, case, why in look_from_host(image, src, tmp):

@@ -18,6 +18,8 @@ wait
 [ -e /tmp/bad ] && echo "not ok ext/fsops: see above" || echo "ok ext/fsops"
 
 mkdir /m/acl && /tests/acl /m/acl > /tmp/acl && echo "ok ext/acl" || echo "not ok ext/acl: $(grep "^not" /tmp/acl | tr '\n' ' ')"
+mkdir /m/extras && /tests/extras /m/extras /m > /tmp/extras && echo "ok ext/extras" ||
+	echo "not ok ext/extras: $(grep -v "^ok" /tmp/extras | tr '\n' ' ')"
 
 dd if=/dev/zero of=/m/full bs=64k 2>/tmp/dd; grep -q "No space left" /tmp/dd && echo "ok ext/full" || echo "not ok ext/full: $(cat /tmp/dd)"
 rm /m/full && sync && echo again > /m/again && echo "ok ext/room-again" || echo "not ok ext/room-again: no room"

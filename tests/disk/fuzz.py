@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""fuzz.py [--kernel X] [--images N] [--seed N]: broken file systems: an error, never a crash.
+"""fuzz.py [--kernel X] [--images N] [--first N] [--seed N]: broken file systems: an error, never a crash.
 
 Idea:   bytes of an image's metadata are overwritten at random, in half of the images with the checksums off (or most of it
         would end there).  A guest mounts each, reads all, writes, removes and unmounts; what it says does not matter, as long
@@ -73,6 +73,7 @@ def main():
     p.add_argument("--kernel", default=ROOT / "build/weft.elf")
     p.add_argument("--images", type=int, default=36)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--first", type=int, default=0, help="images before this one are made, but not tried")
     a = p.parse_args()
     rng, failed = random.Random(a.seed), 0
     with tempfile.TemporaryDirectory() as tmp:
@@ -89,15 +90,17 @@ def main():
                 damage(data, blocks, rng)
                 paths.append(tmp / f"bad{n}.img")
                 paths[-1].write_bytes(data)
-            keep = os.environ.get("KEEP")
-            if keep:
-                for n, path in enumerate(paths):
-                    (pathlib.Path(keep) / f"bad{n}.img").write_bytes(path.read_bytes())
+            if first + len(paths) <= a.first:
+                continue
+            made = [path.read_bytes() for path in paths]
             commands = "mkdir -p /m\n" + "".join(WORK.format(dev=f"/dev/vd{chr(97 + n)}", n=n) for n in range(len(paths)))
             text = crash.guest(a.kernel, cpio, commands, [f"file={q},cache=unsafe" for q in paths], 400, tmp).stdout
             through = len(re.findall(r"^through \d+", text, re.M))
             report = REPORT.search(text)
             ok = through == len(paths) and not report
+            if not ok and os.environ.get("KEEP"):       # as they were before the guest wrote to them
+                for n, data in enumerate(made):
+                    (pathlib.Path(os.environ["KEEP"]) / f"bad{first + n}.img").write_bytes(data)
             failed += not crash.say(ok, f"fuzz/images-{first}-{first + len(paths) - 1}",
                                     f"{through} of {len(paths)}; {report[0] if report else ''}; {text[-3000:]}")
     sys.exit(failed > 0)

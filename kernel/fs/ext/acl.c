@@ -1,7 +1,9 @@
 /*
  * acl.c: access control lists on disk: attributes without a name, in a form of their own.
  *
- * Idea:    entries that name nobody are cut short.  A list that the mode says as well is not stored.
+ * Idea:    entries that name nobody are cut short.  A list that the mode says as well is not stored.  A list is read once and
+ *          then kept with the inode; a change goes to both in one handle.
+ * Locking: i_rwsem held by who changes a list, or the inode is new; xattr_sem (xattr.c) for what is read from the disk.
  * See:     kernel/fs/posix_acl.c; xattr.c
  */
 #include <weft/byteorder.h>

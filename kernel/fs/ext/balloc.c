@@ -66,7 +66,7 @@ void ext_unreserve(struct ext_fs *fs, u32 blocks)
 /* ---- the map in memory ---- */
 
 /* Group lock held.  0 or -errno. */
-static int load_map(struct ext_fs *fs, u32 group)
+int ext_load_map(struct ext_fs *fs, u32 group)
 {
 	struct ext_group *g = &fs->groups[group];
 	struct buffer_head *bh;
@@ -139,7 +139,7 @@ static ext_pblk_t claim_in_group(struct ext_fs *fs, u32 group, u32 goal, u32 *le
 	if (!READ_ONCE(g->free) || g->bad)
 		return 0;
 	mutex_lock(&g->lock);
-	*err = load_map(fs, group);
+	*err = ext_load_map(fs, group);
 	if (!*err)
 		n = pick_run(g, ext_blocks_in_group(fs, group), goal, *len, &start);
 	if (n) {
@@ -224,6 +224,8 @@ void ext_blocks_reusable(void *data, u64 block, u32 len)
 {
 	struct ext_fs *fs = data;
 
+	if (fs->opt.discard)
+		ext_discard_blocks(fs, block, len);	/* only a hint: errors do not matter */
 	release(fs, block, len);
 	atomic64_sub(len, &fs->freed_blocks);
 }
@@ -266,7 +268,7 @@ static int change_group(struct jbd_handle *handle, struct ext_fs *fs, u32 group,
 
 	ext_gd(fs, group, &gd_bh);
 	mutex_lock(&g->lock);
-	err = load_map(fs, group);
+	err = ext_load_map(fs, group);
 	bh = err ? ERR_PTR(err) : ext_read_block_bitmap(fs, group);
 	err = PTR_ERR_OR_ZERO(bh);
 	if (!err)

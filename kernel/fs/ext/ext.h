@@ -9,7 +9,7 @@
  *      map.c                   the same, for who does not care which
  *      inode.c orphan.c        inodes to and from the disk
  *      dir.c hash.c htree.c    names
- *      aops.c writeback.c direct.c file.c namei.c xattr.c acl.c ioctl.c super.c   what the VFS calls
+ *      aops.c writeback.c direct.c file.c namei.c xattr.c acl.c ioctl.c fiemap.c trim.c super.c   what the VFS calls
  * Idea:    data first, then the metadata that lead to them.  A block for delayed data is claimed in memory, the data are
  *          written, and when they have arrived one handle marks the block as used, enters it into the file's map and raises
  *          the size on disk; the page stays under write-back until then.  So a crash shows old contents or new, never
@@ -49,7 +49,7 @@ struct ext_options {
 	int			errors;		/* EXT_ERRORS_* */
 	enum ext_data_mode	data_mode;
 	unsigned int		commit_secs;
-	bool			noload, nobarrier, nouser_xattr, noacl;
+	bool			noload, nobarrier, nouser_xattr, noacl, discard;
 	bool			data_mode_set;
 };
 
@@ -226,6 +226,12 @@ bool ext_has_free(struct ext_fs *fs, u32 blocks);	/* beyond what is promised and
 int ext_reserve(struct ext_fs *fs, u32 blocks);		/* for delayed data.  0, -ENOSPC */
 void ext_unreserve(struct ext_fs *fs, u32 blocks);
 u64 ext_root_reserve(const struct ext_fs *fs);
+int ext_load_map(struct ext_fs *fs, u32 group);		/* group lock held: fs->groups[group].map is there.  0 or -errno */
+
+/* ---- trim.c ---- */
+struct fstrim_range;
+int ext_discard_blocks(struct ext_fs *fs, u64 block, u64 len);
+long ext_ioctl_trim(struct super_block *sb, struct fstrim_range __user *arg);
 
 /* ---- ialloc.c ---- */
 struct inode *ext_new_inode(struct jbd_handle *handle, struct inode *dir, umode_t mode, const struct qstr *name);
@@ -326,6 +332,8 @@ vm_fault_t ext_page_mkwrite(struct vm_fault *vmf);
 int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to);
 int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len);	/* holes get blocks that read as zeroes */
 long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+struct fiemap_extent_info;
+int ext_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);
 int ext_fileattr_get(struct dentry *dentry, u32 *flags);
 int ext_fileattr_set(struct dentry *dentry, u32 flags);
 int ext_sync_file(struct file *file, loff_t start, loff_t end, int datasync);

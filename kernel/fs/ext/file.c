@@ -332,6 +332,7 @@ const struct inode_operations ext_file_iops = {
 	.listxattr	= ext_listxattr,
 	.get_acl	= ext_get_acl,
 	.set_acl	= ext_set_acl,
+	.fiemap		= ext_fiemap,
 	.fileattr_get	= ext_fileattr_get,
 	.fileattr_set	= ext_fileattr_set,
 };

@@ -1,5 +1,5 @@
 /*
- * ioctl.c: file attributes (lsattr, chattr), generation numbers.
+ * ioctl.c: file attributes (lsattr, chattr), generation numbers, fstrim.
  *
  * Locking: i_rwsem, taken by kernel/fs/ioctl.c.
  * See:     ioctl_iflags(2); kernel/fs/ioctl.c checks who may
@@ -43,5 +43,7 @@ long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (cmd == FS_IOC_GETVERSION)
 		return put_user((int)file_inode(file)->i_generation, (int __user *)arg);
+	if (cmd == FITRIM)
+		return ext_ioctl_trim(file_inode(file)->i_sb, (struct fstrim_range __user *)arg);
 	return -ENOTTY;
 }

@@ -449,28 +449,64 @@ static int rename_exchange(struct jbd_handle *handle, struct inode *old_dir, str
 	return err;
 }
 
+/* The old name stays, as a whiteout's. */
+static int whiteout_old(struct jbd_handle *handle, struct inode *dir, const struct dentry *old, struct inode *whiteout)
+{
+	struct ext_dirent *de;
+	struct buffer_head *bh = find_for(dir, old, &de);
+	int err;
+
+	if (IS_ERR(bh))
+		return PTR_ERR(bh);
+	err = set_entry_inode(handle, dir, bh, de, whiteout);
+	brelse(bh);
+	return err ?: ext_write_inode_to(handle, whiteout);
+}
+
+/* whiteout: what the old name is to mean, or NULL. */
 static int rename_plain(struct jbd_handle *handle, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-			struct dentry *new)
+			struct dentry *new, struct inode *whiteout)
 {
 	struct inode *inode = d_inode(old);
 	bool replaced = d_really_is_positive(new);
 	int err = replaced ? replace_target(handle, new_dir, new, inode) : ext_add_entry(handle, new_dir, &new->d_name, inode);
 
 	if (!err)
-		err = delete_old(handle, old_dir, old);
+		err = whiteout ? whiteout_old(handle, old_dir, old, whiteout) : delete_old(handle, old_dir, old);
 	if (!err && S_ISDIR(inode->i_mode))
 		err = move_dir(handle, inode, old_dir, new_dir, replaced);
 	inode->i_ctime = current_time(inode);
 	return err ?: ext_write_inode_to(handle, inode);
 }
 
+/* RENAME_WHITEOUT: a character device 0:0, to come under the old name in the same handle.  For overlays. */
+static struct inode *new_whiteout(struct jbd_handle *handle, struct inode *dir, const struct dentry *old)
+{
+	struct inode *inode = ext_new_inode(handle, dir, S_IFCHR, &old->d_name);
+
+	if (IS_ERR(inode))
+		return inode;
+	ext_set_ops(inode);
+	init_special_inode(inode, inode->i_mode, 0);
+	return inode;
+}
+
+/* It did not get its name. */
+static void drop_whiteout(struct jbd_handle *handle, struct inode *whiteout)
+{
+	clear_nlink(whiteout);
+	ext_orphan_add(handle, whiteout);
+	ext_write_inode_to(handle, whiteout);
+}
+
 static int ext_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new,
 		      unsigned int flags)
 {
+	struct inode *whiteout = NULL;
 	struct jbd_handle *handle;
-	int err;
+	int err = 0;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 	if (!(flags & RENAME_EXCHANGE) && d_really_is_positive(new) && S_ISDIR(d_inode(new)->i_mode)) {
 		err = ext_dir_empty(d_inode(new));
@@ -482,13 +518,24 @@ static int ext_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 	/* Programs that replace a file by renaming expect the data on disk before the name: they rarely call fsync. */
 	if (d_really_is_positive(new) && S_ISREG(d_inode(old)->i_mode))
 		filemap_flush(d_inode(old)->i_mapping);
-	handle = ext_start(old_dir->i_sb, CREDITS_NAME * 2 + CREDITS_INODE * 4);
+	handle = ext_start(old_dir->i_sb, CREDITS_NAME * 2 + CREDITS_INODE * 5 + CREDITS_XATTR);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
-	err = flags & RENAME_EXCHANGE ? rename_exchange(handle, old_dir, old, new_dir, new) :
-					rename_plain(handle, old_dir, old, new_dir, new);
+	if (flags & RENAME_WHITEOUT) {
+		whiteout = new_whiteout(handle, old_dir, old);
+		err = PTR_ERR_OR_ZERO(whiteout);
+	}
+	if (!err)
+		err = flags & RENAME_EXCHANGE ? rename_exchange(handle, old_dir, old, new_dir, new) :
+						rename_plain(handle, old_dir, old, new_dir, new, whiteout);
+	if (err && !IS_ERR_OR_NULL(whiteout))
+		drop_whiteout(handle, whiteout);
 	handle->sync |= IS_DIRSYNC(old_dir) || IS_DIRSYNC(new_dir);
 	ext_stop(old_dir->i_sb, handle);
+	if (!IS_ERR_OR_NULL(whiteout)) {
+		unlock_new_inode(whiteout);
+		iput(whiteout);
+	}
 	return err;
 }
 
@@ -532,6 +579,7 @@ const struct inode_operations ext_dir_iops = {
 	.listxattr	= ext_listxattr,
 	.get_acl	= ext_get_acl,
 	.set_acl	= ext_set_acl,
+	.fiemap		= ext_fiemap,
 	.fileattr_get	= ext_fileattr_get,
 	.fileattr_set	= ext_fileattr_set,
 };

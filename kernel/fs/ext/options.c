@@ -13,7 +13,7 @@
 static const char *const accepted[] = {
 	"user_xattr", "auto_da_alloc", "noauto_da_alloc", "grpid", "nogrpid", "bsdgroups", "sysvgroups", "lazytime",
 	"nolazytime", "i_version", "dioread_nolock", "dioread_lock", "journal_checksum", "nojournal_checksum", "block_validity",
-	"noblock_validity", "init_itable", "noinit_itable", "nodiscard", "delalloc", "oldalloc", "orlov", "quota", "noquota",
+	"noblock_validity", "init_itable", "noinit_itable", "delalloc", "oldalloc", "orlov", "quota", "noquota",
 	"journal_ioprio", "inode_readahead_blks", "stripe", "min_batch_time", "max_batch_time", "resuid", "resgid",
 	"max_dir_size_kb", "debug", "minixdf", "bsddf", "check", "nocheck", "nombcache", "prefetch_block_bitmaps",
 	"no_prefetch_block_bitmaps", "mb_optimize_scan",
@@ -79,6 +79,8 @@ static int parse_option(struct ext_options *opt, const char *key, const char *va
 		opt->noload = true;
 	else if (!strcmp(key, "acl") || !strcmp(key, "noacl"))
 		opt->noacl = key[0] == 'n';
+	else if (!strcmp(key, "discard") || !strcmp(key, "nodiscard"))
+		opt->discard = key[0] == 'd';
 	else if (!strcmp(key, "nouser_xattr"))
 		opt->nouser_xattr = true;
 	else if (!is_accepted(key))
@@ -120,6 +122,8 @@ int ext_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",norecovery");
 	if (opt->noacl)
 		seq_puts(m, ",noacl");
+	if (opt->discard)
+		seq_puts(m, ",discard");
 	if (opt->commit_secs != 5)
 		seq_printf(m, ",commit=%u", opt->commit_secs);
 	if (opt->data_mode_set && fs->journal)

@@ -491,6 +491,7 @@ static int ext_remount(struct super_block *sb, int *flags, char *data)
 	if (opt.data_mode != fs->opt.data_mode)
 		return -EINVAL;
 	fs->opt = opt;
+	sb->s_flags = (sb->s_flags & ~(unsigned long)SB_POSIXACL) | (opt.noacl ? 0 : SB_POSIXACL);
 	if (fs->journal)
 		jbd_set_options(fs->journal, opt.commit_secs, !opt.nobarrier);
 	if (!((unsigned long)*flags & SB_RDONLY) == !sb_rdonly(sb))

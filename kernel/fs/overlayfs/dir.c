@@ -3,12 +3,11 @@
  *
  * Idea:    names are changed on the upper layer only.  A name that a lower layer would show again is hidden by a whiteout, that
  *          takes its place by one rename from the work directory.  A new thing in a whiteout's place is made in the work
- *          directory, too, and changes places with the whiteout.
+ *          directory, too, and changes places with the whiteout.  A renamed file leaves its whiteout in the same step
+ *          (RENAME_WHITEOUT), which the upper file system must know.
  *          Directories that lie over lower ones are not renamed (EXDEV, as on Linux by default: mv(1) copies then).
  * Locking: the VFS holds i_rwsem of the overlay's directories; here those of the upper ones, by lock_rename() where two are
  *          concerned.
- * Not as Linux: after a rename the whiteout under the old name is made by a second step (ext here has no RENAME_WHITEOUT), so a
- *          crash between the two shows the old name again.
  */
 #include <weft/err.h>
 #include <weft/namei.h>
@@ -295,7 +294,7 @@ static int hide_below(struct inode *new_dir, struct dentry *new, struct dentry *
 /* Both upper directories locked. */
 static int rename_upper(const struct rename_plan *plan)
 {
-	struct dentry *old = lookup_locked(plan->old_dir, &plan->old->d_name), *new = NULL, *hidden;
+	struct dentry *old = lookup_locked(plan->old_dir, &plan->old->d_name), *new = NULL;
 	unsigned int flags = plan->flags;
 	bool swapped = false;
 	int err = PTR_ERR_OR_ZERO(old);
@@ -314,17 +313,11 @@ static int rename_upper(const struct rename_plan *plan)
 		flags = RENAME_EXCHANGE;
 		swapped = true;
 	}
+	if (plan->hide_old && !swapped)
+		flags |= RENAME_WHITEOUT;
 	err = vfs_rename(d_inode(plan->old_dir), old, d_inode(plan->new_dir), new, flags);
-	if (err)
-		goto out;
-	if (swapped && !plan->hide_old)
+	if (!err && swapped && !plan->hide_old)
 		err = vfs_unlink(d_inode(plan->old_dir), new);
-	if (!swapped && plan->hide_old) {
-		hidden = lookup_locked(plan->old_dir, &plan->old->d_name);
-		err = IS_ERR(hidden) ? PTR_ERR(hidden) : ovl_make_real(plan->old_dir, hidden, &whiteout);
-		if (!IS_ERR(hidden))
-			dput(hidden);
-	}
 out:
 	if (!IS_ERR_OR_NULL(new))
 		dput(new);

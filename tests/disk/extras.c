@@ -1,0 +1,245 @@
+/*
+ * extras.c DIR [MOUNTPOINT]: what an ext file system offers beside reading and writing, as root: where blocks lie, file
+ * attributes in both interfaces, extended attributes as many and as large as there is room for, whiteouts, trimming; with
+ * MOUNTPOINT also mount options.  Prints a line for each case; runs on Linux too.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+static int failed;
+static long bs;				/* of the file system's blocks */
+
+static void report(const char *name, int ok)
+{
+	printf(ok ? "ok extras/%s\n" : "not ok extras/%s: errno %d\n", name, errno);
+	failed += !ok;
+}
+
+static int make(const char *name, size_t size)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char *data = malloc(size + 1);
+
+	memset(data, 'd', size);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		report(name, 0);
+	free(data);
+	return fd;
+}
+
+/* ---- where the blocks are ---- */
+
+static struct {
+	struct fiemap	head;
+	struct fiemap_extent e[16];
+} map;
+
+static int ask_map(int fd, unsigned int flags)
+{
+	memset(&map, 0, sizeof(map));
+	map.head.fm_length = ~0ull;
+	map.head.fm_flags = flags;
+	map.head.fm_extent_count = 16;
+	return ioctl(fd, FS_IOC_FIEMAP, &map);
+}
+
+static void where(void)
+{
+	int fd = make("runs", 0), n = 0, first = 3;
+	char *data = calloc(1, (size_t)bs * 4);
+	unsigned int last;
+
+	pwrite(fd, data, (size_t)bs * 4, 3 * bs);
+	pwrite(fd, data, (size_t)bs, 900 * bs);
+	report("fiemap", !ask_map(fd, FIEMAP_FLAG_SYNC) && map.head.fm_mapped_extents >= 2);
+	last = map.head.fm_mapped_extents - 1;
+	report("fiemap-places", map.e[0].fe_logical == 3 * (uint64_t)bs && map.e[last].fe_logical == 900 * (uint64_t)bs &&
+	       map.e[last].fe_length == (uint64_t)bs && map.e[last].fe_flags & FIEMAP_EXTENT_LAST &&
+	       !(map.e[0].fe_flags & FIEMAP_EXTENT_LAST));
+	report("fibmap", !ioctl(fd, FIBMAP, &first) && (uint64_t)first * (uint64_t)bs == map.e[0].fe_physical && !ioctl(fd, FIBMAP, &n) && !n);
+	report("fiemap-unknown-flag", ask_map(fd, 0x800) == -1 && errno == EBADR && map.head.fm_flags == 0x800);
+	memset(&map, 0, sizeof(map));
+	map.head.fm_length = ~0ull;
+	report("fiemap-count", !ioctl(fd, FS_IOC_FIEMAP, &map) && map.head.fm_mapped_extents == last + 1);
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, 1000 * bs, 8 * bs)) {
+		report("fiemap-unwritten", !ask_map(fd, 0) && map.e[map.head.fm_mapped_extents - 1].fe_flags & FIEMAP_EXTENT_UNWRITTEN &&
+		       map.e[map.head.fm_mapped_extents - 1].fe_logical >= 1000 * (uint64_t)bs);
+	}
+	free(data);
+	close(fd);
+}
+
+/* ---- chattr, both ways ---- */
+
+static void flags(void)
+{
+	int fd = make("flags", 10), flags = 0;
+	struct fsxattr x = { };
+
+	report("fsgetxattr", !ioctl(fd, FS_IOC_FSGETXATTR, &x) && !(x.fsx_xflags & FS_XFLAG_APPEND));
+	x.fsx_xflags |= FS_XFLAG_APPEND | FS_XFLAG_NODUMP;
+	report("fssetxattr", !ioctl(fd, FS_IOC_FSSETXATTR, &x) && !ioctl(fd, FS_IOC_GETFLAGS, &flags) && flags & FS_APPEND_FL && flags & FS_NODUMP_FL);
+	report("append-only", open("flags", O_WRONLY) == -1 && errno == EPERM && unlink("flags") == -1 && errno == EPERM);
+	flags &= ~FS_APPEND_FL;
+	report("setflags", !ioctl(fd, FS_IOC_SETFLAGS, &flags) && !ioctl(fd, FS_IOC_FSGETXATTR, &x) && x.fsx_xflags == FS_XFLAG_NODUMP);
+	close(fd);
+	report("unlink", !unlink("flags"));
+}
+
+/* ---- extended attributes ---- */
+
+static int value_is(const char *path, const char *name, int c, size_t size)
+{
+	static char buf[65536];
+
+	if (getxattr(path, name, buf, sizeof(buf)) != (ssize_t)size)
+		return 0;
+	for (size_t i = 0; i < size; i++)
+		if (buf[i] != (char)c)
+			return 0;
+	return 1;
+}
+
+static int set(const char *path, const char *name, int c, size_t size)
+{
+	static char buf[65536];
+
+	memset(buf, c, size);
+	return setxattr(path, name, buf, size, 0);
+}
+
+static void attributes(void)
+{
+	static const char *const names[] = { "user.a", "trusted.a", "security.a" };
+	char list[65536], name[300];
+	int n = 0, ok = 1;
+
+	close(make("attrs", 100));
+	for (size_t i = 0; i < 3; i++)
+		ok = ok && !set("attrs", names[i], 'a' + (int)i, 20 + i);
+	for (size_t i = 0; i < 3; i++)
+		ok = ok && value_is("attrs", names[i], 'a' + (int)i, 20 + i);
+	report("xattr-kinds", ok && listxattr("attrs", list, sizeof(list)) == 7 + 10 + 11);
+	report("xattr-large", !set("attrs", "user.large", 'L', (size_t)bs - 200) && value_is("attrs", "user.large", 'L', (size_t)bs - 200) &&
+	       value_is("attrs", "trusted.a", 'b', 21));
+	report("xattr-too-large", set("attrs", "user.larger", 'X', (size_t)bs) == -1 && (errno == ENOSPC || errno == E2BIG) &&
+	       value_is("attrs", "user.large", 'L', (size_t)bs - 200));
+	report("xattr-smaller", !set("attrs", "user.large", 'l', 10) && value_is("attrs", "user.large", 'l', 10));
+	while (n < 1000 && !set("attrs", (sprintf(name, "user.number%d", n), name), 'n', 30))
+		n++;
+	report("xattr-full", n > 5 && n < 1000 && errno == ENOSPC);
+	for (int i = 0; i < n; i++)
+		ok = ok && value_is("attrs", (sprintf(name, "user.number%d", i), name), 'n', 30);
+	report("xattr-all-there", ok && value_is("attrs", "security.a", 'c', 22));
+	for (int i = 0; i < n; i += 2)
+		ok = ok && !removexattr("attrs", (sprintf(name, "user.number%d", i), name));
+	report("xattr-removed", ok && getxattr("attrs", "user.number0", list, 1) == -1 && errno == ENODATA && value_is("attrs", "user.number1", 'n', 30));
+	report("xattr-flags", setxattr("attrs", "user.a", "x", 1, XATTR_CREATE) == -1 && errno == EEXIST &&
+	       setxattr("attrs", "user.b", "x", 1, XATTR_REPLACE) == -1 && errno == ENODATA);
+	memset(name, 'n', 256);
+	memcpy(name, "user.", 5);
+	name[256] = 0;
+	report("xattr-long-name", setxattr("attrs", name, "x", 1, 0) == -1 && errno == ERANGE && (name[255] = 0, !setxattr("attrs", name, "x", 1, 0)) &&
+	       getxattr("attrs", name, list, 1) == 1);
+}
+
+/* ---- names ---- */
+
+static void whiteout(void)
+{
+	struct stat st;
+
+	close(make("from", 50));
+	report("rename-whiteout", !renameat2(AT_FDCWD, "from", AT_FDCWD, "to", RENAME_WHITEOUT) && !stat("to", &st) && st.st_size == 50 &&
+	       !stat("from", &st) && S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	mkdir("sub", 0755);
+	report("rename-whiteout-over", !close(make("over", 60)) && !renameat2(AT_FDCWD, "to", AT_FDCWD, "over", RENAME_WHITEOUT) &&
+	       !stat("over", &st) && st.st_size == 50 && !stat("to", &st) && S_ISCHR(st.st_mode));
+	report("rename-whiteout-dir", !renameat2(AT_FDCWD, "sub", AT_FDCWD, "sub2", RENAME_WHITEOUT) && !stat("sub2", &st) && S_ISDIR(st.st_mode) &&
+	       !stat("sub", &st) && S_ISCHR(st.st_mode) && renameat2(AT_FDCWD, "sub", AT_FDCWD, "sub2", RENAME_WHITEOUT | RENAME_EXCHANGE) == -1);
+}
+
+static void trim(void)
+{
+	struct fstrim_range r = { 0, ~0ull, 0 };
+	int fd = open(".", O_RDONLY), err = ioctl(fd, FITRIM, &r);
+
+	if (err && errno == EOPNOTSUPP)
+		printf("skip extras/trim: the disk cannot\n");
+	else
+		report("trim", !err && r.len > 0 && !(r.len % (unsigned long)bs));
+	r = (struct fstrim_range){ 0, 1, 0 };
+	report("trim-nothing", ioctl(fd, FITRIM, &r) == -1 && (errno == EINVAL || errno == EOPNOTSUPP));
+	close(fd);
+}
+
+/* ---- mount options ---- */
+
+/* Does reading change the access time, which lies in the past? */
+static int read_changes(const char *path, time_t atime, time_t mtime)
+{
+	struct timespec t[2] = { { atime, 0 }, { mtime, 0 } };
+	struct stat st;
+	char c;
+	int fd;
+
+	utimensat(AT_FDCWD, path, t, 0);
+	fd = open(path, O_RDONLY);
+	if (read(fd, &c, 1) != 1)
+		report("read", 0);
+	close(fd);
+	return !stat(path, &st) && st.st_atime != atime;
+}
+
+static void options(const char *mnt)
+{
+	static const uint8_t acl[] = { 2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 77, 0, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255,
+				       16, 0, 6, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255 };
+	const char *name = "system.posix_acl_access";
+	time_t now = time(NULL);
+
+	close(make("times", 10));
+	report("noatime", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_NOATIME, "") && !read_changes("times", now - 500000, now - 1000));
+	/* Setting times sets the time of the last change, too: an older access time moves.  A newer one, within a day, does not. */
+	report("relatime", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_RELATIME, "") && read_changes("times", now - 500000, now - 1000) &&
+	       !read_changes("times", now + 1000, now - 1000));
+	report("strictatime", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_STRICTATIME, "") && read_changes("times", now + 1000, now - 1000));
+	report("lazytime", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_LAZYTIME, "") && read_changes("times", now - 500000, now - 1000));
+	report("acl", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_RELATIME, "acl") && !setxattr("times", name, acl, sizeof(acl), 0));
+	report("noacl", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_RELATIME, "noacl") && setxattr("times", name, acl, sizeof(acl), 0) == -1 &&
+	       errno == EOPNOTSUPP);
+	report("acl-again", !mount(NULL, mnt, NULL, MS_REMOUNT | MS_RELATIME, "acl") && !setxattr("times", name, acl, sizeof(acl), 0));
+}
+
+int main(int argc, char **argv)
+{
+	struct statfs st;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 2 || chdir(argv[1]) || statfs(".", &st))
+		return 2;
+	bs = st.f_bsize;
+	where();
+	flags();
+	attributes();
+	whiteout();
+	trim();
+	if (argc > 2)
+		options(argv[2]);
+	return failed != 0;
+}
