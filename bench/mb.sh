@@ -2,7 +2,7 @@
 # mb.sh KERNEL_IMAGE [qemu args...]: boots KERNEL_IMAGE with a busybox + mb initramfs under TCG, prints its lines.
 # Linux is at its best under TCG without fast string instructions (-erms,-fsrm): that is the default here; CPUMODEL=max for the other.
 # Virtual time: mb.sh KERNEL -smp 1 -icount shift=0,sleep=off (1 instruction = 1 ns; repeatable to 0.1 %).
-# MB_ARGS names the figures wanted (all).
+# MB_ARGS names the figures wanted (all). MB_PROG=sync measures those of sync.c instead of mb.c's.
 # Needs qemu-system-x86, busybox-static, cpio, gcc. Set MB_APPEND for more command line, CPU=n to pin.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,7 @@ kernel=$1; shift
 d=$(mktemp -d); trap 'rm -rf $d' EXIT
 mkdir -p $d/r/bin $d/r/proc $d/r/sys $d/r/dev $d/r/tmp $d/r/etc
 cp /bin/busybox $d/r/bin/
-gcc -O2 -static -pthread -w -o $d/r/bin/mb $here/mb.c
+gcc -O2 -static -pthread -w -o $d/r/bin/mb $here/${MB_PROG:-mb}.c
 cat > $d/r/init <<I
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc

@@ -15,6 +15,7 @@ struct task_struct;
 
 /* From entry, before the call of regs->orig_ax.  False: it is not to be made, ax holds the result; or the task dies. */
 bool __secure_computing(struct pt_regs *regs);
+bool seccomp_passes(struct pt_regs *regs);	/* entry_64.S: true: the call may be made, and that is all there is to it */
 static inline bool secure_computing(struct pt_regs *regs)
 {
 	return likely(!test_thread_flag(TIF_SECCOMP)) || __secure_computing(regs);

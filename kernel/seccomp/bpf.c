@@ -164,53 +164,86 @@ static inline u32 alu(u16 code, u32 a, u32 b, bool *ok)
 	return b ? a / b : 0;
 }
 
-static inline bool test(u16 code, u32 a, u32 b)
-{
-	switch (code & 0xf0) {
-	case BPF_JEQ: return a == b;
-	case BPF_JGT: return a > b;
-	case BPF_JGE: return a >= b;
-	}
-	return (a & b) != 0;	/* BPF_JSET */
-}
+/* The registers of a running program. */
+struct bpf_state {
+	u32	a, x, mem[BPF_MEMWORDS];
+};
 
-u32 bpf_run(const struct sock_filter *f, const u32 *data, unsigned int size, unsigned int known, bool *unknown)
+/*
+ * Runs from f to the instruction that returns, or to the first load from beyond `known` bytes, and gives that instruction.
+ * NULL: a division by 0 has ended the program, with 0.
+ */
+static __always_inline const struct sock_filter *run(const struct sock_filter *f, struct bpf_state *r, const u32 *data,
+						     unsigned int size, unsigned int known)
 {
-	u32 a = 0, x = 0, mem[BPF_MEMWORDS];
 	bool ok = true;
 
 	for (;; f++) {
-		const u32 b = f->code & BPF_X ? x : f->k;
-
 		switch (f->code) {
 		case BPF_LD | BPF_W | BPF_ABS:
-			if (f->k >= known) {
-				*unknown = true;
-				return 0;
-			}
-			a = data[f->k / 4];
+			if (f->k >= known)
+				return f;
+			r->a = data[f->k / 4];
 			break;
-		case BPF_LD | BPF_W | BPF_LEN:	a = size; break;
-		case BPF_LDX | BPF_W | BPF_LEN:	x = size; break;
-		case BPF_LD | BPF_IMM:		a = f->k; break;
-		case BPF_LDX | BPF_IMM:		x = f->k; break;
-		case BPF_LD | BPF_MEM:		a = mem[f->k]; break;
-		case BPF_LDX | BPF_MEM:		x = mem[f->k]; break;
-		case BPF_ST:			mem[f->k] = a; break;
-		case BPF_STX:			mem[f->k] = x; break;
-		case BPF_MISC | BPF_TAX:	x = a; break;
-		case BPF_MISC | BPF_TXA:	a = x; break;
-		case BPF_RET | BPF_K:		return f->k;
-		case BPF_RET | BPF_A:		return a;
+		case BPF_LD | BPF_W | BPF_LEN:	r->a = size; break;
+		case BPF_LDX | BPF_W | BPF_LEN:	r->x = size; break;
+		case BPF_LD | BPF_IMM:		r->a = f->k; break;
+		case BPF_LDX | BPF_IMM:		r->x = f->k; break;
+		case BPF_LD | BPF_MEM:		r->a = r->mem[f->k]; break;
+		case BPF_LDX | BPF_MEM:		r->x = r->mem[f->k]; break;
+		case BPF_ST:			r->mem[f->k] = r->a; break;
+		case BPF_STX:			r->mem[f->k] = r->x; break;
+		case BPF_MISC | BPF_TAX:	r->x = r->a; break;
+		case BPF_MISC | BPF_TXA:	r->a = r->x; break;
+		case BPF_RET | BPF_K:
+		case BPF_RET | BPF_A:		return f;
 		case BPF_JMP | BPF_JA:		f += f->k; break;
+		case BPF_JMP | BPF_JEQ | BPF_K:	f += r->a == f->k ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JEQ | BPF_X:	f += r->a == r->x ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JGT | BPF_K:	f += r->a > f->k ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JGT | BPF_X:	f += r->a > r->x ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JGE | BPF_K:	f += r->a >= f->k ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JGE | BPF_X:	f += r->a >= r->x ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JSET | BPF_K: f += r->a & f->k ? f->jt : f->jf; break;
+		case BPF_JMP | BPF_JSET | BPF_X: f += r->a & r->x ? f->jt : f->jf; break;
 		default:
-			if (BPF_CLASS(f->code) == BPF_JMP) {
-				f += test(f->code, a, b) ? f->jt : f->jf;
-				break;
-			}
-			a = alu(f->code, a, b, &ok);
+			r->a = alu(f->code, r->a, f->code & BPF_X ? r->x : f->k, &ok);
 			if (!ok)
-				return 0;
+				return NULL;
 		}
 	}
+}
+
+u32 bpf_run(const struct sock_filter *insns, const u32 *data, unsigned int size)
+{
+	struct bpf_state r;
+
+	r.a = r.x = 0;		/* memory is written before it is read: the check saw to that */
+	insns = run(insns, &r, data, size, size);
+	if (!insns)
+		return 0;
+	return insns->code == (BPF_RET | BPF_K) ? insns->k : r.a;
+}
+
+/* Does a run that begins here go on as one from the start?  It has the data, but not what the registers held. */
+static bool needs_no_registers(const struct sock_filter *at, const struct sock_filter *insns)
+{
+	if (at->code == (BPF_RET | BPF_A))
+		return false;
+	if (at->code == (BPF_RET | BPF_K))
+		return true;
+	/* The load fills A itself; nothing before it may have touched X or memory. */
+	for (; insns < at; insns++)
+		if (BPF_CLASS(insns->code) == BPF_LDX || BPF_CLASS(insns->code) == BPF_ST ||
+		    BPF_CLASS(insns->code) == BPF_STX || insns->code == (BPF_MISC | BPF_TAX))
+			return false;
+	return true;
+}
+
+unsigned int bpf_prefix(const struct sock_filter *insns, const u32 *data, unsigned int size, unsigned int known)
+{
+	struct bpf_state r = { 0 };
+	const struct sock_filter *at = run(insns, &r, data, size, known);
+
+	return at && needs_no_registers(at, insns) ? (unsigned int)(at - insns) : 0;
 }

@@ -11,8 +11,11 @@
  * memory read before it is written, a load from outside `size` bytes; -ENOMEM.  May sleep. */
 int bpf_check(const struct sock_filter *insns, unsigned int len, unsigned int size);
 
-/* Runs a checked program over data, of which only the first `known` bytes may be looked at: a load from beyond sets
- * *unknown and ends it.  `unknown` may be NULL when all is known.  Any context. */
-u32 bpf_run(const struct sock_filter *insns, const u32 *data, unsigned int size, unsigned int known, bool *unknown);
+/* Runs a checked program over data.  Any context. */
+u32 bpf_run(const struct sock_filter *insns, const u32 *data, unsigned int size);
+
+/* How far the program gets whatever follows the first `known` bytes of data: the instruction (its index) that looks
+ * beyond, or that returns, from where bpf_run() may as well begin.  0 where that cannot be said.  Any context. */
+unsigned int bpf_prefix(const struct sock_filter *insns, const u32 *data, unsigned int size, unsigned int known);
 
 #endif

@@ -2,9 +2,11 @@
  * filter.c: seccomp's filters: loading, the chain of each task, running them, one chain for all threads.
  *
  * Idea:    each call is shown to every filter of the chain and the strictest verdict holds, so that a program can only
- *          lose rights.  Most calls of most sandboxes are allowed whatever their arguments: for those the chain is not run
- *          at all.  Which they are is found when a filter is loaded, by running it with a call's number and architecture
- *          known and the rest not: a program that looks at nothing else has given its answer for good.
+ *          lose rights.  A filter is mostly a long search for the call's number, whose outcome is known beforehand: when
+ *          it is loaded it runs once for each number, with the number and the architecture known and the rest not, to its
+ *          answer or to the first look at something else.  It begins there (start[]) when a call comes.  A program that
+ *          allows without such a look has given its answer for good: for calls that the whole chain allows by their
+ *          number (allow) it is not run at all.
  * Locking: a task's chain changes under its siglock: by itself, or by a sibling's TSYNC.  It may run meanwhile: what TSYNC
  *          puts in place is longer than and contains the chain that was there, so the old filters stay alive.
  * See:     seccomp(2); spec.md §8; internal.h; bpf.c
@@ -27,20 +29,17 @@
 
 /* ---- loading ---- */
 
-static u32 run_one(const struct seccomp_filter *f, const struct seccomp_data *data, unsigned int known, bool *unknown)
-{
-	return bpf_run(f->insns, (const u32 *)data, sizeof(*data), known, unknown);
-}
-
-/* Finds the calls that the program allows by their number alone. */
-static void find_always_allowed(struct seccomp_filter *f)
+/* Runs the program as far as each call's number leads it. */
+static void specialise(struct seccomp_filter *f)
 {
 	for (int nr = 0; nr < NR_syscalls; nr++) {
 		const struct seccomp_data data = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
-		bool unknown = false;
+		const struct sock_filter *insn;
 
-		if (run_one(f, &data, offsetof(struct seccomp_data, instruction_pointer), &unknown) == SECCOMP_RET_ALLOW &&
-		    !unknown)
+		f->start[nr] = bpf_prefix(f->insns, (const u32 *)&data, sizeof(data),
+					  offsetof(struct seccomp_data, instruction_pointer));
+		insn = &f->insns[f->start[nr]];
+		if (insn->code == (BPF_RET | BPF_K) && insn->k == SECCOMP_RET_ALLOW)
 			__set_bit(nr, f->allow);
 	}
 }
@@ -78,7 +77,7 @@ struct seccomp_filter *seccomp_load(const void __user *uargs)
 	refcount_set(&f->users, 1);
 	mutex_init(&f->notify_lock);
 	init_waitqueue_head(&f->wqh);
-	find_always_allowed(f);
+	specialise(f);
 	return f;
 }
 
@@ -137,17 +136,25 @@ void exit_seccomp(struct task_struct *tsk)
 
 /* ---- running ---- */
 
+bool seccomp_always_allows(int nr)
+{
+	const struct seccomp_filter *f = smp_load_acquire(&current->seccomp_filter);
+
+	return f && (unsigned int)nr < NR_syscalls && test_bit(nr, f->allow);
+}
+
 u32 seccomp_run(const struct seccomp_data *data, struct seccomp_filter **match)
 {
+	const bool known = data->arch == AUDIT_ARCH_X86_64 && (unsigned int)data->nr < NR_syscalls;
 	struct seccomp_filter *f = smp_load_acquire(&current->seccomp_filter);
 	u32 verdict = SECCOMP_RET_ALLOW;
 
 	if (WARN_ON(!f))
 		return SECCOMP_RET_KILL_PROCESS;
-	if (data->arch == AUDIT_ARCH_X86_64 && (unsigned int)data->nr < NR_syscalls && test_bit(data->nr, f->allow))
+	if (known && test_bit(data->nr, f->allow))
 		return SECCOMP_RET_ALLOW;
 	for (; f; f = f->prev) {
-		u32 now = run_one(f, data, sizeof(*data), NULL);
+		u32 now = bpf_run(f->insns + (known ? f->start[data->nr] : 0), (const u32 *)data, sizeof(*data));
 
 		if ((s32)seccomp_action(now) < (s32)seccomp_action(verdict)) {
 			verdict = now;

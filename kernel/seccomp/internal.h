@@ -39,6 +39,7 @@ struct seccomp_filter {
 	struct seccomp_listener	*listener;	/* [notify_lock] NULL: none, or closed */
 	struct wait_queue_head	wqh;		/* the listener's */
 	unsigned int		len;
+	u16			start[NR_syscalls];	/* [I] by number: the instruction where the program begins to differ */
 	struct sock_filter	insns[];	/* [I] */
 };
 
@@ -47,6 +48,7 @@ static inline u32 seccomp_action(u32 verdict) { return verdict & SECCOMP_RET_ACT
 /* ---- filter.c ---- */
 struct seccomp_filter *seccomp_load(const void __user *fprog);	/* a checked program, attached to nothing; ERR_PTR */
 void seccomp_put(struct seccomp_filter *filter);		/* may sleep */
+bool seccomp_always_allows(int nr);	/* all filters of current, whatever the arguments; nr of a 64-bit call */
 u32 seccomp_run(const struct seccomp_data *data, struct seccomp_filter **match);	/* match: whose verdict it is */
 int seccomp_attach(struct seccomp_filter *filter, unsigned int flags);	/* takes it over when it returns 0 */
 

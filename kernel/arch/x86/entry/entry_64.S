@@ -86,7 +86,8 @@ ENTRY(entry_SYSCALL_64)
 	leaq	1(%rsp), %rbp
 	sti
 	testl	$_TIF_SYSCALL_WORK, TOP_FLAGS
-	jnz	syscall_traced
+	jnz	syscall_enter_work
+syscall_dispatch:
 	cmpl	$NR_syscalls, %eax
 	jae	syscall_bad
 	movl	%eax, %eax
@@ -113,6 +114,23 @@ ENTRY(entry_SYSCALL_64)
 syscall_bad:
 	call	sys_unimplemented
 	jmp	syscall_store_result
+
+/* A sandbox that lets the call pass leaves everything as it was: back to the short path. */
+syscall_enter_work:
+	testl	$_TIF_SYSCALL_WATCHED, TOP_FLAGS
+	jnz	syscall_traced
+	movq	%rsp, %rdi
+	call	seccomp_passes
+	testb	%al, %al
+	jz	syscall_traced
+	movl	PT_ORIG_RAX(%rsp), %eax
+	movq	PT_RDI(%rsp), %rdi
+	movq	PT_RSI(%rsp), %rsi
+	movq	PT_RDX(%rsp), %rdx
+	movq	PT_R10(%rsp), %r10
+	movq	PT_R8(%rsp), %r8
+	movq	PT_R9(%rsp), %r9
+	jmp	syscall_dispatch
 
 syscall_traced:
 	movq	%rsp, %rdi

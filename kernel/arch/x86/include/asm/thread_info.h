@@ -54,9 +54,11 @@
 #define _TIF_SYSCALL_EMU	(1 << TIF_SYSCALL_EMU)
 
 /* What sends a system call through the slow path, on the way in and out. */
-#define _TIF_SYSCALL_WORK	(_TIF_SYSCALL_TRACE | _TIF_SECCOMP | _TIF_SYSCALL_TRACEPOINT | _TIF_SYSCALL_EMU)
-/* ... and on the way out only: a step over `syscall` ends there. */
-#define _TIF_SYSCALL_EXIT_WORK	(_TIF_SYSCALL_WORK | _TIF_SINGLESTEP)
+#define _TIF_SYSCALL_WATCHED	(_TIF_SYSCALL_TRACE | _TIF_SYSCALL_TRACEPOINT | _TIF_SYSCALL_EMU)
+/* ... on the way in: a sandbox has its say there and not again. */
+#define _TIF_SYSCALL_WORK	(_TIF_SYSCALL_WATCHED | _TIF_SECCOMP)
+/* ... and on the way out: a step over `syscall` ends there. */
+#define _TIF_SYSCALL_EXIT_WORK	(_TIF_SYSCALL_WATCHED | _TIF_SINGLESTEP)
 /* What must be done, with interrupts on, before user mode. */
 #define _TIF_USER_WORK		(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
 /* All that keeps the entry code from returning at once. */
