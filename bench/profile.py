@@ -51,7 +51,7 @@ def main():
         if i >= 0 and addr == addrs[i]:
             calls[name] += runs
         blocks[name].append((addr, insns, runs))
-    ops = calls[a.op] if a.op else 1
+    ops = calls[a.op] or sys.exit(f"{a.op} is not called") if a.op else 1
     print(f"{'insns':>12} {'%':>5} {'calls':>10} {'per call':>9}  function")
     for name, n in total.most_common(a.top):
         c = calls[name]

@@ -317,7 +317,8 @@ int main(int argc, char **argv)
 		bench("io_uring_nop_1", nop_1, 1);
 		bench("io_uring_nop_32", nop_32, 32);
 	}
-	plain = measure(getppid_with_argument, 1);
+	plain = wanted("seccomp_by_number") || wanted("seccomp_by_argument") || wanted("seccomp_40_rules") ?
+		measure(getppid_with_argument, 1) : 0;
 	seccomp("seccomp_by_number", 40, 0, plain);
 	seccomp("seccomp_by_argument", 4, 1, plain);
 	seccomp("seccomp_40_rules", 40, 1, plain);

@@ -25,15 +25,10 @@ static struct kmem_cache *req_cachep;
 
 /* ---- requests and their memory ---- */
 
-struct io_kiocb *io_alloc_req(struct io_ring_ctx *ctx)
+struct io_kiocb *io_new_req(struct io_ring_ctx *ctx)
 {
-	struct io_kiocb *req = ctx->free_reqs;
+	struct io_kiocb *req = kmem_cache_alloc(req_cachep, GFP_KERNEL);
 
-	if (likely(req)) {
-		ctx->free_reqs = req->next;
-		return req;
-	}
-	req = kmem_cache_alloc(req_cachep, GFP_KERNEL);
 	if (req) {
 		memset(req, 0, sizeof(*req));
 		req->ctx = ctx;
@@ -51,10 +46,24 @@ void io_free_req_cache(struct io_ring_ctx *ctx)
 	}
 }
 
+static void put_ctx(struct io_ring_ctx *ctx, unsigned int n)
+{
+	if (atomic_long_sub_and_test(n, &ctx->refs))
+		complete(&ctx->no_refs);
+}
+
 void io_ctx_put(struct io_ring_ctx *ctx)
 {
-	if (atomic_long_dec_and_test(&ctx->refs))
-		complete(&ctx->no_refs);
+	put_ctx(ctx, 1);
+}
+
+/* What n requests of a task held of it and of the ring. */
+void io_put_refs(struct io_ring_ctx *ctx, struct io_uring_task *tctx, unsigned int n)
+{
+	if (unlikely(!n))
+		return;		/* tctx may be gone */
+	io_tctx_put_req(tctx, n);
+	put_ctx(ctx, n);
 }
 
 /* Gives back all that it holds but its memory. */
@@ -74,36 +83,46 @@ static void release_parts(struct io_kiocb *req)
 		io_put_fixed_buffer(req->fixed);
 		req->fixed = NULL;
 	}
-	if (req->flags & REQ_F_FILE)
+	if (req->flags & REQ_F_FILE) {
 		fput(req->file);
+		req->file = NULL;
+	}
 	if (req->creds) {
 		put_cred(req->creds);
 		req->creds = NULL;
 	}
 }
 
-/* cached: uring_lock is held, so that the memory can be kept for the next one. */
-static void free_req(struct io_kiocb *req, bool cached)
+static void free_req(struct io_kiocb *req)
 {
 	struct io_ring_ctx *ctx = req->ctx;
 	struct io_uring_task *tctx = req->tctx;
 
 	release_parts(req);
-	if (cached) {
-		req->next = ctx->free_reqs;
-		ctx->free_reqs = req;
-	} else {
-		kmem_cache_free(req_cachep, req);
-	}
-	io_tctx_put_req(tctx, 1);
-	io_ctx_put(ctx);
+	kmem_cache_free(req_cachep, req);
+	io_put_refs(ctx, tctx, 1);
+}
+
+/* Keeps the memory for the next request, and the references for the caller to put.  False: somebody still looks at req. */
+static inline bool recycle_req(struct io_ring_ctx *ctx, struct io_kiocb *req)
+{
+	if (unlikely(req->flags & REQ_F_REFCOUNT) && !refcount_dec_and_test(&req->refs))
+		return false;
+	if (req->flags & (REQ_F_CLEANUP | REQ_F_FILE | REQ_F_PARTS))
+		release_parts(req);
+	req->next = ctx->free_reqs;
+	ctx->free_reqs = req;
+	return true;
 }
 
 /* Ended, and the link timeout that looked at it has gone as well.  uring_lock held. */
 void io_put_req(struct io_kiocb *req)
 {
-	if (!(req->flags & REQ_F_REFCOUNT) || refcount_dec_and_test(&req->refs))
-		free_req(req, true);
+	struct io_ring_ctx *ctx = req->ctx;
+	struct io_uring_task *tctx = req->tctx;
+
+	if (recycle_req(ctx, req))
+		io_put_refs(ctx, tctx, 1);
 }
 
 /* ---- the completion ring ---- */
@@ -123,32 +142,37 @@ static bool add_overflow(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cf
 	return true;
 }
 
-static struct io_uring_cqe *free_cqe(struct io_ring_ctx *ctx) __must_hold(&ctx->completion_lock)
+/* How much the program has taken out: the head is looked at only when what was known to be free is used up. */
+static bool find_room(struct io_ring_ctx *ctx) __must_hold(&ctx->completion_lock)
 {
-	u32 tail = ctx->cached_cq_tail, used = tail - READ_ONCE(ctx->rings->cq.head);
+	u32 used = ctx->cached_cq_tail - READ_ONCE(ctx->rings->cq.head);
 
-	if (used >= ctx->cq_entries)
-		return NULL;
-	return (void *)ctx->rings->cqes + ((size_t)(tail & (ctx->cq_entries - 1)) << ctx->cqe_shift);
+	ctx->cq_room = used < ctx->cq_entries ? ctx->cq_entries - used : 0;
+	return ctx->cq_room;
 }
 
-static void write_cqe(struct io_ring_ctx *ctx, struct io_uring_cqe *cqe, u64 user_data, s32 res, u32 cflags)
+/* There is room. */
+static inline void write_cqe(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cflags)
+	__must_hold(&ctx->completion_lock)
 {
+	u32 slot = ctx->cached_cq_tail & (ctx->cq_entries - 1);
+	struct io_uring_cqe *cqe = (void *)ctx->rings->cqes + ((size_t)slot << ctx->cqe_shift);
+
 	WRITE_ONCE(cqe->user_data, user_data);
 	WRITE_ONCE(cqe->res, res);
 	WRITE_ONCE(cqe->flags, cflags);
 	if (ctx->flags & IORING_SETUP_CQE32)
 		cqe->big_cqe[0] = cqe->big_cqe[1] = 0;
 	ctx->cached_cq_tail++;
+	ctx->cq_room--;
 }
 
-static bool fill_cqe(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cflags) __must_hold(&ctx->completion_lock)
+static inline bool fill_cqe(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cflags) __must_hold(&ctx->completion_lock)
 {
-	struct io_uring_cqe *cqe = list_empty(&ctx->overflow) ? free_cqe(ctx) : NULL;
-
-	if (unlikely(!cqe))
+	/* No room is known while something waits in `overflow`: that goes first. */
+	if (unlikely(!ctx->cq_room) && (!list_empty(&ctx->overflow) || !find_room(ctx)))
 		return add_overflow(ctx, user_data, res, cflags);
-	write_cqe(ctx, cqe, user_data, res, cflags);
+	write_cqe(ctx, user_data, res, cflags);
 	return true;
 }
 
@@ -195,7 +219,7 @@ bool io_post_cqe(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cflags)
 	return filled;
 }
 
-static void fill_of_req(struct io_ring_ctx *ctx, struct io_kiocb *req) __must_hold(&ctx->completion_lock)
+static inline void fill_of_req(struct io_ring_ctx *ctx, struct io_kiocb *req) __must_hold(&ctx->completion_lock)
 {
 	ctx->nr_ended++;
 	if (req->flags & REQ_F_CQE_SKIP)
@@ -208,20 +232,21 @@ static void fill_of_req(struct io_ring_ctx *ctx, struct io_kiocb *req) __must_ho
 /* From the list to the ring, as far as there is room.  Called when the program may have taken some out. */
 void io_flush_overflow(struct io_ring_ctx *ctx)
 {
-	struct io_uring_cqe *cqe;
 	struct io_overflow *o;
 
 	if (list_empty_careful(&ctx->overflow))
 		return;
 	spin_lock(&ctx->completion_lock);
-	while (!list_empty(&ctx->overflow) && (cqe = free_cqe(ctx)) != NULL) {
+	while (!list_empty(&ctx->overflow) && find_room(ctx)) {
 		o = list_first_entry(&ctx->overflow, struct io_overflow, list);
-		write_cqe(ctx, cqe, o->user_data, o->res, o->cflags);
+		write_cqe(ctx, o->user_data, o->res, o->cflags);
 		list_del(&o->list);
 		kfree(o);
 	}
 	if (list_empty(&ctx->overflow))
 		atomic_andnot(IORING_SQ_CQ_OVERFLOW, &ctx->rings->sq_flags);
+	else
+		ctx->cq_room = 0;
 	commit_cqes(ctx);
 	spin_unlock(&ctx->completion_lock);
 	wake_waiters(ctx);
@@ -238,20 +263,14 @@ static void settle_skip(struct io_kiocb *req)
 	}
 }
 
-void io_req_done(struct io_kiocb *req, s32 res)
+/* What the end of some requests needs besides: they failed, post nothing, or have a buffer. */
+void io_req_settle(struct io_kiocb *req)
 {
-	struct io_ring_ctx *ctx = req->ctx;
-
-	req->res = res;
-	if (unlikely(res < 0))
+	if (req->res < 0)
 		io_set_fail(req);
-	if (unlikely(req->flags & REQ_F_CQE_SKIP))
-		settle_skip(req);
-	if (unlikely(req->flags & (REQ_F_BUFFER_SELECTED)))
+	settle_skip(req);
+	if (req->flags & REQ_F_BUFFER_SELECTED)
 		io_keep_buffer(req);
-	req->next = NULL;
-	*ctx->done_last = req;
-	ctx->done_last = &req->next;
 }
 
 /* The rest of a broken chain ends with it. */
@@ -303,13 +322,35 @@ static struct io_kiocb *next_in_chain(struct io_kiocb *req)
 
 #define HAS_CHAIN	(IO_LINK_FLAGS | REQ_F_ARM_TIMEOUT | REQ_F_LINK_TIMEOUT)
 
+/* Begins what was linked to the requests that were posted, and frees them; what tasks hold is put together. */
+static void free_posted(struct io_ring_ctx *ctx, struct io_kiocb *req)
+{
+	struct io_uring_task *tctx = req->tctx;
+	struct io_kiocb *next, *begin;
+	unsigned int freed = 0;
+
+	for (; req; req = next) {
+		next = req->next;
+		begin = unlikely(req->flags & HAS_CHAIN) ? next_in_chain(req) : NULL;
+		if (unlikely(req->tctx != tctx)) {
+			io_put_refs(ctx, tctx, freed);
+			tctx = req->tctx;
+			freed = 0;
+		}
+		freed += recycle_req(ctx, req);
+		if (unlikely(begin))
+			io_queue_req(begin);
+	}
+	io_put_refs(ctx, tctx, freed);
+}
+
 /*
  * Posts what has ended, and begins what was linked to it.  A request that begins may call us to have its own completions
  * in order: that must not go deeper with each link.
  */
 void io_flush_done(struct io_ring_ctx *ctx)
 {
-	struct io_kiocb *first, *req, *next, *begin;
+	struct io_kiocb *first, *req;
 
 	if (ctx->flushing)
 		return;
@@ -323,13 +364,7 @@ void io_flush_done(struct io_ring_ctx *ctx)
 		commit_cqes(ctx);
 		spin_unlock(&ctx->completion_lock);
 		wake_waiters(ctx);
-		for (req = first; req; req = next) {
-			next = req->next;
-			begin = unlikely(req->flags & HAS_CHAIN) ? next_in_chain(req) : NULL;
-			io_put_req(req);
-			if (begin)
-				io_queue_req(begin);
-		}
+		free_posted(ctx, first);
 	}
 	ctx->flushing = false;
 }
@@ -350,11 +385,7 @@ void io_req_done_by_worker(struct io_kiocb *req, s32 res)
 	struct io_ring_ctx *ctx = req->ctx;
 
 	req->res = res;
-	if (res < 0)
-		io_set_fail(req);
-	settle_skip(req);
-	if (req->flags & REQ_F_BUFFER_SELECTED)
-		io_keep_buffer(req);
+	io_req_settle(req);
 	spin_lock(&ctx->completion_lock);
 	fill_of_req(ctx, req);
 	commit_cqes(ctx);
@@ -363,7 +394,7 @@ void io_req_done_by_worker(struct io_kiocb *req, s32 res)
 	if (req->flags & (HAS_CHAIN | REQ_F_REFCOUNT))
 		io_req_task_work(req, finish_posted);
 	else
-		free_req(req, false);
+		free_req(req);
 }
 
 /* ---- task work ---- */
@@ -431,11 +462,6 @@ bool io_run_task_work(void)
 }
 
 /* ---- waiting ---- */
-
-unsigned int io_cqes_ready(struct io_ring_ctx *ctx)
-{
-	return READ_ONCE(ctx->rings->cq.tail) - READ_ONCE(ctx->rings->cq.head);
-}
 
 struct io_waiter {
 	struct wait_queue_entry	wait;

@@ -69,6 +69,7 @@ static int open_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe, const
 	req->fs.file_slot = READ_ONCE(sqe->file_index);
 	if (req->fs.file_slot && how->flags & O_CLOEXEC)
 		return -EINVAL;
+	req->flags |= REQ_F_PARTS;
 	req->data = kmemdup(how, sizeof(*how), GFP_KERNEL);
 	return req->data ? 0 : -ENOMEM;
 }

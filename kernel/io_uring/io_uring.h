@@ -126,6 +126,7 @@ struct io_ring_ctx {
 	spinlock_t		completion_lock;
 	/* [completion_lock] */
 	u32			cached_cq_tail;
+	u32			cq_room;		/* entries known to be free; 0 while something is in `overflow` */
 	struct list_head	overflow;
 	struct list_head	deferred;		/* requests behind a drain */
 	u32			nr_ended;		/* requests, ever */
@@ -199,6 +200,7 @@ extern struct mutex io_tctx_mutex;
 #define REQ_F_TIMER		(1U << 21)	/* LINK_TIMEOUT that was started */
 #define REQ_F_SKIP_LINK		(1U << 22)	/* the chain's cancelled rest posts nothing */
 #define REQ_F_AFTER_DRAIN	(1U << 23)	/* waits for the drain before it */
+#define REQ_F_PARTS		(1U << 24)	/* ->arm, ->data, ->fixed or ->creds may be there */
 
 /* How ->issue() is called. */
 #define IO_URING_F_NONBLOCK	1U		/* by the submitter: do not wait; else by a worker, without uring_lock */
@@ -238,8 +240,8 @@ struct io_kiocb {
 	s32			fd;
 	s32			res;
 	u32			cflags;
-	u32			seq;		/* ctx->nr_begun when it came: how many were before */
 	u32			cancel_seq;
+	u32			seq;		/* ctx->nr_begun when it came: how many were before */
 	u64			user_data;
 	struct io_ring_ctx	*ctx;
 	struct task_struct	*task;
@@ -288,21 +290,49 @@ extern const struct io_op io_ops[IORING_OP_LAST];
 
 /* ---- complete.c ---- */
 bool io_post_cqe(struct io_ring_ctx *ctx, u64 user_data, s32 res, u32 cflags);	/* one by itself; false: no room */
-void io_req_done(struct io_kiocb *req, s32 res);	/* uring_lock held: ended; posted by the next flush */
+void io_req_settle(struct io_kiocb *req);
 void io_flush_done(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock);
 void io_req_done_by_worker(struct io_kiocb *req, s32 res);
 void io_req_task_work(struct io_kiocb *req, void (*fn)(struct io_kiocb *));
 void io_req_fail_by_work(struct io_kiocb *req, s32 res);
 bool io_run_task_work(void);
 void io_flush_overflow(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock);
-unsigned int io_cqes_ready(struct io_ring_ctx *ctx);
 int io_wait_cqes(struct io_ring_ctx *ctx, u32 min, ktime_t *deadline);
-struct io_kiocb *io_alloc_req(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock);
+struct io_kiocb *io_new_req(struct io_ring_ctx *ctx);
 void io_put_req(struct io_kiocb *req);
 void io_free_req_cache(struct io_ring_ctx *ctx);
 void io_ctx_put(struct io_ring_ctx *ctx);
+void io_put_refs(struct io_ring_ctx *ctx, struct io_uring_task *tctx, unsigned int n);
 static inline void io_ctx_get(struct io_ring_ctx *ctx) { atomic_long_inc(&ctx->refs); }
 static inline void io_set_fail(struct io_kiocb *req) { req->flags |= REQ_F_FAIL; }
+
+static inline unsigned int io_cqes_ready(struct io_ring_ctx *ctx)
+{
+	return READ_ONCE(ctx->rings->cq.tail) - READ_ONCE(ctx->rings->cq.head);
+}
+
+static inline struct io_kiocb *io_alloc_req(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock)
+{
+	struct io_kiocb *req = ctx->free_reqs;
+
+	if (unlikely(!req))
+		return io_new_req(ctx);
+	ctx->free_reqs = req->next;
+	return req;
+}
+
+/* It has ended; posted by the next flush.  uring_lock held. */
+static inline void io_req_done(struct io_kiocb *req, s32 res)
+{
+	struct io_ring_ctx *ctx = req->ctx;
+
+	req->res = res;
+	if (unlikely(res < 0 || req->flags & (REQ_F_CQE_SKIP | REQ_F_BUFFER_SELECTED)))
+		io_req_settle(req);
+	req->next = NULL;
+	*ctx->done_last = req;
+	ctx->done_last = &req->next;
+}
 
 /* ---- submit.c ---- */
 int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr) __must_hold(&ctx->uring_lock);
@@ -369,8 +399,9 @@ void io_sq_thread_wake(struct io_ring_ctx *ctx);
 int io_sq_wait(struct io_ring_ctx *ctx);
 
 /* ---- ring.c, register.c ---- */
+struct fd;
 extern const struct file_operations io_uring_fops;
-struct file *io_ring_file_of(unsigned int fd, bool registered);	/* ERR_PTR; + reference unless registered */
+int io_ring_get(unsigned int fd, bool registered, struct fd *ring);	/* 0, -errno; fdput() when done */
 static inline u32 io_sqes_waiting(struct io_ring_ctx *ctx)
 {
 	u32 n = smp_load_acquire(&ctx->rings->sq.tail) - ctx->cached_sq_head;

@@ -197,6 +197,7 @@ int io_sendmsg_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 		memcpy(m->iov, iov ? iov : fast, uh.msg_iovlen * sizeof(*iov));
 	iov_iter_init(&m->iter, dir, m->iov, uh.msg_iovlen, iov_iter_count(&msg.msg_iter));
 	kfree(iov);
+	req->flags |= REQ_F_PARTS;
 	req->data = m;
 	return 0;
 }
@@ -326,6 +327,7 @@ int io_connect_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	a = kmalloc(sizeof(*a), GFP_KERNEL);
 	if (!a)
 		return -ENOMEM;
+	req->flags |= REQ_F_PARTS;
 	req->data = a;
 	a->len = (int)READ_ONCE(sqe->off);
 	return copy_addr_in((void __user *)READ_ONCE(sqe->addr), a->len, &a->addr);

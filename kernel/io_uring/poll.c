@@ -151,6 +151,7 @@ static int arm_req(struct io_kiocb *req, __poll_t events, bool multishot)
 		arm = req->arm = kmalloc(sizeof(*arm), GFP_KERNEL);
 	if (!arm)
 		return -ENOMEM;
+	req->flags |= REQ_F_PARTS;
 	*arm = (struct io_arm){ .events = events, .multishot = multishot };
 	atomic_set(&arm->refs, 1);		/* ours while we arm */
 	mask = ask_and_queue(req);

@@ -278,15 +278,15 @@ static int do_register(struct io_ring_ctx *ctx, unsigned int op, void __user *ar
 long sys_io_uring_register(unsigned int fd, unsigned int op, void __user *arg, unsigned int nr_args)
 {
 	struct io_ring_ctx *ctx;
-	struct file *file;
+	struct fd ring;
 	long ret;
 
 	if (op >= IORING_REGISTER_LAST)
 		return -EINVAL;
-	file = io_ring_file_of(fd, false);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	ctx = file->private_data;
+	ret = io_ring_get(fd, false, &ring);
+	if (ret)
+		return ret;
+	ctx = ring.file->private_data;
 	ret = io_uring_add_task(ctx);
 	if (ret)
 		goto out;
@@ -300,6 +300,6 @@ long sys_io_uring_register(unsigned int fd, unsigned int op, void __user *arg, u
 		ret = arguments_fit(op, arg, nr_args) ? do_register(ctx, op, arg, nr_args) : -EINVAL;
 	mutex_unlock(&ctx->uring_lock);
 out:
-	fput(file);
+	fdput(ring);
 	return ret;
 }

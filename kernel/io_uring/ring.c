@@ -362,6 +362,8 @@ static int wait_for_events(struct io_ring_ctx *ctx, u32 min, unsigned int flags,
 
 	if (err)
 		return err;
+	if (io_cqes_ready(ctx) >= min(min, ctx->cq_entries) && list_empty_careful(&ctx->overflow))
+		return 0;
 	if (w.mask) {
 		err = set_user_sigmask(w.mask, w.mask_size);
 		if (err)
@@ -410,40 +412,40 @@ static long enter(struct io_ring_ctx *ctx, u32 to_submit, u32 min_complete, u32 
 	return done ? done : err;
 }
 
-struct file *io_ring_file_of(unsigned int fd, bool registered)
+int io_ring_get(unsigned int fd, bool registered, struct fd *ring)
 {
 	struct io_uring_task *tctx = current->io_uring;
-	struct file *file;
+	struct fd f = { 0 };
 
 	if (registered) {
 		if (!tctx || fd >= IO_RINGFD_MAX)
-			return ERR_PTR(-EINVAL);
-		return tctx->registered[fd] ? tctx->registered[fd] : ERR_PTR(-EBADF);
+			return -EINVAL;
+		f.file = tctx->registered[fd];
+	} else {
+		f = fdget(fd);
 	}
-	file = fget(fd);
-	if (!file)
-		return ERR_PTR(-EBADF);
-	if (file->f_op == &io_uring_fops)
-		return file;
-	fput(file);
-	return ERR_PTR(-EOPNOTSUPP);
+	if (!f.file)
+		return -EBADF;
+	*ring = f;
+	if (likely(f.file->f_op == &io_uring_fops))
+		return 0;
+	fdput(f);
+	return -EOPNOTSUPP;
 }
 
 long sys_io_uring_enter(unsigned int fd, u32 to_submit, u32 min_complete, u32 flags, const void __user *argp, size_t argsz)
 {
-	bool registered = flags & IORING_ENTER_REGISTERED_RING;
-	struct file *file;
+	struct fd ring;
 	long ret;
 
 	if (unlikely(flags & ~(IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT | IORING_ENTER_EXT_ARG |
 			       IORING_ENTER_REGISTERED_RING)))
 		return -EINVAL;
 	io_run_task_work();
-	file = io_ring_file_of(fd, registered);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	ret = enter(file->private_data, to_submit, min_complete, flags, argp, argsz);
-	if (!registered)
-		fput(file);
+	ret = io_ring_get(fd, flags & IORING_ENTER_REGISTERED_RING, &ring);
+	if (ret)
+		return ret;
+	ret = enter(ring.file->private_data, to_submit, min_complete, flags, argp, argsz);
+	fdput(ring);
 	return ret;
 }

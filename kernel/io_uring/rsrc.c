@@ -378,6 +378,7 @@ int io_get_fixed_buffer(struct io_kiocb *req, unsigned int issue_flags)
 		return 0;
 	io_lock_unless_inline(ctx, issue_flags);
 	if (req->buf_index < ctx->nr_bufs && ctx->bufs[req->buf_index]) {
+		req->flags |= REQ_F_PARTS;
 		req->fixed = ctx->bufs[req->buf_index];
 		refcount_inc(&req->fixed->refs);
 	}

@@ -21,7 +21,7 @@ static bool must_wait(const struct io_kiocb *req)
 }
 
 /* True: req waits in ctx->deferred. */
-static bool defer_req(struct io_kiocb *req)
+static noinline bool defer_req(struct io_kiocb *req)
 {
 	struct io_ring_ctx *ctx = req->ctx;
 	bool wait;
@@ -85,8 +85,7 @@ static int assign_file(struct io_kiocb *req, unsigned int issue_flags)
 	return 0;
 }
 
-/* See IO_URING_F_* and IOU_*. */
-int io_issue(struct io_kiocb *req, unsigned int issue_flags)
+static __always_inline int issue(struct io_kiocb *req, unsigned int issue_flags)
 {
 	const struct io_op *op = &io_ops[req->opcode];
 	const struct cred *old = NULL;
@@ -105,12 +104,20 @@ int io_issue(struct io_kiocb *req, unsigned int issue_flags)
 	return ret;
 }
 
+/* See IO_URING_F_* and IOU_*. */
+int io_issue(struct io_kiocb *req, unsigned int issue_flags)
+{
+	return issue(req, issue_flags);
+}
+
 static void queue_to_worker(struct io_kiocb *req)
 {
 	int err;
 
-	if (!req->creds)
+	if (!req->creds) {
+		req->flags |= REQ_F_PARTS;
 		req->creds = get_current_cred();
+	}
 	err = io_wq_enqueue(req);
 	if (err)
 		io_req_done(req, err);
@@ -140,23 +147,11 @@ static bool prepare_link_timeout(struct io_kiocb *req)
 	return true;
 }
 
-static void try_or_wait(struct io_kiocb *req)
+/* Somebody else has to go on with req: a worker, whoever makes its file ready, or who has it already (IOU_LATER). */
+static void hand_over(struct io_kiocb *req, int ret)
 {
 	bool timeout;
-	int ret;
 
-	if (unlikely(req->flags & REQ_F_ASYNC && !(req->flags & REQ_F_POLLED) && !io_ops[req->opcode].inline_only)) {
-		timeout = prepare_link_timeout(req);
-		queue_to_worker(req);
-		if (timeout)
-			io_start_link_timeout(req);
-		return;
-	}
-	ret = io_issue(req, IO_URING_F_NONBLOCK);
-	if (likely(ret != -EAGAIN && ret != IOU_LATER && ret != IOU_AGAIN_POLL)) {
-		io_req_done(req, ret < 0 ? ret : req->res);
-		return;
-	}
 	if (ret == -EAGAIN && req->flags & REQ_F_NOWAIT) {
 		io_req_done(req, -EAGAIN);
 		return;
@@ -169,24 +164,49 @@ static void try_or_wait(struct io_kiocb *req)
 		io_start_link_timeout(req);
 }
 
+/* True: req went to a worker without a try, or has failed before it began. */
+static bool queued_untried(struct io_kiocb *req)
+{
+	bool timeout;
+
+	if (req->flags & REQ_F_FAIL) {
+		io_req_done(req, req->res);
+		return true;
+	}
+	if (req->flags & REQ_F_POLLED || io_ops[req->opcode].inline_only)
+		return false;
+	timeout = prepare_link_timeout(req);
+	queue_to_worker(req);
+	if (timeout)
+		io_start_link_timeout(req);
+	return true;
+}
+
+static __always_inline void queue_req(struct io_kiocb *req)
+{
+	int ret;
+
+	if (unlikely(req->flags & (REQ_F_FAIL | REQ_F_ASYNC)) && queued_untried(req))
+		return;
+	ret = issue(req, IO_URING_F_NONBLOCK);
+	if (likely(ret <= 0 && ret != -EAGAIN))
+		io_req_done(req, ret < 0 ? ret : req->res);
+	else
+		hand_over(req, ret);
+}
+
 /* A request whose turn it is (a chain's first, or the next of a chain).  uring_lock held. */
 void io_queue_req(struct io_kiocb *req)
 {
-	if (unlikely(req->flags & REQ_F_FAIL)) {
-		io_req_done(req, req->res);
-		return;
-	}
-	try_or_wait(req);
+	queue_req(req);
 }
 
-static void queue_chain(struct io_kiocb *req)
+static __always_inline void queue_chain(struct io_ring_ctx *ctx, struct io_kiocb *req)
 {
-	struct io_ring_ctx *ctx = req->ctx;
-
 	if (unlikely(req->flags & (REQ_F_DRAIN | REQ_F_AFTER_DRAIN) || !list_empty_careful(&ctx->deferred)))
 		if (defer_req(req))
 			return;
-	io_queue_req(req);
+	queue_req(req);
 }
 
 /* ---- entries ---- */
@@ -198,11 +218,22 @@ static int check_restrictions(struct io_ring_ctx *ctx, const struct io_kiocb *re
 {
 	const struct io_restrictions *r = &ctx->restrictions;
 
-	if (!r->registered)
-		return 0;
 	if (!(r->sqe_ops & 1ULL << req->opcode) || (flags & r->sqe_flags_required) != r->sqe_flags_required ||
 	    flags & ~(r->sqe_flags_allowed | r->sqe_flags_required))
 		return -EACCES;
+	return 0;
+}
+
+#define SQE_EASY_FLAGS (IOSQE_FIXED_FILE | IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_ASYNC)	/* go with every operation */
+
+static int check_flags(const struct io_op *op, unsigned int flags)
+{
+	if (flags & ~SQE_VALID_FLAGS)
+		return -EINVAL;
+	if (flags & IOSQE_BUFFER_SELECT && !op->buffer_select)
+		return -EOPNOTSUPP;
+	if (flags & IOSQE_CQE_SKIP_SUCCESS && flags & IOSQE_IO_DRAIN)
+		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -215,53 +246,49 @@ static int use_personality(struct io_kiocb *req, unsigned int id)
 	cred = idr_find(&req->ctx->personalities, id);
 	if (!cred)
 		return -EINVAL;
+	req->flags |= REQ_F_PARTS;
 	req->creds = get_cred(cred);
 	return 0;
 }
 
-static void reset_req(struct io_kiocb *req, const struct io_uring_sqe *sqe)
+/* ->file, ->link and what release_parts() looks at are clear in a request that was freed. */
+static void reset_req(struct io_ring_ctx *ctx, struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
-	struct io_ring_ctx *ctx = req->ctx;
-
 	req->opcode = READ_ONCE(sqe->opcode);
-	req->flags = 0;
 	req->user_data = READ_ONCE(sqe->user_data);
 	req->fd = READ_ONCE(sqe->fd);
 	req->buf_index = READ_ONCE(sqe->buf_index);
-	req->file = NULL;
-	req->res = 0;
-	req->cflags = 0;
-	req->cancel_seq = 0;
-	req->link = NULL;
+	req->res = req->cflags = req->cancel_seq = 0;
 	req->done = 0;
 	req->seq = ctx->nr_begun++;
 }
 
 /* The entry may change under our eyes: each field is read once.  0, or why it is refused. */
-static int init_req(struct io_kiocb *req, const struct io_uring_sqe *sqe)
+static int init_req(struct io_ring_ctx *ctx, struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
 	unsigned int flags = READ_ONCE(sqe->flags);
-	struct io_ring_ctx *ctx = req->ctx;
 	const struct io_op *op;
 	int err;
 
-	reset_req(req, sqe);
+	reset_req(ctx, req, sqe);
 	req->flags = flags & SQE_VALID_FLAGS;	/* also when it is refused: it belongs to its chain */
 	if (unlikely(req->opcode >= IORING_OP_LAST || !io_ops[req->opcode].issue)) {
 		req->opcode = IORING_OP_NOP;	/* nothing of the table must be looked up by it */
 		return -EINVAL;
 	}
-	if (unlikely(flags & ~SQE_VALID_FLAGS))
-		return -EINVAL;
 	op = &io_ops[req->opcode];
-	if (unlikely(flags & IOSQE_BUFFER_SELECT && !op->buffer_select))
-		return -EOPNOTSUPP;
-	if (unlikely(flags & IOSQE_CQE_SKIP_SUCCESS && flags & IOSQE_IO_DRAIN))
-		return -EOPNOTSUPP;
-	err = check_restrictions(ctx, req, flags);
-	if (!err)
-		err = use_personality(req, READ_ONCE(sqe->personality));
-	return err ? err : op->prep(req, sqe);
+	if (unlikely(flags & ~SQE_EASY_FLAGS)) {
+		err = check_flags(op, flags);
+		if (err)
+			return err;
+	}
+	if (unlikely(ctx->restrictions.registered)) {
+		err = check_restrictions(ctx, req, flags);
+		if (err)
+			return err;
+	}
+	err = use_personality(req, READ_ONCE(sqe->personality));
+	return unlikely(err) ? err : op->prep(req, sqe);
 }
 
 /* The chain that is being gathered. */
@@ -281,6 +308,8 @@ static void add_to_chain(struct chain *c, struct io_kiocb *req)
 
 static void begin_chain(struct io_ring_ctx *ctx, struct io_kiocb *head)
 {
+	if (likely(!ctx->after_drain && !(head->flags & REQ_F_DRAIN)))
+		return;
 	if (ctx->after_drain)
 		head->flags |= REQ_F_AFTER_DRAIN;
 	ctx->after_drain = head->flags & REQ_F_DRAIN;
@@ -300,7 +329,7 @@ static int check_link_timeout(struct chain *c, struct io_kiocb *req)
 
 static int submit_sqe(struct io_ring_ctx *ctx, struct chain *c, struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
-	int err = init_req(req, sqe);
+	int err = init_req(ctx, req, sqe);
 
 	if (!err)
 		err = check_link_timeout(c, req);
@@ -326,7 +355,7 @@ static int submit_sqe(struct io_ring_ctx *ctx, struct chain *c, struct io_kiocb 
 		req = c->head;
 		c->head = NULL;
 	}
-	queue_chain(req);
+	queue_chain(ctx, req);
 	return err;
 }
 
@@ -347,17 +376,16 @@ int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr)
 	struct io_uring_task *tctx = current->io_uring;
 	const struct io_uring_sqe *sqe;
 	struct chain chain = { 0 };
-	struct io_kiocb *req;
+	struct io_kiocb *req = NULL;
 	u32 done = 0;
 
 	nr = min(nr, io_sqes_waiting(ctx));
+	atomic_add(nr, &tctx->inflight);	/* for all of them; what is not submitted is given back */
+	atomic_long_add(nr, &ctx->refs);
 	while (done < nr) {
 		req = io_alloc_req(ctx);
-		if (unlikely(!req)) {
-			if (!done)
-				return -EAGAIN;
+		if (unlikely(!req))
 			break;
-		}
 		sqe = next_sqe(ctx);
 		if (unlikely(!sqe)) {
 			req->next = ctx->free_reqs;
@@ -367,14 +395,14 @@ int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr)
 		done++;
 		req->task = current;
 		req->tctx = tctx;
-		atomic_inc(&tctx->inflight);
-		io_ctx_get(ctx);
 		if (unlikely(submit_sqe(ctx, &chain, req, sqe)) && !(ctx->flags & IORING_SETUP_SUBMIT_ALL))
 			break;
 	}
+	if (unlikely(done != nr))
+		io_put_refs(ctx, tctx, nr - done);
 	if (unlikely(chain.head))
-		queue_chain(chain.head);	/* the last entry promised another */
+		queue_chain(ctx, chain.head);	/* the last entry promised another */
 	io_flush_done(ctx);
 	smp_store_release(&ctx->rings->sq.head, ctx->cached_sq_head);
-	return done;
+	return unlikely(!req && !done && nr) ? -EAGAIN : done;
 }

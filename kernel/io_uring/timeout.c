@@ -99,6 +99,7 @@ static int common_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe, boo
 	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
 	if (!rt)
 		return -ENOMEM;
+	req->flags |= REQ_F_PARTS;
 	req->data = rt;
 	rt->req = req;
 	err = read_time(READ_ONCE(sqe->addr), &req->timeout.ts);

@@ -87,7 +87,7 @@ ENTRY(entry_SYSCALL_64)
 	sti
 	testl	$_TIF_SYSCALL_WORK, TOP_FLAGS
 	jnz	syscall_enter_work
-syscall_dispatch:
+.Ldispatch:
 	cmpl	$NR_syscalls, %eax
 	jae	syscall_bad
 	movl	%eax, %eax
@@ -130,7 +130,7 @@ syscall_enter_work:
 	movq	PT_R10(%rsp), %r10
 	movq	PT_R8(%rsp), %r8
 	movq	PT_R9(%rsp), %r9
-	jmp	syscall_dispatch
+	jmp	.Ldispatch
 
 syscall_traced:
 	movq	%rsp, %rdi
