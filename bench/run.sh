@@ -9,8 +9,8 @@ commit=$(git -C "$here" rev-parse --short HEAD)$(git -C "$here" diff --quiet HEA
 day=$(date +%F)
 icount="-smp 1 -icount shift=0,sleep=off"
 
-mb() { # mb CPUMODEL COLUMN-OF-LINUX
-	CPUMODEL=$1 MB_ARGS=$ONLY "$here/mb.sh" "$kernel" $icount |
+mb() { # mb CPUMODEL COLUMN-OF-LINUX PROGRAM
+	CPUMODEL=$1 MB_ARGS=$ONLY MB_PROG=$3 "$here/mb.sh" "$kernel" $icount |
 		awk -v OFS='\t' -v day=$day -v commit=$commit -v model=$1 -v col=$2 -v note="$note" '
 			NR == FNR { if ($1 !~ /^#/) linux[$1] = $col; next }
 			$1 == "mb" && $2 != "done" {
@@ -18,8 +18,10 @@ mb() { # mb CPUMODEL COLUMN-OF-LINUX
 			}' "$here/linux-6.1.tsv" -
 }
 {
-	mb max,-erms,-fsrm 2
-	mb max 3
+	for program in mb sync; do
+		mb max,-erms,-fsrm 2 $program
+		mb max 3 $program
+	done
 	[ -n "$ONLY" ] || "$here/boot.sh" "$kernel" |
 		awk -v OFS='\t' -v day=$day -v commit=$commit -v note="$note" '{ print day, commit, "wall", $2, $3, "-", $4, "-", note }'
 } | tee -a "$here/results.tsv" | column -t -s "$(printf '\t')"

@@ -161,6 +161,48 @@ static void cond_turns_pi(long n)
 	turns(n, PTHREAD_PRIO_INHERIT);
 }
 
+// Contention. SCHED_FIFO, so that no thread is preempted by the one it wakes and every kernel runs the same sequence.
+static void *in_real_time(void *(*body)(void *), long n)
+{
+	struct sched_param p = { 0 };
+
+	body(&n);
+	pthread_setschedparam(pthread_self(), SCHED_OTHER, &p);
+	return NULL;
+}
+
+static void real_time(void)
+{
+	struct sched_param p = { .sched_priority = 10 };
+
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &p))
+		exit(1);
+}
+
+// Two threads that want one PI futex all the time: each unlock hands it to the other, who waits in the kernel.
+static void *hand_over(void *arg)
+{
+	for (long n = *(long *)arg; n; n--) {
+		futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+		futex(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	}
+	return NULL;
+}
+
+static void pi_handover(long n)
+{
+	pthread_t rival;
+
+	real_time();
+	futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	pthread_create(&rival, NULL, hand_over, &n);
+	while (!(__atomic_load_n(&word, __ATOMIC_RELAXED) & FUTEX_WAITERS))
+		sched_yield();
+	futex(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	in_real_time(hand_over, n - 1);
+	pthread_join(rival, NULL);
+}
+
 // Two threads fight for one mutex, each giving up the CPU while it holds it: the other blocks in the kernel.
 static void *fight(void *arg)
 {
@@ -172,27 +214,15 @@ static void *fight(void *arg)
 	return NULL;
 }
 
-static void contended(long n, int protocol)
-{
-	pthread_mutexattr_t attr;
-	pthread_t rival;
-
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setprotocol(&attr, protocol);
-	pthread_mutex_init(&lock, &attr);
-	pthread_create(&rival, NULL, fight, &n);
-	fight(&n);
-	pthread_join(rival, NULL);
-}
-
 static void mutex_contended(long n)
 {
-	contended(n, PTHREAD_PRIO_NONE);
-}
+	pthread_t rival;
 
-static void mutex_contended_pi(long n)
-{
-	contended(n, PTHREAD_PRIO_INHERIT);
+	real_time();
+	pthread_mutex_init(&lock, NULL);
+	pthread_create(&rival, NULL, fight, &n);
+	in_real_time(fight, n);
+	pthread_join(rival, NULL);
 }
 
 // io_uring: NOPs, `batch` of them for each io_uring_enter().
@@ -312,7 +342,7 @@ int main(int argc, char **argv)
 	bench("cond_turns", cond_turns, 2);
 	bench("cond_turns_pi", cond_turns_pi, 2);
 	bench("mutex_contended", mutex_contended, 2);
-	bench("mutex_contended_pi", mutex_contended_pi, 2);
+	bench("futex_pi_handover", pi_handover, 2);
 	if (!ring_open()) {
 		bench("io_uring_nop_1", nop_1, 1);
 		bench("io_uring_nop_32", nop_32, 32);
