@@ -311,16 +311,6 @@ static inline unsigned int io_cqes_ready(struct io_ring_ctx *ctx)
 	return READ_ONCE(ctx->rings->cq.tail) - READ_ONCE(ctx->rings->cq.head);
 }
 
-static inline struct io_kiocb *io_alloc_req(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock)
-{
-	struct io_kiocb *req = ctx->free_reqs;
-
-	if (unlikely(!req))
-		return io_new_req(ctx);
-	ctx->free_reqs = req->next;
-	return req;
-}
-
 /* It has ended; posted by the next flush.  uring_lock held. */
 static inline void io_req_done(struct io_kiocb *req, s32 res)
 {
@@ -345,10 +335,6 @@ bool io_cancel_deferred(struct io_ring_ctx *ctx, struct task_struct *task);
 /* ---- poll.c ---- */
 enum { IO_ARMED, IO_READY, IO_CANNOT_ARM };
 int io_arm_for_retry(struct io_kiocb *req);
-int io_poll_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_poll_issue(struct io_kiocb *req, unsigned int issue_flags);
-int io_poll_remove_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_poll_remove_issue(struct io_kiocb *req, unsigned int issue_flags);
 void io_disarm(struct io_kiocb *req);
 
 /* ---- cancel.c ---- */
@@ -365,16 +351,8 @@ int io_poll_cancel(struct io_ring_ctx *ctx, struct io_cancel *cd);
 int io_timeout_cancel(struct io_ring_ctx *ctx, struct io_cancel *cd);
 int io_try_cancel(struct io_ring_ctx *ctx, struct io_uring_task *tctx, struct io_cancel *cd);
 bool io_cancel_all(struct io_ring_ctx *ctx, struct task_struct *task);
-int io_cancel_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_cancel_issue(struct io_kiocb *req, unsigned int issue_flags);
-int io_sync_cancel(struct io_ring_ctx *ctx, void __user *arg) __must_hold(&ctx->uring_lock);
 
 /* ---- timeout.c ---- */
-int io_timeout_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_link_timeout_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_timeout_issue(struct io_kiocb *req, unsigned int issue_flags);
-int io_timeout_remove_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
-int io_timeout_remove_issue(struct io_kiocb *req, unsigned int issue_flags);
 void io_flush_timeouts(struct io_ring_ctx *ctx);
 void io_start_link_timeout(struct io_kiocb *req);
 bool io_disarm_link_timeout(struct io_kiocb *req);
@@ -383,20 +361,11 @@ bool io_disarm_link_timeout(struct io_kiocb *req);
 int io_wq_enqueue(struct io_kiocb *req);
 int io_wq_cancel(struct io_wq *wq, struct io_ring_ctx *ctx, struct io_cancel *cd);
 void io_wq_destroy(struct io_wq *wq);
-int io_wq_max_workers(struct io_uring_task *tctx, u32 *counts);
 
 /* ---- task.c ---- */
 int io_uring_add_task(struct io_ring_ctx *ctx);
 void io_uring_forget_tasks(struct io_ring_ctx *ctx);
 void io_tctx_put_req(struct io_uring_task *tctx, unsigned int n);
-int io_register_ring_fds(struct io_ring_ctx *ctx, void __user *arg, unsigned int nr);
-int io_unregister_ring_fds(void __user *arg, unsigned int nr);
-
-/* ---- sqpoll.c ---- */
-int io_sq_thread_start(struct io_ring_ctx *ctx, const struct io_uring_params *p);
-void io_sq_thread_stop(struct io_ring_ctx *ctx);
-void io_sq_thread_wake(struct io_ring_ctx *ctx);
-int io_sq_wait(struct io_ring_ctx *ctx);
 
 /* ---- ring.c, register.c ---- */
 struct fd;

@@ -1,6 +1,8 @@
 /*
- * ops.h: what the table of operations and registration know of the files that do them.
+ * ops.h: what the table of operations, the ring's system calls and registration know of the files that do them.
  *
+ * Idea:    an operation is a pair: NAME_prep() reads the entry, once, and refuses what is wrong; NAME_issue() does it.
+ * Locking: prep and registration run under uring_lock; issue says by its flags whether it does (see io_uring.h).
  * See:     opdef.c, register.c
  */
 #ifndef IO_URING_OPS_H
@@ -54,5 +56,36 @@ int io_tee_issue(struct io_kiocb *req, unsigned int issue_flags);
 void io_rw_cleanup(struct io_kiocb *req);
 void io_fs_cleanup(struct io_kiocb *req);
 void io_splice_cleanup(struct io_kiocb *req);
+
+/* ---- poll.c ---- */
+int io_poll_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_poll_issue(struct io_kiocb *req, unsigned int issue_flags);
+int io_poll_remove_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_poll_remove_issue(struct io_kiocb *req, unsigned int issue_flags);
+
+/* ---- cancel.c ---- */
+int io_cancel_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_cancel_issue(struct io_kiocb *req, unsigned int issue_flags);
+int io_sync_cancel(struct io_ring_ctx *ctx, void __user *arg) __must_hold(&ctx->uring_lock);
+
+/* ---- timeout.c ---- */
+int io_timeout_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_link_timeout_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_timeout_issue(struct io_kiocb *req, unsigned int issue_flags);
+int io_timeout_remove_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
+int io_timeout_remove_issue(struct io_kiocb *req, unsigned int issue_flags);
+
+/* ---- task.c ---- */
+int io_register_ring_fds(struct io_ring_ctx *ctx, void __user *arg, unsigned int nr);
+int io_unregister_ring_fds(void __user *arg, unsigned int nr);
+
+/* ---- io-wq.c ---- */
+int io_wq_max_workers(struct io_uring_task *tctx, u32 *counts);
+
+/* ---- sqpoll.c ---- */
+int io_sq_thread_start(struct io_ring_ctx *ctx, const struct io_uring_params *p);
+void io_sq_thread_stop(struct io_ring_ctx *ctx);
+void io_sq_thread_wake(struct io_ring_ctx *ctx);
+int io_sq_wait(struct io_ring_ctx *ctx);
 
 #endif

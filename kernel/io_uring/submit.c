@@ -359,6 +359,16 @@ static int submit_sqe(struct io_ring_ctx *ctx, struct chain *c, struct io_kiocb 
 	return err;
 }
 
+static struct io_kiocb *alloc_req(struct io_ring_ctx *ctx) __must_hold(&ctx->uring_lock)
+{
+	struct io_kiocb *req = ctx->free_reqs;
+
+	if (unlikely(!req))
+		return io_new_req(ctx);
+	ctx->free_reqs = req->next;
+	return req;
+}
+
 /* The next entry, or NULL: the program's index was out of range. */
 static const struct io_uring_sqe *next_sqe(struct io_ring_ctx *ctx)
 {
@@ -383,7 +393,7 @@ int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr)
 	atomic_add(nr, &tctx->inflight);	/* for all of them; what is not submitted is given back */
 	atomic_long_add(nr, &ctx->refs);
 	while (done < nr) {
-		req = io_alloc_req(ctx);
+		req = alloc_req(ctx);
 		if (unlikely(!req))
 			break;
 		sqe = next_sqe(ctx);
