@@ -1,6 +1,9 @@
 /*
  * fs_struct.c: a task's root, working directory and umask.
  *
+ * Idea:    threads share one, a forked process gets a copy.  A path walk reads root and directory without a lock: fs->seq
+ *          tells it when they changed meanwhile (namei.c).
+ * Locking: fs->lock for a change and for taking references, inside task_lock(), which keeps task->fs; fs->seq for readers.
  * See: fs_struct.h; chdir(2), chroot(2), clone(2) "CLONE_FS"
  */
 #include <weft/kernel.h>

@@ -1,5 +1,8 @@
 /*
  * init.c: start-up of the VFS: caches first, then the first mount; and mounting before there is a program to ask for it.
+ *
+ * Idea:    the kernel does with names what a program would do, by the functions behind the system calls.
+ * Locking: none of its own: one thread, before /init.
  */
 #include <weft/kernel.h>
 #include <weft/init.h>

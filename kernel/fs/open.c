@@ -1,6 +1,11 @@
 /*
  * open.c: opening and closing files; truncation, preallocation, access checks, directories of the task, modes and owners.
  *
+ * Idea:    namei.c finds the name and says whether the caller may; here a struct file is filled in and given its number.
+ *          Changes of an inode (size, mode, owner) go through notify_change() with i_rwsem held and, by path, write access
+ *          to the mount (mnt_want_write()), so that a read-only remount waits for them.  access(2) asks with credentials of
+ *          its own, in which the real IDs stand for the effective ones.
+ * Locking: i_rwsem of the inode that is changed; nothing is held while a file is opened or closed.
  * See: open(2), close(2), truncate(2), fallocate(2), access(2), chdir(2), chmod(2), chown(2)
  */
 #include <weft/kernel.h>

@@ -1,5 +1,9 @@
 /*
  * statfs.c: statfs(2), fstatfs(2): how full a file system is.
+ *
+ * Idea:    the file system fills in a struct kstatfs; what differs between the calls is only how it is copied out.
+ * Locking: none: the path or the file keeps the super block.
+ * See:     statfs(2)
  */
 #include <weft/kernel.h>
 #include <weft/compat.h>

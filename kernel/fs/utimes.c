@@ -1,6 +1,8 @@
 /*
  * utimes.c: setting access and modification times.
  *
+ * Idea:    all calls become one change of attributes.  Both times "now" needs the right to write; any other time, the owner.
+ * Locking: i_rwsem around notify_change().
  * See: utimensat(2), utime(2)
  */
 #include <weft/kernel.h>

@@ -1,5 +1,9 @@
 /*
  * misc.c: NOP, FSYNC, SYNC_FILE_RANGE, FALLOCATE, FADVISE, MADVISE, SPLICE, TEE, EPOLL_CTL, MSG_RING.
+ *
+ * Idea:    what may wait and cannot be polled answers -EAGAIN to the submitter's try, so that a worker does it.
+ * Locking: MSG_RING posts under the other ring's completion_lock only; SPLICE finds a fixed file as a worker, under uring_lock.
+ * See:     io_uring.h for prep and issue; io_uring_enter(2)
  */
 #include "ops.h"
 #include <weft/io_uring.h>

@@ -1,5 +1,10 @@
 /*
  * opdef.c: the table of operations.  What is not in it is EINVAL, and IORING_REGISTER_PROBE says so.
+ *
+ * Idea:    an operation is two functions and what the rest must know of it: does it need a file, what to poll for when it
+ *          would block, may it be given a buffer.
+ * Locking: none: constant.
+ * See:     io_uring.h (struct io_op), ops.h
  */
 #include "ops.h"
 #include <weft/poll.h>

@@ -1,6 +1,8 @@
 /*
  * chacha.c: the ChaCha20 block function.
  *
+ * Idea:    64 bytes from 16 words: ten times the four columns, then the four diagonals; at last the input is added.
+ * Locking: none: the state is the caller's.
  * See:     RFC 8439
  */
 #include <weft/bitops.h>

@@ -2,6 +2,7 @@
  * errseq.c: an error that each of many listeners hears once.
  *
  * Idea:    bits 0-11: the error, 12: somebody has seen it, 13-31: how often it became news.
+ * Locking: none: each change is one compare and exchange of the word.
  * See:     include/weft/errseq.h
  */
 #include <weft/kernel.h>

@@ -1,6 +1,10 @@
 /*
  * futex_sys.c: futex(2) and futex_waitv(2): decoding of operations and times, and waiting on several futexes at once.
  *
+ * Idea:    futex_waitv() queues itself on one futex after the other, each under its bucket's lock after a look at the value.
+ *          A wake-up may come from the first while the last is being queued: the task state is set before the first look, and
+ *          whoever finds a value changed takes itself out again and sees whether it was woken meanwhile.
+ * Locking: one bucket lock at a time; q.lock_ptr is NULL once a waker has taken the entry out.
  * See:     futex(2); futex.c for how it works
  */
 #include <weft/kernel.h>

@@ -2,6 +2,9 @@
  * sys.c: small system calls about the system as a whole: its names, memory and load, the caller's CPU
  *        and umask, and the end of it.
  *
+ * Idea:    what another subsystem knows is asked there; only the end of the system is organised here: shutdown hooks run,
+ *          last registered first, before the machine is switched off.
+ * Locking: hooks_lock for the list of hooks; the names are utsname.c's.
  * See:     uname(2), sethostname(2), sysinfo(2), getcpu(2), personality(2), reboot(2)
  */
 #include <weft/kernel.h>

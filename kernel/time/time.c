@@ -1,6 +1,8 @@
 /*
  * time.c: the plain calls about time (time, gettimeofday, times, adjtimex), and conversions.
  *
+ * Idea:    inside the kernel a time is a struct timespec64 or nanoseconds; 32-bit and microsecond forms exist at the edge only.
+ * Locking: none of its own: timekeeping.c's.
  * See:     gettimeofday(2), times(2), adjtimex(2)
  */
 #include <weft/jiffies.h>

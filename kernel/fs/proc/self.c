@@ -1,5 +1,9 @@
 /*
  * self.c: /proc/self and /proc/thread-self: symbolic links whose target depends on who asks.
+ *
+ * Idea:    the target is the reader's number in the pid namespace of this mount of /proc, not in the reader's own.
+ * Locking: none: a task's own numbers do not change while it looks.
+ * See:     proc(5)
  */
 #include <weft/kernel.h>
 #include <weft/slab.h>

@@ -1,6 +1,9 @@
 /*
  * futex.c: atomic operations on a word in user memory, which may fault.
  *
+ * Idea:    a fault jumps to the exception table's place and becomes -EFAULT; the caller, who holds spin locks, lets go of
+ *          them, brings the page in and tries again.
+ * Locking: any context; the word itself is changed by one locked instruction.
  * See:     asm/futex.h; kernel/task/futex.c
  */
 #include <weft/kernel.h>
