@@ -630,6 +630,7 @@ struct super_operations {
 	int (*remount_fs)(struct super_block *sb, int *flags, char *data);
 	void (*umount_begin)(struct super_block *sb);
 	int (*show_options)(struct seq_file *m, struct dentry *root);
+	int (*show_path)(struct seq_file *m, struct dentry *root);	/* in mountinfo, the root of a mount: NULL: its path */
 };
 
 /*

@@ -121,7 +121,7 @@ extern struct net init_net;
 struct net *copy_net_ns(u64 flags, struct user_namespace *user_ns, struct net *old);
 void put_net(struct net *net);			/* any context */
 
-/* ---- cgroup: kernel/task/cgroup_namespace.c ---- */
+/* ---- cgroup: kernel/cgroup/namespace.c ---- */
 struct cgroup_namespace;
 extern const struct ns_type cgroup_ns_type;
 extern struct cgroup_namespace init_cgroup_ns;

@@ -127,6 +127,8 @@ struct sched_entity {
 	u64			requested;	/* rq clock, when it made its request */
 	u64			nr_migrations;
 	bool			on_rq;
+	struct sched_entity	*parent;	/* of the task group in whose queue it is; NULL: in the CPU's own */
+	struct cfs_rq		*my_q;		/* [I] it stands for a task group with this queue; NULL: for a task */
 };
 
 /* A task's place in the real-time classes.  [rq->lock] */
@@ -366,6 +368,11 @@ struct task_struct {
 	struct io_worker	*io_worker;	/* [o] of a PF_IO_WORKER: one of these two */
 	struct io_sq_thread	*io_sq;
 	struct rcu_head		*task_works;	/* [a] what to do on the way to user mode: task_work.h */
+	struct cgroup __rcu	*cgroup;	/* [r:tasklist_lock + cgroup_task_lock] + reference, but on the root */
+	struct list_head	cgroup_node;	/* [cgroup_task_lock] in cgroup->tasks, but not in the root's */
+	u64			cgroup_since[2];	/* [cgroup_task_lock] utime, stime when it came there */
+	struct task_group	*task_group;	/* [pi_lock + rq->lock] of whose share of the CPU it has a part; NULL: all */
+	bool			cgroup_frozen;	/* [cgroup_task_lock] counted in cgroup->nr_frozen; own reads free */
 	struct nsproxy		*nsproxy;	/* [task_lock] [o] never NULL for current until it exits */
 	struct seccomp_filter	*seccomp_filter;	/* [siglock] the newest of its chain */
 	unsigned int		seccomp_mode;	/* [siglock] SECCOMP_MODE_* */

@@ -38,6 +38,7 @@ struct file;
 #define JOBCTL_TRAPPING		(1UL << JOBCTL_TRAPPING_BIT)	/* from stopped to traced: PTRACE_ATTACH waits for it */
 #define JOBCTL_LISTENING	(1UL << 22)	/* PTRACE_LISTEN: traced, but events of the group wake it */
 #define JOBCTL_PTRACE_FROZEN	(1UL << 23)	/* the tracer works on it: not even SIGKILL wakes it */
+#define JOBCTL_TRAP_FREEZE	(1UL << 24)	/* its control group is to be frozen */
 #define JOBCTL_TRAP_MASK	(JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY)
 #define JOBCTL_PENDING_MASK	(JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK)
 

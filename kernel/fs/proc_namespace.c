@@ -133,7 +133,9 @@ static int show_mountinfo(struct seq_file *m, void *v)
 	int err;
 
 	seq_printf(m, "%i %i %u:%u ", r->mnt_id, r->mnt_parent->mnt_id, MAJOR(sb->s_dev), MINOR(sb->s_dev));
-	seq_dentry(m, path.dentry, " \t\n\\");
+	err = sb->s_op->show_path ? sb->s_op->show_path(m, path.dentry) : seq_dentry(m, path.dentry, " \t\n\\");
+	if (err < 0)
+		return err;
 	seq_putc(m, ' ');
 	err = seq_path_root(m, &path, &p->root, " \t\n\\");
 	if (err)

@@ -1,7 +1,10 @@
 /*
  * net_namespace.c: making and ending a network of its own.
  *
- * Locking: see <weft/net_namespace.h>.
+ * What:    the first network, copy, put, entering (struct ns_type net_ns_type).
+ * Idea:    a network is the names of its abstract sockets and a loopback device that carries nothing.  It lives by its tasks'
+ *          nsproxies, its sockets and open files of /proc/PID/ns; when the last has gone nobody can find its names any more.
+ * Locking: see <weft/net_namespace.h>: net->lock for the device's state; counts are atomic.
  * See:     network_namespaces(7)
  */
 #include <weft/kernel.h>

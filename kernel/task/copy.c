@@ -16,6 +16,7 @@
  * Locking: the visible step: tasklist_lock (write) -> siglock of current.
  * See:     spec.md §3; clone(2); fork.c (memory), arch copy_thread() (registers); doc/tasks.md
  */
+#include <weft/cgroup.h>
 #include <weft/ipc.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
@@ -64,7 +65,7 @@ static int check_flags(u64 flags)
 	if ((flags & CLONE_THREAD) && ((flags & (CLONE_NEWUSER | CLONE_NEWPID)) ||
 				       current->nsproxy->pid_ns_for_children != task_active_pid_ns(current)))
 		return -EINVAL;
-	if (flags & ((CLONE_NAMESPACES & ~(NS_KINDS | CLONE_NEWUSER)) | CLONE_INTO_CGROUP))
+	if (flags & CLONE_NAMESPACES & ~(NS_KINDS | CLONE_NEWUSER))
 		return -EINVAL;
 	/* Root and working directory stand in one tree of mounts, and who has capabilities may move them. */
 	if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) && (flags & CLONE_FS))
@@ -265,6 +266,9 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 		p->flags |= PF_IO_WORKER;
 		siginitsetinv(&p->blocked, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
+	RCU_INIT_POINTER(p->cgroup, &cgroup_root);
+	INIT_LIST_HEAD(&p->cgroup_node);
+	p->cgroup_frozen = false;
 	p->io_uring = NULL;
 	p->io_worker = NULL;
 	p->io_sq = NULL;
@@ -395,7 +399,7 @@ static void link_thread(struct task_struct *p)
 
 /* The step that makes p visible.  0, or -EINTR and nothing done: current is being killed.  Ends the signal delay. */
 static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess_signals *delayed, u64 flags, bool idle,
-		     bool trace)
+		     bool trace, struct cgroup_fork *cgroup)
 {
 	int err = 0;
 
@@ -422,6 +426,8 @@ static int link_task(struct task_struct *p, struct pid *pid, struct multiprocess
 	hlist_del_init(&delayed->node);
 out:
 	spin_unlock(&current->sighand->siglock);
+	if (!err)
+		cgroup_post_fork(p, cgroup);
 	write_unlock_irq(&tasklist_lock);
 	return err;
 }
@@ -498,6 +504,7 @@ static void unmake_task(struct task_struct *p, u64 flags)
 struct task_struct *copy_process(struct pid *pid, int trace, int node, struct kernel_clone_args *args)
 {
 	struct multiprocess_signals delayed;
+	struct cgroup_fork cgroup = { 0 };
 	struct task_struct *p = NULL;
 	struct file *pidfile;
 	int err, pidfd;
@@ -525,13 +532,17 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 		err = pidfd;
 		goto out_pid;
 	}
+	err = cgroup_can_fork(p, args, &cgroup);
+	if (err)
+		goto out_pidfd;
 	p->start_time = ktime_get_ns();
 	p->start_boottime = ktime_get_boottime_ns();
-	err = link_task(p, pid, &delayed, args->flags, args->idle, trace || (args->flags & CLONE_PTRACE));
+	err = link_task(p, pid, &delayed, args->flags, args->idle, trace || (args->flags & CLONE_PTRACE), &cgroup);
 	if (err) {
-		forget_pidfd(pidfd, pidfile);
-		goto out_pid;
+		cgroup_cancel_fork(p, &cgroup);
+		goto out_pidfd;
 	}
+	cgroup_fork_done(&cgroup);
 	if (args->idle)
 		end_delay_signals(&delayed);
 	if (pidfile)
@@ -539,6 +550,8 @@ struct task_struct *copy_process(struct pid *pid, int trace, int node, struct ke
 	sched_post_fork(p);
 	return p;
 
+out_pidfd:
+	forget_pidfd(pidfd, pidfile);
 out_pid:
 	if (!args->idle)
 		free_pid(pid);
@@ -554,8 +567,11 @@ out:
 /* Until the child has a memory of its own or is gone; a fatal signal to us ends the wait, not the child. */
 static bool wait_for_vfork_done(struct task_struct *child, struct completion *vfork)
 {
-	bool killed = wait_for_completion_killable(vfork) != 0;
+	bool killed;
 
+	cgroup_enter_frozen();
+	killed = wait_for_completion_killable(vfork) != 0;
+	cgroup_leave_frozen(true);
 	if (killed) {
 		task_lock(child);
 		child->vfork_done = NULL;
@@ -727,6 +743,8 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 	err = check_clone3(&a);
 	if (err)
 		return err;
+	if ((a.flags & CLONE_INTO_CGROUP) && (usize < CLONE_ARGS_SIZE_VER2 || a.cgroup > INT_MAX))
+		return -EINVAL;
 	if (a.set_tid_size) {
 		if (copy_from_user(set_tid, u64_to_user_ptr(a.set_tid), a.set_tid_size * sizeof(set_tid[0])))
 			return -EFAULT;
@@ -741,6 +759,7 @@ long sys_clone3(struct clone_args __user *uargs, size_t usize)
 		.tls		= a.tls,
 		.set_tid	= set_tid,
 		.set_tid_size	= a.set_tid_size,
+		.cgroup		= (int)a.cgroup,
 	};
 	return kernel_clone(&args);
 }

@@ -16,6 +16,7 @@
  *      exit_state: EXIT_ZOMBIE -> EXIT_DEAD by cmpxchg: only one of several waiters wins
  * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER; doc/tasks.md
  */
+#include <weft/cgroup.h>
 #include <weft/io_uring.h>
 #include <weft/ipc.h>
 #include <weft/kernel.h>
@@ -142,6 +143,7 @@ void release_task(struct task_struct *p)
 
 		write_lock_irq(&tasklist_lock);
 		ptrace_unlink(p);
+		cgroup_release(p);
 		leader = p->group_leader;
 		__exit_signal(p);
 		zap_leader = last_thread_gone(p);
@@ -339,6 +341,7 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 		kill_orphaned_pgrp(tsk->group_leader, NULL);
 
 	tsk->exit_state = EXIT_ZOMBIE;
+	cgroup_exit(tsk);
 	if (unlikely(tsk->ptrace))
 		autoreap = notify_tracer(tsk);
 	else if (thread_group_leader(tsk))

@@ -10,6 +10,7 @@
  * Locking: nr_threads: tasklist_lock.
  * See:     spec.md §3; kstack.c has the stack, copy.c makes the new task out of this, exit.c ends it; doc/tasks.md
  */
+#include <weft/cgroup.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/futex.h>
@@ -107,6 +108,7 @@ void free_task(struct task_struct *tsk)
 {
 	if (tsk->kthread_data)
 		free_kthread_struct(tsk);
+	cgroup_free(tsk);
 	arch_release_task_struct(tsk);
 	free_thread_stack(tsk->stack);
 	kmem_cache_free(task_struct_cachep, tsk);

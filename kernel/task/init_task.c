@@ -6,6 +6,7 @@
  * Idea:    all static, so that `current` is valid before there is any memory management.
  * See:     spec.md §4 "the first tasks"; kernel/init/main.c
  */
+#include <weft/cgroup.h>
 #include <weft/cred.h>
 #include <weft/fdtable.h>
 #include <weft/fs_struct.h>
@@ -80,6 +81,8 @@ struct task_struct init_task = {
 	.sessionid	= (unsigned int)-1,
 	.fs		= &init_fs,
 	.nsproxy	= &init_nsproxy,
+	.cgroup		= &cgroup_root,
+	.cgroup_node	= LIST_HEAD_INIT(init_task.cgroup_node),
 	.files		= &init_files,
 	.signal		= &init_signals,
 	.sighand	= &init_sighand,

@@ -16,6 +16,7 @@
  * Locking: siglock for the state and jobctl; tasklist_lock (read) to tell the tracer.
  * See:     ptrace.c; signal_take.c; ptrace(2) "Stopped states"
  */
+#include <weft/cgroup.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/pid_namespace.h>
@@ -53,7 +54,9 @@ int ptrace_stop(int exit_code, int why, unsigned long message, kernel_siginfo_t 
 	if (gstop_done && (!me->ptrace || ptrace_reparented(me)))
 		do_notify_parent_cldstop(me, false, CLD_STOPPED);
 	read_unlock(&tasklist_lock);
+	cgroup_enter_frozen();
 	schedule();
+	cgroup_leave_frozen(true);
 
 	/* The tracer may have changed registers that the short way out of a system call does not reload. */
 	set_thread_flag(TIF_NOTIFY_RESUME);

@@ -73,7 +73,7 @@ static bool has_pending(const sigset_t *signal, const sigset_t *blocked)
 /* Sets the flag if there is something; never clears it: another task's flag may be set for a reason we do not see. */
 bool recalc_sigpending_tsk(struct task_struct *t)
 {
-	if ((t->jobctl & JOBCTL_PENDING_MASK) || has_pending(&t->pending.signal, &t->blocked) ||
+	if ((t->jobctl & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || has_pending(&t->pending.signal, &t->blocked) ||
 	    has_pending(&t->signal->shared_pending.signal, &t->blocked)) {
 		set_tsk_thread_flag(t, TIF_SIGPENDING);
 		return true;

@@ -14,6 +14,7 @@
  * Locking: siglock; TASK_STOPPED is set under it, and SIGCONT wakes under it, so no stop is missed or left behind.
  * See:     signal.c (sending); signal(7); waitpid(2); doc/tasks.md
  */
+#include <weft/cgroup.h>
 #include <weft/kernel.h>
 #include <weft/coredump.h>
 #include <weft/cred.h>
@@ -272,7 +273,9 @@ static bool do_signal_stop(int signr)
 		do_notify_parent_cldstop(current, false, CLD_STOPPED);
 		read_unlock(&tasklist_lock);
 	}
+	cgroup_enter_frozen();
 	schedule();
+	cgroup_leave_frozen(false);
 	return true;
 }
 
@@ -391,6 +394,15 @@ relock:
 		if (unlikely(current->jobctl & JOBCTL_TRAP_MASK)) {
 			do_jobctl_trap();
 			spin_unlock_irq(&sighand->siglock);
+			goto relock;
+		}
+		if (unlikely(current->jobctl & JOBCTL_TRAP_FREEZE)) {
+			cgroup_freezer_trap();
+			goto relock;
+		}
+		if (unlikely(current->cgroup_frozen)) {
+			spin_unlock_irq(&sighand->siglock);
+			cgroup_leave_frozen(true);
 			goto relock;
 		}
 		signr = take_signal(ksig);

@@ -6,6 +6,7 @@
  *          The formats are ABI: procps and busybox parse them with sscanf.
  * See:     proc(5)
  */
+#include <weft/cgroup.h>
 #include <weft/kernel.h>
 #include <weft/pid_namespace.h>
 #include <weft/mman.h>
@@ -211,6 +212,7 @@ void __init proc_info_init(void)
 	proc_create_single("cmdline", 0, NULL, cmdline_show);
 	proc_create_single("uptime", 0, NULL, uptime_show);
 	proc_create_single("loadavg", 0, NULL, loadavg_show);
+	proc_create_single("cgroups", 0, NULL, proc_cgroups_show);
 	proc_create_single("stat", 0, NULL, stat_show);
 	proc_create_single("meminfo", 0, NULL, meminfo_show);
 	proc_create_single("interrupts", 0, NULL, interrupts_show);

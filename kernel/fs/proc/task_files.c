@@ -6,6 +6,7 @@
  * See:     proc(5); base.c holds the tables
  */
 #include <weft/kernel.h>
+#include <weft/cgroup.h>
 #include <weft/vmstat.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
@@ -153,8 +154,7 @@ int proc_pid_syscall(struct seq_file *m, struct pid *pid, struct task_struct *ta
 
 int proc_pid_cgroup(struct seq_file *m, struct pid *pid, struct task_struct *task)
 {
-	seq_puts(m, "0::/\n");
-	return 0;
+	return proc_cgroup_show(m, task);
 }
 
 int proc_pid_children(struct seq_file *m, struct pid *pid, struct task_struct *task)

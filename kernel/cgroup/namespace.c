@@ -1,24 +1,23 @@
 /*
- * cgroup_namespace.c: cgroup namespaces: from which group on a task sees the hierarchy.
+ * namespace.c: cgroup namespaces: from which group on a task sees the tree.
  *
- * What:    there is one group, the root, in which all tasks are: so all namespaces show the same "/", and a new one differs
- *          from the first by its file in /proc/PID/ns and its owner.
- * See:     cgroup_namespaces(7)
+ * What:    copy, put, enter (struct ns_type cgroup_ns_type).
+ * Idea:    the group in which the maker is when it makes the namespace is "/" for those inside: in /proc/PID/cgroup, in
+ *          mountinfo, and where they mount cgroup2.  Groups beside it show as "/../name".  Nothing else changes: who may
+ *          write which file is a matter of owners and, with nsdelegate, of the border (attach.c: cgroup_may_move()).
+ * Locking: none: it does not change.
+ * See:     cgroup_namespaces(7); kernel/task/nsproxy.c; doc/sandbox.md
  */
 #include <weft/kernel.h>
 #include <weft/err.h>
-#include <weft/nsproxy.h>
 #include <weft/slab.h>
 #include <weft/user_namespace.h>
-
-struct cgroup_namespace {
-	struct ns_common	ns;
-	struct user_namespace	*user_ns;	/* [I] it belongs to, + reference */
-};
+#include "cgroup.h"
 
 struct cgroup_namespace init_cgroup_ns = {
 	.ns	 = { .count = REFCOUNT_INIT(1), .inum = 0xeffffffb, .type = &cgroup_ns_type },
 	.user_ns = &init_user_ns,
+	.root	 = &cgroup_root,
 };
 
 struct cgroup_namespace *copy_cgroup_ns(u64 flags, struct user_namespace *user_ns, struct cgroup_namespace *old)
@@ -39,6 +38,7 @@ struct cgroup_namespace *copy_cgroup_ns(u64 flags, struct user_namespace *user_n
 		return ERR_PTR(err);
 	}
 	new->user_ns = get_user_ns(user_ns);
+	new->root = task_get_cgroup(current);
 	return new;
 }
 
@@ -48,6 +48,7 @@ void put_cgroup_ns(struct cgroup_namespace *ns)
 		return;
 	ns_free_inum(&ns->ns);
 	put_user_ns(ns->user_ns);
+	cgroup_put(ns->root);
 	kfree(ns);
 }
 
@@ -56,7 +57,7 @@ static struct ns_common *cgroup_of(struct nsproxy *ns)
 	return &ns->cgroup->ns;
 }
 
-static void cgroup_put(struct ns_common *ns)
+static void cgroup_ns_put(struct ns_common *ns)
 {
 	put_cgroup_ns(container_of(ns, struct cgroup_namespace, ns));
 }
@@ -77,6 +78,6 @@ static int cgroup_install(struct nsset *set, struct ns_common *ns)
 }
 
 const struct ns_type cgroup_ns_type = {
-	.name = "cgroup", .clone_flag = CLONE_NEWCGROUP, .of = cgroup_of, .put = cgroup_put, .install = cgroup_install,
+	.name = "cgroup", .clone_flag = CLONE_NEWCGROUP, .of = cgroup_of, .put = cgroup_ns_put, .install = cgroup_install,
 	.owner = cgroup_owner,
 };
