@@ -527,9 +527,11 @@ static struct dentry *cgroup_mount(struct file_system_type *type, int flags, con
 	if (IS_ERR(root))
 		return root;
 	dir = walk_down(dget(root), current->nsproxy->cgroup->root);
-	if (IS_ERR(dir))
-		deactivate_locked_super(root->d_sb);
 	dput(root);
+	if (IS_ERR(dir)) {
+		lockdep_assert_held_write(&cgroup_mnt->mnt_sb->s_umount);
+		deactivate_locked_super(cgroup_mnt->mnt_sb);
+	}
 	return dir;
 }
 
