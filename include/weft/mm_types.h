@@ -72,6 +72,13 @@ struct page {
 } __aligned(64);
 
 /* One range of an address space with one set of rights and one backing.  Fields under mm->mmap_lock. */
+/* What swap's read-ahead has learnt about an area or a file; hints, changed without a lock. */
+struct swap_readahead {
+	u16	last_page;		/* of the last fault that had to read, low bits */
+	u8	window;			/* slots read then */
+	u8	hits;			/* pages read ahead that were used since */
+};
+
 struct vm_area_struct {
 	unsigned long		vm_start;	/* first byte */
 	unsigned long		vm_end;		/* first byte behind */
@@ -97,6 +104,7 @@ struct vm_area_struct {
 	} anon_shared;
 	bool			vm_has_anon;	/* [anon_vma lock, read without] a private page was put here once: fork must
 						 * copy, and reclaim finds the area; cleared when it leaves the tree */
+	struct swap_readahead	swap_ra;
 	struct mempolicy	*vm_policy;
 };
 

@@ -43,9 +43,10 @@ struct pglist_data;
 
 /*
  * Pages that reclaim may take, by age.  Two lists for each kind: a page that was used again moves from the inactive to the
- * active one, and comes back when the active list is too long.  The oldest is at the tail.
+ * active one, and comes back when the active list is too long.  The oldest is at the tail.  Pages that must stay (mlock,
+ * SHM_LOCK) are on a list of their own, so that reclaim does not meet them again and again.
  */
-enum lru_list { LRU_INACTIVE_ANON, LRU_ACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ACTIVE_FILE, NR_LRU_LISTS };
+enum lru_list { LRU_INACTIVE_ANON, LRU_ACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ACTIVE_FILE, LRU_UNEVICTABLE, NR_LRU_LISTS };
 #define for_each_lru(lru)	for ((lru) = LRU_INACTIVE_ANON; (lru) < NR_LRU_LISTS; (lru)++)
 static inline bool is_file_lru(enum lru_list lru) { return lru >= LRU_INACTIVE_FILE; }
 static inline bool is_active_lru(enum lru_list lru) { return lru == LRU_ACTIVE_ANON || lru == LRU_ACTIVE_FILE; }
@@ -147,6 +148,8 @@ enum node_stat_item {
 	NR_ACTIVE_ANON,
 	NR_INACTIVE_FILE,
 	NR_ACTIVE_FILE,
+	NR_UNEVICTABLE,
+	NR_MLOCK,			/* pages that mlock keeps */
 	NR_SWAPCACHE,
 	NR_VM_NODE_STAT_ITEMS
 };
@@ -159,6 +162,7 @@ enum vm_event_item {
 	PGSCAN_KSWAPD, PGSTEAL_KSWAPD, PGSCAN_ANON, PGSCAN_FILE, PGSTEAL_ANON, PGSTEAL_FILE, PGACTIVATE, PGDEACTIVATE,
 	PGROTATED, PGLAZYFREE, PGLAZYFREED, WORKINGSET_REFAULT, WORKINGSET_ACTIVATE, RECLAIM_THROTTLED,
 	PAGEOUTRUN, KSWAPD_WAKE, PSWPIN, PSWPOUT, SWAP_RA, SWAP_RA_HIT, SWPOUT_ZERO, SWPIN_ZERO,
+	UNEVICTABLE_CULLED, UNEVICTABLE_RESCUED,
 	NR_VM_EVENT_ITEMS
 };
 

@@ -28,8 +28,8 @@ enum pageflags {
 	PG_private,		/* page->private belongs to the file system (buffers): call its releasepage */
 	PG_owner_priv_1,	/* free for the owner */
 	PG_swapbacked,		/* anonymous or tmpfs: its home is swap, not a disk file */
-	PG_unevictable,
-	PG_mlocked,
+	PG_unevictable,		/* its list is that of pages that must stay [lru_lock] */
+	PG_mlocked,		/* because an area with VM_LOCKED maps it; counted in NR_MLOCK */
 	PG_readahead,		/* reading it starts the next read-ahead */
 	PG_reserved,		/* not memory, or the kernel's from boot: never given out */
 	PG_buddy,		/* head of a free block of order page->private */

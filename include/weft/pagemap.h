@@ -23,6 +23,7 @@ static inline gfp_t mapping_gfp_mask(const struct address_space *m) { return m->
 static inline gfp_t mapping_gfp_constraint(const struct address_space *m, gfp_t gfp) { return m->gfp_mask & gfp; }
 static inline void mapping_set_gfp_mask(struct address_space *m, gfp_t mask) { m->gfp_mask = mask; }
 static inline void mapping_set_unevictable(struct address_space *m) { set_bit(AS_UNEVICTABLE, &m->flags); }
+static inline void mapping_clear_unevictable(struct address_space *m) { clear_bit(AS_UNEVICTABLE, &m->flags); }
 static inline bool mapping_unevictable(const struct address_space *m) { return test_bit(AS_UNEVICTABLE, &m->flags); }
 static inline void mapping_set_error(struct address_space *m, int error)
 {

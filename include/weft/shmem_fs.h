@@ -15,6 +15,7 @@ struct shmem_inode_info {
 	unsigned long		flags;		/* VM_NORESERVE: its size is not promised, but each page when it comes [I] */
 	unsigned long		alloced;	/* pages charged to the file, in memory or not [i_lock] */
 	unsigned long		swapped;	/* those of them that are in swap [i_lock] */
+	struct swap_readahead	swap_ra;	/* [-] */
 	struct list_head	swaplist;	/* files that swapoff looks through [swaplist_lock] */
 	struct simple_xattrs	xattrs;
 	struct inode		vfs_inode;
@@ -77,6 +78,7 @@ int shmem_swap_in(struct inode *inode, pgoff_t index, void *value, struct page *
 bool shmem_forget_swapped(struct inode *inode, pgoff_t index, void *value);	/* the slot is free.  False: look again */
 int shmem_unuse(unsigned int type);		/* swapoff: all pages come back.  0, -EINTR, -ENOMEM, -EIO */
 void shmem_leave_swaplist(struct inode *inode);	/* it has no pages any more, and nobody can find it */
+void shmem_set_unevictable(struct inode *inode, bool unevictable);	/* SHM_LOCK, SHM_UNLOCK */
 unsigned long shmem_swap_usage(struct vm_area_struct *vma);	/* bytes in swap of the part that the area maps */
 /* memfd: F_ADD_SEALS, F_GET_SEALS.  -EINVAL for a file that has none. */
 long memfd_fcntl(struct file *file, unsigned int cmd, unsigned long arg);

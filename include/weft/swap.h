@@ -118,7 +118,12 @@ void __delete_from_swap_cache(struct page *page, swp_entry_t entry);	/* xa_lock 
 bool try_to_free_swap(struct page *page);	/* nobody else names its slot: gives it up.  The page becomes dirty */
 struct page *lookup_swap_cache(swp_entry_t entry);	/* with a reference, or NULL; not locked */
 struct page *read_swap_cache_async(swp_entry_t entry, gfp_t gfp, bool *is_new);	/* in the cache, perhaps still being read */
-struct page *swapin_readahead(swp_entry_t entry, gfp_t gfp);	/* the same, with the slots around it */
+/*
+ * What a fault on the area's (or file's) page does: look into the cache, then read the slot and as many around it as the
+ * faults before made seem useful.  ra NULL: 2^page_cluster.
+ */
+struct page *swap_cache_get_page(swp_entry_t entry, struct swap_readahead *ra);
+struct page *swapin_readahead(swp_entry_t entry, gfp_t gfp, struct swap_readahead *ra, unsigned long page);
 
 /* ---- moving pages: swap_io.c ---- */
 /* Page locked, clean from now on; it comes back unlocked, under write-back or not. */
@@ -136,6 +141,8 @@ struct page *find_get_incore_page(struct address_space *mapping, pgoff_t index);
 void activate_page(struct page *page);
 void deactivate_page(struct page *page);	/* an early candidate from now on: MADV_COLD */
 void mark_page_lazyfree(struct page *page);	/* anonymous, its contents are not needed: MADV_FREE */
+void lru_make_unevictable(struct page *page);	/* reclaim leaves it alone ... */
+void lru_make_evictable(struct page *page);	/* ... and looks at it again */
 void release_pages(struct page **pages, unsigned int nr);	/* put_page() for many, with one lock */
 unsigned int isolate_lru_pages(struct lruvec *lruvec, enum lru_list lru, unsigned int nr, struct list_head *to,
 			       unsigned long *scanned);
@@ -146,6 +153,6 @@ void putback_lru_page(struct page *page);	/* the other way round */
 void wakeup_kswapd(unsigned int order);		/* any context */
 unsigned long reclaim_pages(struct list_head *pages);	/* isolated ones: MADV_PAGEOUT.  Pages freed */
 extern int vm_swappiness;			/* 0-200: how willingly anonymous pages go rather than those of files */
-extern int page_cluster;			/* log2 of the pages read at once from swap */
+extern int page_cluster;			/* log2 of the pages read at once from swap, at most */
 
 #endif

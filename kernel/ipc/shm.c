@@ -471,10 +471,11 @@ up:
 	return err;
 }
 
-/* SHM_LOCK, SHM_UNLOCK: pages of tmpfs stay in memory anyway, so that only the mark changes. */
+/* SHM_LOCK, SHM_UNLOCK. */
 static int shm_lock(int shmid, int cmd)
 {
 	struct kern_ipc_perm *perm = ipc_lock_get(shm_ids(), shmid);
+	struct file *file = NULL;
 	int err = 0;
 
 	if (IS_ERR(perm))
@@ -485,11 +486,18 @@ static int shm_lock(int shmid, int cmd)
 		else if (cmd == SHM_LOCK && !rlimit(RLIMIT_MEMLOCK))
 			err = -EPERM;
 	}
-	if (!err && cmd == SHM_LOCK)
-		perm->mode |= SHM_LOCKED;
-	else if (!err)
-		perm->mode &= ~SHM_LOCKED;
+	if (!err) {
+		if (cmd == SHM_LOCK)
+			perm->mode |= SHM_LOCKED;
+		else
+			perm->mode &= ~SHM_LOCKED;
+		file = get_file(to_segment(perm)->file);
+	}
 	ipc_unlock_put(perm);
+	if (file) {				/* may sleep: the lock is dropped */
+		shmem_set_unevictable(file_inode(file), cmd == SHM_LOCK);
+		fput(file);
+	}
 	return err;
 }
 

@@ -88,6 +88,11 @@ void workingset_eviction(const struct address_space *mapping, pgoff_t index);
 void workingset_activation(void);
 bool workingset_refault(const struct address_space *mapping, pgoff_t index);
 
+/* ---- mlock.c: a page is mapped by an area that has VM_LOCKED, or no more; ptl held ---- */
+void mlock_page(struct page *page);
+void munlock_page(struct page *page);
+void mlock_faulted(struct vm_fault *vmf);	/* what the fault has mapped; takes the ptl */
+
 /* ---- gup.c ---- */
 long populate_vma_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, int *locked);
 long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool write, int *locked);

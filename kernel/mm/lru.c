@@ -1,8 +1,9 @@
 /*
  * lru.c: the lists of pages that reclaim may take, and the way onto and off them.
  *
- * What:    a set of lists is an active and an inactive one for anonymous pages and those of tmpfs, whose home is swap, and the
- *          same for pages of files.  Page tables, slabs and the kernel's own pages are on none.
+ * What:    a set of lists is an active and an inactive one for anonymous pages and those of tmpfs, whose home is swap, the same
+ *          for pages of files, and one for pages that must stay, of either kind.  Page tables, slabs and the kernel's own
+ *          pages are on none.
  * Idea:    a list holds no reference: a page that is freed is taken off by the last put_page().
  *          PG_lru: on a list.  Whoever clears it (under lru_lock) owns the page's list links: reclaim and put_page() agree
  *          by that bit who takes it off.
@@ -38,6 +39,8 @@ static __always_inline struct lruvec *page_lruvec(const struct page *page)
 
 static __always_inline enum lru_list flags_lru(unsigned long flags)
 {
+	if (unlikely(flags >> PG_unevictable & 1))
+		return LRU_UNEVICTABLE;
 	return (flags >> PG_swapbacked & 1 ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE) + (flags >> PG_active & 1);
 }
 
@@ -109,6 +112,8 @@ static __always_inline void take_dead_page_off(struct lru_hold *hold, struct pag
 	if (!hold->lruvec || flags >> LRU_SET_PGSHIFT != hold->which)
 		hold_other(hold, page);
 	hold->lruvec->nr[flags_lru(flags)]--;
+	if (unlikely(flags & 1UL << PG_mlocked))
+		dec_node_state(NR_MLOCK);
 	page->flags = flags & ~(1UL << PG_lru);
 	__list_del_entry(&page->lru);
 }
@@ -261,6 +266,45 @@ void deactivate_page(struct page *page)
 {
 	ClearPageReferenced(page);
 	move_page(page, false);
+}
+
+/*
+ * PG_unevictable changes under lru_lock only, so a page that is on no list just now comes back to the right one:
+ *
+ *              CPU 0: reclaim                          CPU 1: mlock
+ *              isolates the page                       PG_unevictable on; not on a list: nothing to move
+ *              putback_lru_page: by its flags: to the unevictable list
+ */
+static void set_evictable(struct page *page, bool evictable)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+	unsigned long flags;
+	bool on_list;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	if (PageUnevictable(page) == evictable) {
+		on_list = PageLRU(page);
+		if (on_list)
+			del_from_list(lruvec, page);
+		if (evictable)
+			ClearPageUnevictable(page);
+		else
+			SetPageUnevictable(page);
+		if (on_list)
+			add_to_list(lruvec, page);
+		count_vm_event(evictable ? UNEVICTABLE_RESCUED : UNEVICTABLE_CULLED);
+	}
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
+void lru_make_unevictable(struct page *page)
+{
+	set_evictable(page, false);
+}
+
+void lru_make_evictable(struct page *page)
+{
+	set_evictable(page, true);
 }
 
 /* Without PG_swapbacked it is among the pages of files: it goes as easily as a clean page of one. */

@@ -176,7 +176,7 @@ static vm_fault_t do_read_fault(struct vm_fault *vmf)
 {
 	vm_fault_t ret;
 
-	if (vmf->vma->vm_ops->map_pages) {
+	if (vmf->vma->vm_ops->map_pages && !(vmf->vma->vm_flags & VM_LOCKED)) {
 		do_fault_around(vmf);
 		if (pte_is_mapped(vmf))
 			return VM_FAULT_NOPAGE;
@@ -331,6 +331,8 @@ static bool cow_replace(struct vm_fault *vmf, struct page *old, struct page *new
 		flush_tlb_page(vma, vmf->address);
 		page_add_new_anon_rmap(new, vma, vmf->address);
 		set_pte(vmf->pte, entry);
+		if (old && unlikely(vma->vm_flags & VM_LOCKED))
+			munlock_page(old);
 		if (old)
 			page_remove_rmap(old);
 	}
@@ -473,6 +475,8 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, un
 
 	if (ret & (VM_FAULT_ERROR | VM_FAULT_RETRY))
 		return ret;
+	if (unlikely(vma->vm_flags & VM_LOCKED))
+		mlock_faulted(&vmf);
 	if ((ret & VM_FAULT_MAJOR) || (flags & FAULT_FLAG_TRIED))
 		current->maj_flt++;
 	else

@@ -3,6 +3,9 @@
  *
  * Idea:    VM_LOCKED on an area forbids reclaim to take its pages; mlock also touches them all, so that no fault comes
  *          later (VM_LOCKONFAULT leaves that out).  mm->locked_vm counts pages against RLIMIT_MEMLOCK.
+ *          A page that a locked area maps is PG_mlocked and on the list of pages that reclaim does not look at: marked when
+ *          the area is locked, or by the fault that maps it; given free when the entry goes or the area is unlocked, even if
+ *          another locked area maps it too: then reclaim meets it once, finds that area and marks it again (rmap.c).
  * Locking: mmap_lock for writing to change flags; populating afterwards takes it for reading.
  * See:     man 2 mlock
  */
@@ -12,7 +15,73 @@
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/syscalls.h>
+#include <weft/pagemap.h>
+#include <weft/swap.h>
+#include <weft/vmstat.h>
+#include <asm/pgalloc.h>
 #include "internal.h"
+
+/* ---- pages ---- */
+
+void mlock_page(struct page *page)
+{
+	if (!TestSetPageMlocked(page))
+		inc_node_state(NR_MLOCK);
+	lru_make_unevictable(page);
+}
+
+void munlock_page(struct page *page)
+{
+	if (!TestClearPageMlocked(page))
+		return;
+	dec_node_state(NR_MLOCK);
+	lru_make_evictable(page);
+}
+
+/* Only a page that reclaim could meet is worth marking: not one that a driver mapped. */
+static void mark_entry(struct vm_area_struct *vma, unsigned long addr, pte_t pte, bool lock)
+{
+	struct page *page = pte_present(pte) ? vm_normal_page(vma, addr, pte) : NULL;
+
+	if (!page || (!PageLRU(page) && lock && !PageSwapBacked(page)))
+		return;
+	if (lock)
+		mlock_page(page);
+	else
+		munlock_page(page);
+}
+
+void mlock_faulted(struct vm_fault *vmf)
+{
+	spinlock_t *ptl;
+	pte_t *pte = pte_offset_map_lock(vmf->vma->vm_mm, vmf->pmd, vmf->address, &ptl);
+
+	mark_entry(vmf->vma, vmf->address, *pte, true);
+	pte_unmap_unlock(pte, ptl);
+}
+
+/* What is mapped of [start, end); mmap_lock held. */
+static void mark_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool lock)
+{
+	unsigned long addr, next;
+
+	for (addr = start; addr < end; addr = next) {
+		pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
+		spinlock_t *ptl;
+		pte_t *pte;
+
+		next = pmd_boundary(addr, end);
+		if (!pmd)
+			continue;
+		pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+		for (; addr < next; addr += PAGE_SIZE, pte++)
+			mark_entry(vma, addr, *pte, lock);
+		pte_unmap_unlock(pte, ptl);
+		cond_resched();
+	}
+}
+
+/* ---- areas ---- */
 
 bool can_do_mlock(void)
 {
@@ -42,6 +111,8 @@ static struct vm_area_struct *mlock_fixup(struct vm_area_struct *vma, unsigned l
 			mm->locked_vm -= pages;
 		else if (!was_locked && lock)
 			mm->locked_vm += pages;
+		if (was_locked != !!lock)
+			mark_range(vma, start, end, lock);
 	}
 	return vma;
 }

@@ -266,6 +266,8 @@ void __put_page(struct page *page)
 {
 	if (unlikely(PageLRU(page)))
 		lru_cache_del(page);
+	if (unlikely(PageMlocked(page)))
+		dec_node_state(NR_MLOCK);
 	free_unref_page(page, compound_order(page));
 }
 

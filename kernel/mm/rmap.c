@@ -186,6 +186,7 @@ static bool referenced_one(struct page *page, struct vm_area_struct *vma, unsign
 		return true;
 	if (vma->vm_flags & VM_LOCKED) {
 		r->vm_flags |= VM_LOCKED;
+		mlock_page(page);		/* who had it locked beside this area has let go, or a fault was passed over */
 		pte_unmap_unlock(pte, ptl);
 		return false;
 	}

@@ -41,7 +41,7 @@ static enum page_fate check_references(struct page *page, const struct scan_cont
 	bool referenced = TestClearPageReferenced(page);
 
 	if (vm_flags & VM_LOCKED)
-		return FATE_ACTIVATE;
+		return FATE_KEEP;		/* page_referenced() has made it unevictable */
 	if (sc->ignore_references || !count)
 		return FATE_UNMAPPED;
 	if (PageSwapBacked(page) || referenced || count > 1 || (vm_flags & VM_EXEC))
@@ -144,6 +144,15 @@ static bool make_clean(struct page *page, struct scan_control *sc, bool *locked)
 	return !PageDirty(page) && !PageWriteback(page) && !page_mapped(page);
 }
 
+/* SHM_LOCK: off the lists that are looked through, unless SHM_UNLOCK has been quicker: it found the page on none. */
+static enum page_fate keep_in_memory_file(struct page *page)
+{
+	lru_make_unevictable(page);
+	if (!mapping_unevictable(page->mapping))
+		lru_make_evictable(page);
+	return FATE_KEEP;
+}
+
 /* First half, page locked: is it wanted?  If not, its entries go; FATE_UNMAPPED: the TLBs may still have them. */
 static enum page_fate unmap_page(struct page *page, struct scan_control *sc, struct unmap_batch *batch)
 {
@@ -160,8 +169,12 @@ static enum page_fate unmap_page(struct page *page, struct scan_control *sc, str
 		if (!sc->may_swap || !add_to_swap(page))
 			return FATE_ACTIVATE;
 	}
-	if (in_memory_file(page) && (!sc->may_swap || mapping_unevictable(page->mapping)))
-		return FATE_ACTIVATE;
+	if (in_memory_file(page)) {
+		if (mapping_unevictable(page->mapping))
+			return keep_in_memory_file(page);
+		if (!sc->may_swap)
+			return FATE_ACTIVATE;
+	}
 	if (page_mapped(page))
 		try_to_unmap(page, batch);
 	return FATE_UNMAPPED;

@@ -59,14 +59,15 @@ void swap_map_page(struct vm_area_struct *vma, unsigned long addr, pte_t *pte, s
 }
 
 /* The page of the entry, not locked, with a reference; *major: it had to be read. */
-static struct page *find_swap_page(swp_entry_t entry, bool *major)
+static struct page *find_swap_page(struct vm_fault *vmf, swp_entry_t entry, bool *major)
 {
-	struct page *page = lookup_swap_cache(entry);
+	struct swap_readahead *ra = &vmf->vma->swap_ra;
+	struct page *page = swap_cache_get_page(entry, ra);
 
 	*major = !page;
 	if (!page) {
 		count_vm_event(PGMAJFAULT);
-		page = swapin_readahead(entry, GFP_HIGHUSER_MOVABLE);
+		page = swapin_readahead(entry, GFP_HIGHUSER_MOVABLE, ra, vmf->address >> PAGE_SHIFT);
 	}
 	return page;
 }
@@ -121,7 +122,7 @@ vm_fault_t do_swap_page(struct vm_fault *vmf)
 	bool major;
 
 	anon_vma_prepare(vmf->vma);
-	page = find_swap_page(entry, &major);
+	page = find_swap_page(vmf, entry, &major);
 	if (!page)
 		return entry_unchanged(vmf) ? VM_FAULT_OOM : 0;
 	if (lock_swap_page(page, entry)) {

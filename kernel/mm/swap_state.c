@@ -22,7 +22,7 @@
 #include <weft/vmstat.h>
 #include "internal.h"
 
-int page_cluster = 3;				/* [-] 8 slots at once */
+int page_cluster = 3;				/* [-] 8 slots at once, at most */
 
 /* A locked page that is not in the cache; its slot's cache bit is the caller's.  0 or -ENOMEM. */
 static int add_to_swap_cache(struct page *page, swp_entry_t entry, gfp_t gfp)
@@ -120,8 +120,18 @@ struct page *lookup_swap_cache(swp_entry_t entry)
 	}
 	rcu_read_unlock();
 	put_swap_device(si);
-	if (page && TestClearPageReadahead(page))
+	return page;
+}
+
+struct page *swap_cache_get_page(swp_entry_t entry, struct swap_readahead *ra)
+{
+	struct page *page = lookup_swap_cache(entry);
+
+	if (page && TestClearPageReadahead(page)) {
 		count_vm_event(SWAP_RA_HIT);
+		if (ra->hits < U8_MAX)
+			data_race(ra->hits++);
+	}
 	return page;
 }
 
@@ -198,10 +208,28 @@ struct page *read_swap_cache_async(swp_entry_t entry, gfp_t gfp, bool *is_new)
 	return page;
 }
 
-/* Slots of the aligned window about the wanted one went out together, so they may be wanted together. */
-struct page *swapin_readahead(swp_entry_t entry, gfp_t gfp)
+/*
+ * How many slots are worth reading: more than were used of the last ones, half as many when none was; two when the faults
+ * go in order.  A power of two.  So who runs through memory soon reads whole clusters, and who jumps about single slots.
+ */
+static pgoff_t next_window(struct swap_readahead *ra, unsigned long page)
 {
-	pgoff_t mask = (1UL << page_cluster) - 1, slot = swp_offset(entry);
+	unsigned int most = 1U << page_cluster, pages = 1;
+	u16 step = (u16)(page - ra->last_page);
+
+	if (ra->hits)
+		pages = (unsigned int)roundup_pow_of_two(ra->hits + 2UL);
+	else if (step == 1 || step == U16_MAX)
+		pages = 2;
+	pages = min(max(pages, ra->window / 2U), most);
+	*ra = (struct swap_readahead){ .last_page = (u16)page, .window = (u8)min(pages, 128U) };
+	return pages;
+}
+
+/* Slots of the aligned window about the wanted one went out together, so they may be wanted together. */
+struct page *swapin_readahead(swp_entry_t entry, gfp_t gfp, struct swap_readahead *ra, unsigned long page_nr)
+{
+	pgoff_t mask = (ra ? next_window(ra, page_nr) : 1UL << page_cluster) - 1, slot = swp_offset(entry);
 	struct swap_info_struct *si = get_swap_device(entry);
 	bool is_new;
 

@@ -77,7 +77,7 @@ static unsigned long find_entry(struct vm_area_struct *vma, pmd_t *pmd, unsigned
 static int unuse_one(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr, pte_t old)
 {
 	swp_entry_t entry = pte_to_swp_entry(old);
-	struct page *page = swapin_readahead(entry, GFP_HIGHUSER_MOVABLE);
+	struct page *page = swapin_readahead(entry, GFP_HIGHUSER_MOVABLE, NULL, 0);
 	spinlock_t *ptl;
 	pte_t *pte;
 	int err = 0;

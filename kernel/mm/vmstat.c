@@ -30,7 +30,8 @@ static const char *const node_stat_names[NR_VM_NODE_STAT_ITEMS] = {
 	[NR_SLAB_RECLAIMABLE] = "nr_slab_reclaimable", [NR_SLAB_UNRECLAIMABLE] = "nr_slab_unreclaimable",
 	[NR_PAGETABLE] = "nr_page_table_pages", [NR_KERNEL_STACK_KB] = "nr_kernel_stack", [NR_VMALLOC] = "nr_vmalloc",
 	[NR_INACTIVE_ANON] = "nr_inactive_anon", [NR_ACTIVE_ANON] = "nr_active_anon",
-	[NR_INACTIVE_FILE] = "nr_inactive_file", [NR_ACTIVE_FILE] = "nr_active_file", [NR_SWAPCACHE] = "nr_swapcached",
+	[NR_INACTIVE_FILE] = "nr_inactive_file", [NR_ACTIVE_FILE] = "nr_active_file",
+	[NR_UNEVICTABLE] = "nr_unevictable", [NR_MLOCK] = "nr_mlock", [NR_SWAPCACHE] = "nr_swapcached",
 };
 static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[PGALLOC] = "pgalloc", [PGFREE] = "pgfree", [PGFAULT] = "pgfault", [PGMAJFAULT] = "pgmajfault", [PGPGIN] = "pgpgin",
@@ -45,6 +46,7 @@ static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[PAGEOUTRUN] = "pageoutrun",
 	[KSWAPD_WAKE] = "kswapd_wake", [PSWPIN] = "pswpin", [PSWPOUT] = "pswpout", [SWAP_RA] = "swap_ra",
 	[SWAP_RA_HIT] = "swap_ra_hit", [SWPOUT_ZERO] = "swpout_zero", [SWPIN_ZERO] = "swpin_zero",
+	[UNEVICTABLE_CULLED] = "unevictable_pgs_culled", [UNEVICTABLE_RESCUED] = "unevictable_pgs_rescued",
 };
 
 /* ---- sums ---- */

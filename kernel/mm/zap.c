@@ -71,7 +71,7 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 				   unsigned long end, bool even_cows, bool *full)
 {
 	struct zap_sums sums = { };
-	bool flush_now = false;
+	bool flush_now = false, locked = vma->vm_flags & VM_LOCKED;
 	spinlock_t *ptl;
 	pte_t *base = pte_offset_map_lock(tlb->mm, pmd, addr, &ptl), *last = base + ((end - addr) >> PAGE_SHIFT);
 	pte_t *pte = base, *first = NULL, *behind = NULL;	/* cleared: from first up to behind */
@@ -103,6 +103,8 @@ static unsigned long zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct
 			}
 			sums.rss[mm_counter_file(page)]++;
 		}
+		if (unlikely(locked))
+			munlock_page(page);
 		page_remove_rmap(page);
 		if (unlikely(__tlb_remove_page(tlb, page))) {
 			*full = true;

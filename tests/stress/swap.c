@@ -82,6 +82,56 @@ static unsigned long advise(unsigned long pages)
 	return bad;
 }
 
+static unsigned long number_in(const char *file, const char *word1)
+{
+	char line[256];
+	unsigned long n = 0;
+	FILE *f = fopen(file, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, word1, strlen(word1)))
+			n = strtoul(line + strlen(word1), 0, 0);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Pages that mlock keeps are counted, stay in memory whatever is wanted, and are like others afterwards. */
+#define LOCKED	1000ul
+static char *lock_pages(void)
+{
+	unsigned long before = number_in("/proc/meminfo", "Mlocked:");
+	char *mem = mmap(NULL, LOCKED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	fill(mem, LOCKED / 2, 1, 8);		/* half is there, half comes by mlock itself */
+	if (mlock(mem, LOCKED * PAGE)) {
+		perror("mlock");
+		exit(2);
+	}
+	fill(mem, LOCKED, 1, 8);
+	if (number_in("/proc/meminfo", "Mlocked:") != before + LOCKED * 4 || number_in("/proc/meminfo", "Unevictable:") < LOCKED * 4) {
+		show("/proc/meminfo", "ocked");
+		exit(2);
+	}
+	return mem;
+}
+
+static unsigned long check_locked(char *mem)
+{
+	static unsigned char vec[LOCKED];
+	unsigned long out = 0, before = number_in("/proc/meminfo", "Mlocked:");
+
+	mincore(mem, LOCKED * PAGE, vec);
+	for (unsigned long i = 0; i < LOCKED; i++)
+		out += !(vec[i] & 1);
+	munlock(mem, LOCKED / 2 * PAGE);
+	munmap(mem + LOCKED / 2 * PAGE, LOCKED / 2 * PAGE);
+	printf("locked: %lu not in memory, Mlocked %lu then %lu kB\n", out, before, number_in("/proc/meminfo", "Mlocked:"));
+	out += check(mem, LOCKED / 2, 8, 8, "locked") + (before - number_in("/proc/meminfo", "Mlocked:") != LOCKED * 4);
+	munmap(mem, LOCKED / 2 * PAGE);
+	return out;
+}
+
 /* How much to use: the percentage of free memory; the children will copy half of it. */
 static unsigned long pages_for(unsigned long percent)
 {
@@ -101,7 +151,7 @@ int main(int argc, char **argv)
 	unsigned long pages, bad = 0;
 	int children = argc > 2 ? atoi(argv[2]) : 2, status;
 	const char *area = argc > 3 ? argv[3] : "/dev/ramswap";
-	char *mem;
+	char *mem, *locked;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (swapon(area, 0)) {
@@ -109,6 +159,7 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	bad += advise(2000);
+	locked = lock_pages();
 	pages = pages_for(argc > 1 ? strtoul(argv[1], 0, 0) : 150);
 	printf("%lu MiB\n", pages >> 8);
 	mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -117,6 +168,7 @@ int main(int argc, char **argv)
 	fill(mem, pages, 1, 0);
 	bad += check(mem, pages, 0, 0, "filled");
 	show("/proc/swaps", NULL);
+	bad += check_locked(locked);
 	printf("filled: %lu bad\n", bad);
 	for (int c = 1; c <= children; c++) {
 		if (!fork()) {

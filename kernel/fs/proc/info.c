@@ -170,8 +170,8 @@ static int meminfo_show(struct seq_file *m, void *v)
 	show_kb(m, "Inactive(anon):", i.inactive_anon);
 	show_kb(m, "Active(file):", i.active_file);
 	show_kb(m, "Inactive(file):", i.inactive_file);
-	show_kb(m, "Unevictable:", 0);
-	show_kb(m, "Mlocked:", 0);
+	show_kb(m, "Unevictable:", global_node_page_state(NR_UNEVICTABLE));
+	show_kb(m, "Mlocked:", global_node_page_state(NR_MLOCK));
 	show_kb(m, "SwapTotal:", i.swap_total);
 	show_kb(m, "SwapFree:", i.swap_free);
 	show_kb(m, "Dirty:", global_node_page_state(NR_FILE_DIRTY));

@@ -107,6 +107,7 @@ static struct inode *shmem_get_inode(struct super_block *sb, const struct inode 
 	SHMEM_I(inode)->flags = flags & VM_NORESERVE;
 	SHMEM_I(inode)->alloced = 0;
 	SHMEM_I(inode)->swapped = 0;
+	SHMEM_I(inode)->swap_ra = (struct swap_readahead){ };
 	simple_xattrs_init(&SHMEM_I(inode)->xattrs);
 	init_by_type(inode, mode, dev);
 	return inode;

@@ -99,15 +99,16 @@ bool shmem_swap_out(struct page *page)
 
 /* ---- in ---- */
 
-static struct page *read_slot(struct inode *inode, swp_entry_t entry, bool *major)
+static struct page *read_slot(struct inode *inode, swp_entry_t entry, pgoff_t index, bool *major)
 {
-	struct page *page = lookup_swap_cache(entry);
+	struct swap_readahead *ra = &SHMEM_I(inode)->swap_ra;
+	struct page *page = swap_cache_get_page(entry, ra);
 
 	if (page)
 		return page;
 	*major = true;
 	count_vm_event(PGMAJFAULT);
-	return swapin_readahead(entry, mapping_gfp_mask(inode->i_mapping));
+	return swapin_readahead(entry, mapping_gfp_mask(inode->i_mapping), ra, index);
 }
 
 /* Page locked: it goes back to where its slot's number stands.  0, -EEXIST, -EIO. */
@@ -131,7 +132,7 @@ static int put_back(struct inode *inode, pgoff_t index, void *value, struct page
 
 int shmem_swap_in(struct inode *inode, pgoff_t index, void *value, struct page **pagep, bool *major)
 {
-	struct page *page = read_slot(inode, xa_value_to_swp(value), major);
+	struct page *page = read_slot(inode, xa_value_to_swp(value), index, major);
 	int err;
 
 	if (!page)
@@ -224,6 +225,32 @@ int shmem_unuse(unsigned int type)
 	while ((inode = search_next(inode, err != 0)))
 		err = unuse_inode(inode, type);
 	return err;
+}
+
+/* ---- SHM_LOCK ---- */
+
+/* What is in swap stays there until it is wanted; pages are marked when reclaim meets them, and unmarked all at once. */
+void shmem_set_unevictable(struct inode *inode, bool unevictable)
+{
+	struct address_space *mapping = inode->i_mapping;
+	unsigned long index;
+	void *entry;
+
+	if (unevictable) {
+		mapping_set_unevictable(mapping);
+		return;
+	}
+	mapping_clear_unevictable(mapping);
+	xa_for_each(&mapping->i_pages, index, entry) {
+		struct page *page = xa_is_value(entry) ? NULL : find_get_page(mapping, index);
+
+		if (page) {
+			if (!PageMlocked(page))
+				lru_make_evictable(page);
+			put_page(page);
+		}
+		cond_resched();
+	}
 }
 
 /* ---- for /proc ---- */
