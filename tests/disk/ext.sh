@@ -17,6 +17,10 @@ for seed in 1 2 3; do /tests/fsops /m/fsops$seed $seed "$2" || touch /tmp/bad & 
 wait
 [ -e /tmp/bad ] && echo "not ok ext/fsops: see above" || echo "ok ext/fsops"
 
+seed=1
+while [ $seed -le 25 ]; do /tests/fsops /m/small$seed $seed 30 200 || touch /tmp/bad; seed=$((seed + 1)); done
+[ -e /tmp/bad ] && echo "not ok ext/fsops-small: see above" || echo "ok ext/fsops-small"
+
 mkdir /m/acl && /tests/acl /m/acl > /tmp/acl && echo "ok ext/acl" || echo "not ok ext/acl: $(grep "^not" /tmp/acl | tr '\n' ' ')"
 mkdir /m/extras && /tests/extras /m/extras /m > /tmp/extras && echo "ok ext/extras" ||
 	echo "not ok ext/extras: $(grep -v "^ok" /tmp/extras | tr '\n' ' ')"

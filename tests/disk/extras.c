@@ -1,9 +1,10 @@
 /*
  * extras.c DIR [MOUNTPOINT]: what an ext file system offers beside reading and writing, as root: where blocks lie, file
- * attributes in both interfaces, extended attributes as many and as large as there is room for, whiteouts, trimming; with
- * MOUNTPOINT also mount options.  Prints a line for each case; runs on Linux too.
+ * attributes in both interfaces, extended attributes as many and as large as there is room for, whiteouts, trimming, small
+ * files and directories (inline data); with MOUNTPOINT also mount options.  Prints a line for each case; runs on Linux too.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fiemap.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -188,6 +190,182 @@ static void trim(void)
 	close(fd);
 }
 
+/* ---- small files and directories, which may lie in their inodes ---- */
+
+static unsigned int seed = 12345;
+
+static unsigned int rnd(unsigned int n)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 16) % n;
+}
+
+/* The file holds this, through a descriptor of its own. */
+static int holds(const char *name, const char *want, size_t size)
+{
+	static char buf[8192];
+	int fd = open(name, O_RDONLY), same = read(fd, buf, sizeof(buf)) == (ssize_t)size && !memcmp(buf, want, size);
+
+	close(fd);
+	return same;
+}
+
+/* Grows by a few bytes a time, far beyond what an inode holds; its pages leave the cache now and then. */
+static void grow(void)
+{
+	char want[6000];
+	size_t size = 0;
+	int fd = open("grow", O_RDWR | O_CREAT | O_TRUNC, 0644), ok = fd >= 0;
+
+	while (ok && size < 5000) {
+		size_t n = 1 + rnd(size < 300 ? 12 : 400);
+
+		for (size_t i = 0; i < n; i++)
+			want[size + i] = (char)('a' + rnd(26));
+		ok = write(fd, want + size, n) == (ssize_t)n;
+		size += n;
+		if (rnd(3) == 0)
+			ok = ok && !fsync(fd) && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		ok = ok && holds("grow", want, size);
+	}
+	report("small-grow", ok);
+	close(fd);
+}
+
+/* Each size below a block: made in one write, changed in the middle, shortened, lengthened, mapped. */
+static void sizes(void)
+{
+	char want[1024];
+	int ok = 1;
+
+	for (size_t size = 0; size <= 400 && ok; size += size < 200 ? 7 : 50) {
+		int fd = open("size", O_RDWR | O_CREAT | O_TRUNC, 0644);
+		size_t cut = size / 2;
+
+		memset(want, 0, sizeof(want));
+		memset(want, 's', size);
+		ok = write(fd, want, size) == (ssize_t)size && holds("size", want, size);
+		if (cut) {
+			ok = ok && pwrite(fd, "XY", 2, (off_t)cut) == 2;
+			memcpy(want + cut, "XY", 2);
+			if (cut + 2 > size)
+				size = cut + 2;
+			ok = ok && holds("size", want, size) && !ftruncate(fd, (off_t)cut) && holds("size", want, cut);
+			memset(want + cut, 0, sizeof(want) - cut);
+			ok = ok && !ftruncate(fd, (off_t)cut + 90) && holds("size", want, cut + 90);
+			ok = ok && pwrite(fd, "end", 3, (off_t)cut + 120) == 3;
+			memcpy(want + cut + 120, "end", 3);
+			ok = ok && holds("size", want, cut + 123);
+			if (!ask_map(fd, 0) && map.head.fm_mapped_extents)
+				ok = ok && map.head.fm_mapped_extents == 1 && map.e[0].fe_flags & FIEMAP_EXTENT_LAST;
+			if (size % 2) {
+				char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+				p[1] = want[1] = 'M';
+				munmap(p, 4096);
+			} else {
+				ok = ok && (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, 3) || errno == EOPNOTSUPP);
+				if (ok)
+					memset(want + 1, 0, 3);
+				ok = ok && lseek(fd, 0, SEEK_HOLE) <= (off_t)cut + 123 && lseek(fd, 0, SEEK_DATA) == 0;
+			}
+			ok = ok && !fsync(fd) && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) && holds("size", want, cut + 123);
+		}
+		close(fd);
+		if (!ok)
+			printf("size %zu\n", size);
+	}
+	report("small-sizes", ok);
+}
+
+/* Attributes and data share what room there is. */
+static void share_room(void)
+{
+	char want[300], name[32];
+	int fd = open("shared", O_RDWR | O_CREAT | O_TRUNC, 0644), ok = 1;
+
+	memset(want, 'w', sizeof(want));
+	ok = write(fd, want, 40) == 40;
+	for (int i = 0; i < 8; i++)
+		ok = ok && !set("shared", (sprintf(name, "user.n%d", i), name), 'v', 12) &&
+		     pwrite(fd, want, 20, 40 + i * 20) == 20 && holds("shared", want, 60 + (size_t)i * 20);
+	for (int i = 0; i < 8; i++)
+		ok = ok && value_is("shared", (sprintf(name, "user.n%d", i), name), 'v', 12);
+	report("small-shared-room", ok && listxattr("shared", name, 0) == 8 * 8);
+	close(fd);
+}
+
+#define NAMES 24
+
+/* Names come, go and move between two directories; what is there is known. */
+static void names(void)
+{
+	static unsigned char there[2][NAMES];
+	char a[64], b[64];
+	int ok = !mkdir("names0", 0755) && !mkdir("names1", 0755) && !mkdir("names0/sub", 0755);
+
+	for (int i = 0; i < 600 && ok; i++) {
+		unsigned int d = rnd(2), n = rnd(i < 300 ? 4 : NAMES), e = rnd(2), m = rnd(i < 300 ? 4 : NAMES);
+
+		sprintf(a, "names%u/%.*sn%u", d, (int)(n % 7), "longer_name", n);
+		sprintf(b, "names%u/%.*sn%u", e, (int)(m % 7), "longer_name", m);
+		if (!there[d][n]) {
+			ok = close(open(a, O_WRONLY | O_CREAT | O_EXCL, 0644)) == 0;
+			there[d][n] = 1;
+		} else if (rnd(2)) {
+			ok = !unlink(a);
+			there[d][n] = 0;
+		} else {
+			ok = !rename(a, b);
+			if (d != e || n != m) {
+				there[d][n] = 0;
+				there[e][m] = 1;
+			}
+		}
+		ok = ok && !rename(i % 2 ? "names1/sub" : "names0/sub", i % 2 ? "names0/sub" : "names1/sub");
+		for (unsigned int k = 0; k < 2 * NAMES && ok && i % 20 == 0; k++) {
+			sprintf(a, "names%u/%.*sn%u", k % 2, (int)(k / 2 % 7), "longer_name", k / 2);
+			ok = (access(a, F_OK) == 0) == there[k % 2][k / 2];
+		}
+	}
+	for (int d = 0; d < 2 && ok; d++) {
+		DIR *dir = opendir(d ? "names1" : "names0");
+		int n = 0, want = 2 + (d == 0);			/* ., .. and, in the end, sub */
+
+		for (int k = 0; k < NAMES; k++)
+			want += there[d][k];
+		while (readdir(dir))
+			n++;
+		closedir(dir);
+		ok = n == want;
+	}
+	report("small-names", ok && rmdir("names0") == -1 && errno == ENOTEMPTY && !rmdir("names0/sub"));
+}
+
+/* A directory that grows while it is being read: nothing that was there before is missed or seen twice. */
+static void read_while_growing(void)
+{
+	char name[64];
+	int seen[3] = { }, n = 0;
+	struct dirent *de;
+	DIR *dir;
+
+	mkdir("growing", 0755);
+	for (int i = 0; i < 3; i++)
+		close(open((sprintf(name, "growing/old%d", i), name), O_CREAT | O_WRONLY, 0644));
+	dir = opendir("growing");
+	while ((de = readdir(dir))) {
+		if (!strncmp(de->d_name, "old", 3))
+			seen[de->d_name[3] - '0']++;
+		if (n < 40)
+			close(open((sprintf(name, "growing/a_new_name_%d", n++), name), O_CREAT | O_WRONLY, 0644));
+		if (n == 2)
+			seekdir(dir, telldir(dir));
+	}
+	closedir(dir);
+	report("small-dir-grows", seen[0] == 1 && seen[1] == 1 && seen[2] == 1);
+}
+
 /* ---- mount options ---- */
 
 /* Does reading change the access time, which lies in the past? */
@@ -239,6 +417,11 @@ int main(int argc, char **argv)
 	attributes();
 	whiteout();
 	trim();
+	grow();
+	sizes();
+	share_room();
+	names();
+	read_while_growing();
 	if (argc > 2)
 		options(argv[2]);
 	return failed != 0;

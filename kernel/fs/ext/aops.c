@@ -110,11 +110,17 @@ int ext_get_block_to_read(struct inode *inode, sector_t iblock, unsigned int max
 
 static int ext_readpage(struct file *file, struct page *page)
 {
+	struct inode *inode = page->mapping->host;
+
+	if (ext_has_inline(inode))
+		return ext_inline_readpage(inode, page);
 	return mpage_readpage(page, ext_get_block_to_read);
 }
 
 static void ext_readahead(struct readahead_control *rac)
 {
+	if (ext_has_inline(rac->mapping->host))
+		return;				/* readpage() will be asked */
 	mpage_readahead(rac, ext_get_block_to_read);
 }
 
@@ -190,8 +196,11 @@ static int ext_write_begin(struct file *file, struct address_space *mapping, lof
 	struct page *page;
 	int err;
 
-	if ((u64)pos + len > ext_max_size(EXT_FS(inode->i_sb), is_extents(inode)))
+	if ((u64)pos + len > ext_max_size(inode))
 		return -EFBIG;
+	err = ext_inline_make_room(inode, pos + len, false);
+	if (err)
+		return err;
 	do {
 		page = grab_cache_page_write_begin(mapping, pos >> PAGE_SHIFT);
 		if (!page)
@@ -201,7 +210,8 @@ static int ext_write_begin(struct file *file, struct address_space *mapping, lof
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 	} while (!page);
-	err = prepare_range(page, offset_in_page(pos), offset_in_page(pos) + len);
+	if (!ext_has_inline(inode))		/* page 0 is locked: it stays so */
+		err = prepare_range(page, offset_in_page(pos), offset_in_page(pos) + len);
 	if (err) {
 		unlock_page(page);
 		put_page(page);
@@ -216,6 +226,7 @@ static int ext_write_end(struct file *file, struct address_space *mapping, loff_
 			 unsigned int copied, struct page *page, void *fsdata)
 {
 	struct inode *inode = mapping->host;
+	int err = 0;
 
 	if (!PageUptodate(page)) {		/* a whole page was to come, and what it held was not read */
 		if (copied == PAGE_SIZE)
@@ -223,14 +234,19 @@ static int ext_write_end(struct file *file, struct address_space *mapping, loff_
 		else
 			copied = 0;
 	}
-	if (copied) {
+	if (copied && ext_has_inline(inode)) {
+		err = ext_inline_write_end(inode, page, pos, copied);
+		if (err == -ENOSPC && !ext_has_inline(inode))
+			err = prepare_range(page, offset_in_page(pos), offset_in_page(pos) + copied);
+	}
+	if (copied && !err && !ext_has_inline(inode)) {
 		if (pos + copied > i_size_read(inode))
 			i_size_write(inode, pos + copied);
 		set_page_dirty(page);
 	}
 	unlock_page(page);
 	put_page(page);
-	return (int)copied;
+	return err ?: (int)copied;
 }
 
 /* The first write through a mapping. */
@@ -246,7 +262,7 @@ vm_fault_t ext_page_mkwrite(struct vm_fault *vmf)
 	lock_page(page);
 	left = i_size_read(inode) - page_offset(page);
 	if (page->mapping == inode->i_mapping && left > 0) {
-		int err = prepare_range(page, 0, (unsigned int)min_t(loff_t, left, PAGE_SIZE));
+		int err = ext_inline_to_blocks(inode, page) ?: prepare_range(page, 0, (unsigned int)min_t(loff_t, left, PAGE_SIZE));
 
 		ret = err ? VM_FAULT_SIGBUS : VM_FAULT_LOCKED;
 	}
@@ -269,8 +285,8 @@ int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to)
 	struct page *page;
 	int err = 0;
 
-	if (from >= to || !S_ISREG(inode->i_mode))
-		return 0;
+	if (from >= to || !S_ISREG(inode->i_mode) || ext_has_inline(inode))
+		return 0;			/* inline: the page has zeroes there */
 	page = read_mapping_page(inode->i_mapping, from >> PAGE_SHIFT, NULL);
 	if (IS_ERR(page))
 		return PTR_ERR(page);

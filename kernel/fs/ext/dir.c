@@ -31,12 +31,12 @@ u8 ext_file_type(umode_t mode)
 	return type[(mode & S_IFMT) >> 12];
 }
 
-static unsigned int d_type(const struct ext_fs *fs, u8 file_type)
+unsigned int ext_d_type(const struct inode *dir, u8 file_type)
 {
 	static const u8 type[8] = { 0, S_IFREG >> 12, S_IFDIR >> 12, S_IFCHR >> 12, S_IFBLK >> 12, S_IFIFO >> 12,
 				    S_IFSOCK >> 12, S_IFLNK >> 12 };
 
-	return has_incompat(fs, INCOMPAT_FILETYPE) && file_type < 8 ? type[file_type] : 0;
+	return has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE) && file_type < 8 ? type[file_type] : 0;
 }
 
 /* ---- a block ---- */
@@ -135,6 +135,8 @@ struct buffer_head *ext_find_entry(struct inode *dir, const struct qstr *name, s
 {
 	if (name->len > EXT_NAME_LEN)
 		return ERR_PTR(-ENAMETOOLONG);
+	if (ext_has_inline(dir))
+		return ext_inline_find(dir, name, de);
 	if (EXT_I(dir)->flags & EXT_INDEX_FL && has_compat(EXT_FS(dir->i_sb), COMPAT_DIR_INDEX)) {
 		struct buffer_head *bh = ext_dx_find(dir, name, de);
 
@@ -169,12 +171,51 @@ void ext_dir_changed(struct inode *dir)
 	inode_inc_iversion(dir);
 }
 
-static void set_entry(const struct inode *dir, struct ext_dirent *de, const struct qstr *name, const struct inode *inode)
+void ext_set_entry_inode(const struct inode *dir, struct ext_dirent *de, const struct inode *inode)
 {
 	de->inode = (u32)inode->i_ino;
+	if (has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE))
+		de->file_type = ext_file_type(inode->i_mode);
+}
+
+void ext_fill_entry(const struct inode *dir, struct ext_dirent *de, const struct qstr *name, const struct inode *inode)
+{
+	if (de->inode) {
+		u32 used = EXT_DIR_REC_LEN(de->name_len), rest = de->rec_len - used;
+
+		de->rec_len = (u16)used;
+		de = (void *)((char *)de + used);
+		de->rec_len = (u16)rest;
+	}
 	de->name_len = (u8)name->len;
-	de->file_type = has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE) ? ext_file_type(inode->i_mode) : 0;
+	de->file_type = 0;
 	memcpy(de->name, name->name, name->len);
+	ext_set_entry_inode(dir, de, inode);
+}
+
+/* "." and "..", at the begin of a directory's first block. */
+void ext_put_dots(const struct inode *dir, struct buffer_head *bh, u32 parent, u32 dotdot_len)
+{
+	u8 type = has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE) ? ext_file_type(S_IFDIR) : 0;
+	struct ext_dirent *de = (void *)bh->b_data;
+
+	*de = (struct ext_dirent){ (u32)dir->i_ino, 12, 1, type };
+	de->name[0] = '.';
+	de = (void *)(bh->b_data + 12);
+	*de = (struct ext_dirent){ parent, (u16)dotdot_len, 2, type };
+	memcpy(de->name, "..", 2);
+}
+
+void ext_stretch_last(struct buffer_head *bh, u32 used, u32 end)
+{
+	for_each_dirent(de, bh) {
+		u32 at = (u32)((char *)de - bh->b_data);
+
+		if (at + de->rec_len < used)
+			continue;
+		de->rec_len = (u16)(end - at);
+		return;
+	}
 }
 
 /* An entry with room behind its own name for another. */
@@ -202,14 +243,7 @@ int ext_put_entry(struct jbd_handle *handle, struct inode *dir, struct buffer_he
 	err = ext_access(handle, bh);
 	if (err)
 		return err;
-	if (de->inode) {
-		u32 used = EXT_DIR_REC_LEN(de->name_len), rest = de->rec_len - used;
-
-		de->rec_len = (u16)used;
-		de = (void *)((char *)de + used);
-		de->rec_len = (u16)rest;
-	}
-	set_entry(dir, de, name, inode);
+	ext_fill_entry(dir, de, name, inode);
 	ext_dir_changed(dir);
 	err = ext_dirty_dir_block(handle, dir, bh);
 	return err ? err : ext_write_inode_to(handle, dir);
@@ -231,7 +265,8 @@ static int put_in_new_block(struct jbd_handle *handle, struct inode *dir, const 
 	return err;
 }
 
-int ext_add_entry(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, struct inode *inode)
+/* Rows of blocks, with an index or not. */
+static int add_to_blocks(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, struct inode *inode)
 {
 	u32 blocks = dir_blocks(dir);
 	bool may_index = has_compat(EXT_FS(dir->i_sb), COMPAT_DIR_INDEX);
@@ -255,11 +290,21 @@ int ext_add_entry(struct jbd_handle *handle, struct inode *dir, const struct qst
 	return blocks == 1 && may_index ? ext_dx_make(handle, dir, name, inode) : put_in_new_block(handle, dir, name, inode);
 }
 
+int ext_add_entry(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, struct inode *inode)
+{
+	int inlined = ext_has_inline(dir) && name->len && name->len <= EXT_NAME_LEN ? ext_inline_add(handle, dir, name, inode) : 1;
+
+	return inlined > 0 ? add_to_blocks(handle, dir, name, inode) : inlined;
+}
+
 int ext_delete_entry(struct jbd_handle *handle, struct inode *dir, struct buffer_head *bh, struct ext_dirent *de)
 {
 	struct ext_dirent *prev = NULL;
-	int err = ext_access(handle, bh);
+	int err;
 
+	if (ext_has_inline(dir))
+		return ext_inline_delete(handle, dir, de);
+	err = ext_access(handle, bh);
 	if (err)
 		return err;
 	for_each_dirent(at, bh) {
@@ -278,6 +323,8 @@ int ext_delete_entry(struct jbd_handle *handle, struct inode *dir, struct buffer
 /* Nothing but "." and ".."? */
 int ext_dir_empty(struct inode *dir)
 {
+	if (ext_has_inline(dir))
+		return ext_inline_dir_empty(dir);
 	for (ext_lblk_t lblk = 0; lblk < dir_blocks(dir); lblk++) {
 		struct buffer_head *bh = ext_read_dir_block(dir, lblk);
 		bool empty = true;
@@ -309,7 +356,6 @@ static u32 resync(struct buffer_head *bh, u32 offset)
 static int readdir_linear(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
-	struct ext_fs *fs = EXT_FS(dir->i_sb);
 	u32 mask = (u32)dir->i_sb->s_blocksize - 1;
 
 	while (ctx->pos < dir->i_size) {
@@ -325,7 +371,7 @@ static int readdir_linear(struct file *file, struct dir_context *ctx)
 			struct ext_dirent *de = (void *)(bh->b_data + at);
 
 			ctx->pos = base + at;
-			full = de->inode && !dir_emit(ctx, de->name, de->name_len, de->inode, d_type(fs, de->file_type));
+			full = de->inode && !dir_emit(ctx, de->name, de->name_len, de->inode, ext_d_type(dir, de->file_type));
 			at += de->rec_len;
 		}
 		brelse(bh);
@@ -384,7 +430,6 @@ static int sort_leaf(struct inode *dir, struct buffer_head *bh, u8 version, stru
 /* Gives what lies at ctx->pos or behind.  1: all given, 0: full, -errno. */
 static int emit_leaf(struct inode *dir, struct buffer_head *bh, u8 version, struct hashed *out, struct dir_context *ctx)
 {
-	struct ext_fs *fs = EXT_FS(dir->i_sb);
 	int n = sort_leaf(dir, bh, version, out);
 	u64 last = 0;
 
@@ -396,7 +441,7 @@ static int emit_leaf(struct inode *dir, struct buffer_head *bh, u8 version, stru
 		if (pos < (u64)ctx->pos)
 			continue;
 		ctx->pos = (loff_t)pos;
-		if (!dir_emit(ctx, de->name, de->name_len, de->inode, d_type(fs, de->file_type)))
+		if (!dir_emit(ctx, de->name, de->name_len, de->inode, ext_d_type(dir, de->file_type)))
 			return 0;
 		ctx->pos = (loff_t)pos + 1;
 	}
@@ -444,6 +489,8 @@ static int ext_readdir(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
 
+	if (ext_has_inline(dir))
+		return ext_inline_readdir(file, ctx);
 	if (EXT_I(dir)->flags & EXT_INDEX_FL && has_compat(EXT_FS(dir->i_sb), COMPAT_DIR_INDEX)) {
 		int err = readdir_hashed(file, ctx);
 

@@ -7,6 +7,7 @@
  *      bitmap.c balloc.c ialloc.c   bitmaps; blocks; inodes
  *      extents*.c indirect.c   a file's block -> the device's block, as ext4 and as ext2 do it
  *      map.c                   the same, for who does not care which
+ *      inline.c inline_dir.c   files and directories that need no block: they lie in the inode
  *      inode.c orphan.c        inodes to and from the disk
  *      dir.c hash.c htree.c    names
  *      aops.c writeback.c direct.c file.c namei.c xattr.c acl.c ioctl.c fiemap.c trim.c super.c   what the VFS calls
@@ -126,6 +127,7 @@ static inline bool has_group_csum(const struct ext_fs *fs)
 {
 	return has_ro_compat(fs, RO_COMPAT_METADATA_CSUM | RO_COMPAT_GDT_CSUM);
 }
+static inline bool ext_has_inline(const struct inode *inode) { return READ_ONCE(EXT_I(inode)->flags) & EXT_INLINE_DATA_FL; }
 static inline bool is_extents(const struct inode *inode) { return EXT_I(inode)->flags & EXT_EXTENTS_FL; }
 static inline u64 make64(u32 hi, u32 lo) { return (u64)hi << 32 | lo; }
 /* Blocks that `bytes` need. */
@@ -257,10 +259,35 @@ int ext_map_insert(struct jbd_handle *handle, struct inode *inode, const struct 
 int ext_map_convert(struct jbd_handle *handle, struct inode *inode, ext_lblk_t lblk, u32 len);	/* unwritten -> written */
 int ext_map_remove(struct inode *inode, ext_lblk_t from, u64 to);	/* frees [from, to); makes handles of its own */
 ext_pblk_t ext_map_goal(struct inode *inode, ext_lblk_t lblk);	/* where a block for lblk should lie */
-u64 ext_max_size(const struct ext_fs *fs, bool extents);
+u64 ext_max_size(const struct inode *inode);	/* bytes that a file may have */
+u64 ext_max_size_of(const struct ext_fs *fs, bool extents);
 /* Block lblk of a directory or a link, read (create: made, if it is a hole).  NULL: a hole; ERR_PTR. */
 struct buffer_head *ext_bread(struct inode *inode, ext_lblk_t lblk);
 struct buffer_head *ext_append(struct jbd_handle *handle, struct inode *inode, ext_lblk_t lblk);
+
+/* ---- inline.c: page 0 locked, or the inode new, or a directory's i_rwsem held ---- */
+struct fiemap_extent_info;
+u32 ext_inline_room(struct inode *inode);
+int ext_inline_read(struct inode *inode, void *buf, size_t size);
+int ext_inline_store(struct jbd_handle *handle, struct inode *inode, const void *data, size_t size);
+bool ext_inline_init(struct jbd_handle *handle, struct inode *inode);
+int ext_inline_drop(struct jbd_handle *handle, struct inode *inode);
+int ext_inline_to_blocks(struct inode *inode, struct page *page);
+int ext_inline_make_room(struct inode *inode, loff_t size, bool force);	/* takes the page's lock */
+int ext_inline_readpage(struct inode *inode, struct page *page);
+int ext_inline_write_end(struct inode *inode, struct page *page, loff_t pos, unsigned int copied);
+int ext_inline_set_size(struct inode *inode, loff_t size);	/* takes the page's lock */
+int ext_inline_fiemap(struct inode *inode, struct fiemap_extent_info *info);
+
+/* ---- inline_dir.c ---- */
+struct buffer_head *ext_inline_find(struct inode *dir, const struct qstr *name, struct ext_dirent **found);
+int ext_inline_dir_empty(struct inode *dir);
+int ext_inline_readdir(struct file *file, struct dir_context *ctx);
+void ext_inline_init_dir(struct inode *dir, const struct inode *parent);
+void ext_inline_set_parent(struct inode *dir, const struct inode *parent);
+int ext_inline_delete(struct jbd_handle *handle, struct inode *dir, const struct ext_dirent *victim);
+int ext_inline_set_entry(struct jbd_handle *handle, struct inode *dir, struct ext_dirent *de, const struct inode *inode);
+int ext_inline_add(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, const struct inode *inode);
 
 /* ---- inode.c ---- */
 struct inode *ext_iget(struct super_block *sb, unsigned long ino);	/* ERR_PTR(-ESTALE, -EUCLEAN, -EIO) */
@@ -287,6 +314,12 @@ struct buffer_head *ext_read_dir_block(struct inode *dir, ext_lblk_t lblk);	/* c
 bool ext_dirent_ok(const struct inode *dir, const struct ext_dirent *de, const struct buffer_head *bh);
 u32 ext_dir_end(const struct inode *dir);		/* bytes of a block that entries use */
 u8 ext_file_type(umode_t mode);
+unsigned int ext_d_type(const struct inode *dir, u8 file_type);	/* as readdir gives it */
+void ext_set_entry_inode(const struct inode *dir, struct ext_dirent *de, const struct inode *inode);
+/* Into an entry that has room behind its own name, if it has one. */
+void ext_fill_entry(const struct inode *dir, struct ext_dirent *de, const struct qstr *name, const struct inode *inode);
+void ext_put_dots(const struct inode *dir, struct buffer_head *bh, u32 parent, u32 dotdot_len);
+void ext_stretch_last(struct buffer_head *bh, u32 used, u32 end);	/* the entry that ends at `used` ends at `end` */
 /* Finds a name.  The buffer it lies in, and *de; NULL: not there; ERR_PTR. */
 struct buffer_head *ext_find_entry(struct inode *dir, const struct qstr *name, struct ext_dirent **de);
 struct buffer_head *ext_find_linear(struct inode *dir, const struct qstr *name, struct ext_dirent **de, ext_lblk_t first,
@@ -332,7 +365,6 @@ vm_fault_t ext_page_mkwrite(struct vm_fault *vmf);
 int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to);
 int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len);	/* holes get blocks that read as zeroes */
 long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-struct fiemap_extent_info;
 int ext_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);
 int ext_fileattr_get(struct dentry *dentry, u32 *flags);
 int ext_fileattr_set(struct dentry *dentry, u32 flags);
@@ -344,6 +376,10 @@ int ext_xattr_set_in(struct jbd_handle *handle, struct inode *inode, u8 index, c
 struct posix_acl *ext_get_acl(struct inode *inode, int type);
 int ext_set_acl(struct inode *inode, struct posix_acl *acl, int type);
 int ext_init_acls(struct jbd_handle *handle, struct inode *inode, struct posix_acl *def, struct posix_acl *acl);
+int ext_xattr_room(struct inode *inode, u8 index, const char *name);
+/* Its value in the raw inode, and its length; NULL: it is not there. */
+char *ext_xattr_find_in_inode(struct inode *inode, struct ext_raw_inode *raw, u8 index, const char *name,
+			      struct ext_xattr_entry **entry, u32 *size);
 int ext_xattr_drop_block(struct jbd_handle *handle, struct inode *inode);	/* the inode goes */
 int ext_parse_options(struct ext_options *opt, char *text);
 int ext_show_options(struct seq_file *m, struct dentry *root);

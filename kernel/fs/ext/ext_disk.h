@@ -47,7 +47,7 @@
 #define INCOMPAT_LARGEDIR	0x4000
 #define INCOMPAT_INLINE_DATA	0x8000
 #define INCOMPAT_KNOWN		(INCOMPAT_FILETYPE | INCOMPAT_RECOVER | INCOMPAT_META_BG | INCOMPAT_EXTENTS | INCOMPAT_64BIT | \
-				 INCOMPAT_FLEX_BG | INCOMPAT_CSUM_SEED | INCOMPAT_LARGEDIR)
+				 INCOMPAT_FLEX_BG | INCOMPAT_CSUM_SEED | INCOMPAT_LARGEDIR | INCOMPAT_INLINE_DATA)
 
 #define RO_COMPAT_SPARSE_SUPER	0x0001
 #define RO_COMPAT_LARGE_FILE	0x0002
@@ -234,6 +234,9 @@ struct ext_dx_tail {
 #define EXT_XATTR_ACL_DEFAULT	3
 #define EXT_XATTR_TRUSTED	4
 #define EXT_XATTR_SECURITY	6
+#define EXT_XATTR_SYSTEM	7		/* "data": what of inline data does not fit into i_block */
+#define EXT_INLINE_NAME		"data"
+#define EXT_INLINE_MIN		(EXT_N_BLOCKS * 4)
 struct ext_xattr_header {			/* of a block; within an inode there is h_magic only */
 	__le32	h_magic, h_refcount, h_blocks, h_hash, h_checksum, h_reserved[3];
 } __packed;

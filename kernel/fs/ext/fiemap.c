@@ -69,10 +69,15 @@ int ext_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, 
 	if (err)
 		return err;
 	inode_lock_shared(inode);
+	if (ext_has_inline(inode)) {
+		err = start < (u64)inode->i_size ? ext_inline_fiemap(inode, info) : 0;
+		goto out;
+	}
 	end = min(blocks_of(inode->i_sb, start + len), EXT_MAX_LBLK);
 	if (!is_extents(inode))			/* there is nothing behind the end */
 		end = min(end, blocks_of(inode->i_sb, (u64)inode->i_size));
 	err = give_runs(inode, info, start >> inode->i_blkbits, end);
+out:
 	inode_unlock_shared(inode);
 	return err;
 }

@@ -23,6 +23,8 @@ static ssize_t ext_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t ret;
 
+	if (ext_has_inline(inode))
+		iocb->ki_flags &= ~IOCB_DIRECT;
 	if (!(iocb->ki_flags & IOCB_DIRECT))
 		return generic_file_read_iter(iocb, to);
 	inode_lock_shared(inode);
@@ -38,6 +40,8 @@ static ssize_t ext_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t ret;
 
 	inode_lock(inode);
+	if (ext_has_inline(inode))
+		iocb->ki_flags &= ~IOCB_DIRECT;
 	old = inode->i_size;
 	ret = generic_write_checks(iocb, from);
 	if (ret > 0 && iocb->ki_pos > old) {	/* the rest of the last block comes to light */
@@ -235,14 +239,18 @@ static long ext_fallocate(struct file *file, int mode, loff_t offset, loff_t len
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
-	if (!is_extents(inode) && !(mode & FALLOC_FL_PUNCH_HOLE))
+	if (!has_incompat(EXT_FS(inode->i_sb), INCOMPAT_EXTENTS) && !(mode & FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;		/* the old map cannot say "not written" */
 	inode_lock(inode);
 	err = mode & FALLOC_FL_PUNCH_HOLE ? 0 : inode_newsize_ok(inode, offset + len);
-	if (!err && (u64)offset + len > ext_max_size(EXT_FS(inode->i_sb), is_extents(inode)))
+	if (!err && (u64)offset + len > ext_max_size(inode))
 		err = -EFBIG;
 	if (!err)
 		err = file_modified(file);
+	if (!err)
+		err = ext_inline_make_room(inode, 0, true);
+	if (!err && !is_extents(inode) && !(mode & FALLOC_FL_PUNCH_HOLE))
+		err = -EOPNOTSUPP;		/* made by an older system */
 	if (!err)
 		err = mode & FALLOC_FL_PUNCH_HOLE ? punch_hole(inode, offset, len) :
 		      mode & FALLOC_FL_ZERO_RANGE ? zero_range(inode, offset, len) : allocate_range(inode, offset, len);
@@ -264,6 +272,8 @@ static loff_t seek_hole_data(struct inode *inode, loff_t offset, int whence)
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
+	if (ext_has_inline(inode))
+		return whence == SEEK_DATA ? offset : size;
 	err = filemap_write_and_wait(inode->i_mapping);
 	if (err)
 		return err;
@@ -287,7 +297,7 @@ static loff_t seek_hole_data(struct inode *inode, loff_t offset, int whence)
 static loff_t ext_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
-	loff_t max = (loff_t)ext_max_size(EXT_FS(inode->i_sb), is_extents(inode)), found;
+	loff_t max = (loff_t)ext_max_size(inode), found;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return generic_file_llseek_size(file, offset, whence, max, i_size_read(inode));

@@ -133,7 +133,7 @@ bool ext_is_fast_symlink(const struct inode *inode)
 {
 	u64 acl_sectors = EXT_I(inode)->file_acl ? 1u << (inode->i_blkbits - 9) : 0;
 
-	return S_ISLNK(inode->i_mode) && (u64)inode->i_blocks == acl_sectors &&
+	return S_ISLNK(inode->i_mode) && !ext_has_inline(inode) && (u64)inode->i_blocks == acl_sectors &&
 	       inode->i_size < (loff_t)sizeof(EXT_I(inode)->data);
 }
 
@@ -197,6 +197,14 @@ static void fill_from_raw(struct inode *inode, const struct ext_raw_inode *raw)
 	ei->csum_seed = ext_inode_seed(fs, (u32)inode->i_ino, inode->i_generation);
 }
 
+/* Data in the inode itself: only where they may be, and not more than there is room for. */
+static bool inline_ok(const struct ext_fs *fs, const struct ext_raw_inode *raw, u64 size)
+{
+	return has_incompat(fs, INCOMPAT_INLINE_DATA) && (S_ISREG(raw->i_mode) || S_ISDIR(raw->i_mode) || S_ISLNK(raw->i_mode)) &&
+	       !(raw->i_flags & (EXT_EXTENTS_FL | EXT_INDEX_FL)) && fs->inode_size > EXT_GOOD_OLD_INODE_SIZE &&
+	       size <= EXT_INLINE_MIN + fs->inode_size - EXT_GOOD_OLD_INODE_SIZE && (!S_ISDIR(raw->i_mode) || size >= EXT_INLINE_MIN);
+}
+
 /* What would lead us astray.  0, -ESTALE: no such file, -EUCLEAN. */
 static int check_raw(struct inode *inode, const struct ext_raw_inode *raw)
 {
@@ -211,8 +219,9 @@ static int check_raw(struct inode *inode, const struct ext_raw_inode *raw)
 		return -EUCLEAN;
 	}
 	if (EXT_GOOD_OLD_INODE_SIZE + extra > fs->inode_size || extra & 3 || (acl && !ext_blocks_valid(fs, acl, 1)) ||
-	    (S_ISREG(raw->i_mode) && size > (u64)MAX_LFS_FILESIZE) || raw->i_flags & EXT_INLINE_DATA_FL ||
-	    (S_ISDIR(raw->i_mode) && size & (inode->i_sb->s_blocksize - 1)) ||
+	    (S_ISREG(raw->i_mode) && size > (u64)MAX_LFS_FILESIZE) ||
+	    (raw->i_flags & EXT_INLINE_DATA_FL ? !inline_ok(fs, raw, size) :
+	     S_ISDIR(raw->i_mode) && size & (inode->i_sb->s_blocksize - 1)) ||
 	    (raw->i_mode & S_IFMT) == 0 || !(S_ISREG(raw->i_mode) || S_ISDIR(raw->i_mode) || S_ISLNK(raw->i_mode) ||
 	     S_ISCHR(raw->i_mode) || S_ISBLK(raw->i_mode) || S_ISFIFO(raw->i_mode) || S_ISSOCK(raw->i_mode)) ||
 	    (S_ISLNK(raw->i_mode) && size > inode->i_sb->s_blocksize)) {
@@ -399,9 +408,11 @@ static int set_disksize(struct inode *inode, loff_t size, bool shrinks)
 static int set_size(struct inode *inode, loff_t size)
 {
 	loff_t old = inode->i_size;
-	int err;
+	int err = ext_has_inline(inode) ? ext_inline_set_size(inode, size) : 1;
 
-	if ((u64)size > ext_max_size(EXT_FS(inode->i_sb), is_extents(inode)))
+	if (err <= 0)
+		return err;
+	if ((u64)size > ext_max_size(inode))
 		return -EFBIG;
 	if (size > old) {
 		err = ext_zero_range_in_page(inode, old, round_up(old, i_blocksize(inode)));

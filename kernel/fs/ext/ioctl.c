@@ -31,7 +31,9 @@ int ext_fileattr_set(struct dentry *dentry, u32 flags)
 	handle = ext_start(inode->i_sb, CREDITS_INODE);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
+	down_write(&ei->data_sem);		/* inline data may become blocks meanwhile */
 	ei->flags = (ei->flags & ~EXT_FL_USER_MODIFIABLE) | (flags & EXT_FL_USER_MODIFIABLE);
+	up_write(&ei->data_sem);
 	ext_set_vfs_flags(inode);
 	inode->i_ctime = current_time(inode);
 	err = ext_write_inode_to(handle, inode);

@@ -13,7 +13,12 @@ int ext_map_lookup(struct inode *inode, struct ext_map *map)
 	int err;
 
 	down_read(&EXT_I(inode)->data_sem);
-	err = is_extents(inode) ? ext_ext_lookup(inode, map) : ext_ind_lookup(inode, map);
+	if (unlikely(ext_has_inline(inode))) {
+		map->flags = 0;			/* no blocks, no map */
+		err = 0;
+	} else {
+		err = is_extents(inode) ? ext_ext_lookup(inode, map) : ext_ind_lookup(inode, map);
+	}
 	up_read(&EXT_I(inode)->data_sem);
 	return err;
 }
@@ -43,7 +48,7 @@ int ext_map_convert(struct jbd_handle *handle, struct inode *inode, ext_lblk_t l
 /* A handle for each step: freeing a large file must not need a transaction larger than the journal. */
 int ext_map_remove(struct inode *inode, ext_lblk_t from, u64 to)
 {
-	int more = from < to;
+	int more = from < to && !ext_has_inline(inode);
 
 	while (more > 0) {
 		struct jbd_handle *handle = ext_start(inode->i_sb, CREDITS_MAP);
@@ -79,7 +84,14 @@ ext_pblk_t ext_map_goal(struct inode *inode, ext_lblk_t lblk)
 }
 
 /* Bytes: what the map reaches, and what i_blocks can count. */
-u64 ext_max_size(const struct ext_fs *fs, bool extents)
+u64 ext_max_size(const struct inode *inode)
+{
+	const struct ext_fs *fs = EXT_FS(inode->i_sb);
+
+	return ext_max_size_of(fs, is_extents(inode) || (ext_has_inline(inode) && has_incompat(fs, INCOMPAT_EXTENTS)));
+}
+
+u64 ext_max_size_of(const struct ext_fs *fs, bool extents)
 {
 	unsigned int bits = fs->sb->s_blocksize_bits;
 	u64 ptrs = 1ull << (bits - 2), blocks = EXT_NDIR + ptrs + ptrs * ptrs + ptrs * ptrs * ptrs;

@@ -92,6 +92,8 @@ static int ext_mknod(struct inode *dir, struct dentry *dentry, umode_t mode, dev
 		ext_stop(dir->i_sb, handle);
 		return PTR_ERR(inode);
 	}
+	if (S_ISREG(mode))
+		ext_inline_init(handle, inode);
 	ext_set_ops(inode);
 	if (!S_ISREG(mode))
 		init_special_inode(inode, inode->i_mode, dev);
@@ -115,6 +117,7 @@ static int ext_tmpfile(struct inode *dir, struct file *file, umode_t mode)
 	inode = ext_new_inode(handle, dir, mode | S_IFREG, &none);
 	err = PTR_ERR_OR_ZERO(inode);
 	if (!err) {
+		ext_inline_init(handle, inode);
 		ext_set_ops(inode);
 		d_tmpfile(file, inode);		/* no link any more */
 		err = ext_orphan_add(handle, inode);
@@ -126,28 +129,23 @@ static int ext_tmpfile(struct inode *dir, struct file *file, umode_t mode)
 	return finish_open_simple(file, err);
 }
 
-/* Its first block: "." and "..". */
+/* Its first block: "." and ".."; or no block at all. */
 static int init_new_dir(struct jbd_handle *handle, struct inode *dir, struct inode *inode)
 {
-	struct buffer_head *bh = ext_append(handle, inode, 0);
-	struct ext_dirent *de;
+	struct buffer_head *bh;
 	int err;
 
+	set_nlink(inode, 2);
+	if (ext_inline_init(handle, inode)) {
+		ext_inline_init_dir(inode, dir);
+		return 0;
+	}
+	bh = ext_append(handle, inode, 0);
 	if (IS_ERR(bh))
 		return PTR_ERR(bh);
 	inode->i_size = EXT_I(inode)->disksize = (loff_t)inode->i_sb->s_blocksize;
 	ext_init_dir_block(inode, bh, 0);
-	de = (void *)bh->b_data;
-	*de = (struct ext_dirent){ (u32)inode->i_ino, 12, 1, 0 };
-	de->name[0] = '.';
-	de = (void *)(bh->b_data + 12);
-	*de = (struct ext_dirent){ (u32)dir->i_ino, (u16)(ext_dir_end(inode) - 12), 2, 0 };
-	memcpy(de->name, "..", 2);
-	if (has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE)) {
-		((struct ext_dirent *)bh->b_data)->file_type = ext_file_type(S_IFDIR);
-		de->file_type = ext_file_type(S_IFDIR);
-	}
-	set_nlink(inode, 2);
+	ext_put_dots(inode, bh, (u32)dir->i_ino, ext_dir_end(inode) - 12);
 	err = ext_dirty_dir_block(handle, inode, bh);
 	brelse(bh);
 	return err;
@@ -348,13 +346,14 @@ static int ext_rmdir(struct inode *dir, struct dentry *dentry)
 static int set_entry_inode(struct jbd_handle *handle, struct inode *dir, struct buffer_head *bh, struct ext_dirent *de,
 			   const struct inode *inode)
 {
-	int err = ext_access(handle, bh);
+	int err;
 
+	if (ext_has_inline(dir))
+		return ext_inline_set_entry(handle, dir, de, inode);
+	err = ext_access(handle, bh);
 	if (err)
 		return err;
-	de->inode = (u32)inode->i_ino;
-	if (has_incompat(EXT_FS(dir->i_sb), INCOMPAT_FILETYPE))
-		de->file_type = ext_file_type(inode->i_mode);
+	ext_set_entry_inode(dir, de, inode);
 	ext_dir_changed(dir);
 	return ext_dirty_dir_block(handle, dir, bh) ?: ext_write_inode_to(handle, dir);
 }
@@ -362,10 +361,15 @@ static int set_entry_inode(struct jbd_handle *handle, struct inode *dir, struct 
 /* A directory moves: its ".." names the new parent. */
 static int set_dotdot(struct jbd_handle *handle, struct inode *inode, const struct inode *parent)
 {
-	struct buffer_head *bh = ext_read_dir_block(inode, 0);
+	struct buffer_head *bh;
 	struct ext_dirent *de;
 	int err;
 
+	if (ext_has_inline(inode)) {
+		ext_inline_set_parent(inode, parent);
+		return ext_write_inode_to(handle, inode);
+	}
+	bh = ext_read_dir_block(inode, 0);
 	if (IS_ERR(bh))
 		return PTR_ERR(bh);
 	de = (void *)(bh->b_data + ((struct ext_dirent *)bh->b_data)->rec_len);
@@ -541,6 +545,22 @@ static int ext_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 
 /* ---- links ---- */
 
+/* As e2fsprogs make them: the target lies in the inode, but does not fit where the block map would be. */
+static const char *get_inline_link(struct inode *inode, struct delayed_call *done)
+{
+	size_t len = (size_t)inode->i_size;
+	char *text = kmalloc(len + 1, GFP_KERNEL);
+	int err = text ? ext_inline_read(inode, text, len) : -ENOMEM;
+
+	if (err) {
+		kfree(text);
+		return ERR_PTR(err);
+	}
+	text[len] = 0;
+	set_delayed_call(done, kfree_link, text);
+	return text;
+}
+
 /* A long target: its block is metadata, so it is read through its buffer. */
 static const char *ext_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done)
 {
@@ -550,6 +570,8 @@ static const char *ext_get_link(struct dentry *dentry, struct inode *inode, stru
 
 	if (!dentry)
 		return ERR_PTR(-ECHILD);
+	if (ext_has_inline(inode))
+		return get_inline_link(inode, done);
 	bh = ext_bread(inode, 0);
 	if (IS_ERR_OR_NULL(bh))
 		return bh ? ERR_CAST(bh) : ERR_PTR(-EUCLEAN);

@@ -355,7 +355,7 @@ static int open_fs(struct ext_fs *fs, char *options, int silent)
 	sb->s_magic = EXT_SUPER_MAGIC;
 	sb->s_xattr = ext_xattr_handlers;
 	sb->s_flags |= fs->opt.noacl ? 0 : SB_POSIXACL;
-	sb->s_maxbytes = (loff_t)ext_max_size(fs, has_incompat(fs, INCOMPAT_EXTENTS));
+	sb->s_maxbytes = (loff_t)ext_max_size_of(fs, has_incompat(fs, INCOMPAT_EXTENTS));
 	set_times(sb);
 	err = ext_read_groups(fs);
 	if (!err && has_compat(fs, COMPAT_HAS_JOURNAL))

@@ -169,6 +169,52 @@ static int read_all(struct inode *inode, struct list_head *list)
 	return err;
 }
 
+static bool is_named(const struct ext_xattr_entry *e, u8 index, const char *name)
+{
+	return e->e_name_index == index && e->e_name_len == strlen(name) && !memcmp(e->e_name, name, e->e_name_len);
+}
+
+/*
+ * The largest value that this attribute could have in the inode itself, beside those that are there.  -ENOSPC: not even an
+ * empty one; -errno.
+ */
+int ext_xattr_room(struct inode *inode, u8 index, const char *name)
+{
+	struct place p;
+	int room, err = inode_place(inode, &p);
+
+	if (err || !p.bh)
+		return err ?: -ENOSPC;
+	room = (int)(p.end - p.entries) - 4 - (int)ENTRY_LEN(strlen(name));
+	down_read(&EXT_I(inode)->xattr_sem);
+	if (EXT_I(inode)->has_ibody_xattr)
+		for (struct ext_xattr_entry *e = (void *)p.entries; !is_last(&p, e) && entry_ok(&p, e);
+		     e = (void *)((char *)e + ENTRY_LEN(e->e_name_len)))
+			if (!is_named(e, index, name))
+				room -= (int)(ENTRY_LEN(e->e_name_len) + PAD(e->e_value_size));
+	up_read(&EXT_I(inode)->xattr_sem);
+	brelse(p.bh);
+	return room < 0 ? -ENOSPC : round_down(room, 4);
+}
+
+char *ext_xattr_find_in_inode(struct inode *inode, struct ext_raw_inode *raw, u8 index, const char *name,
+			      struct ext_xattr_entry **entry, u32 *size)
+{
+	char *start = (char *)raw + EXT_GOOD_OLD_INODE_SIZE + EXT_I(inode)->extra_isize + 4;
+	struct place p = { .entries = start, .base = start, .end = (char *)raw + EXT_FS(inode->i_sb)->inode_size };
+
+	if (!EXT_I(inode)->has_ibody_xattr)
+		return NULL;
+	for (struct ext_xattr_entry *e = (void *)start; !is_last(&p, e) && entry_ok(&p, e);
+	     e = (void *)((char *)e + ENTRY_LEN(e->e_name_len)))
+		if (is_named(e, index, name)) {
+			*entry = e;
+			*size = e->e_value_size;
+			return p.base + e->e_value_offs;
+		}
+	return NULL;
+}
+
 static struct attr *find_attr(struct list_head *list, u8 index, const char *name)
 {
 	struct attr *a;
@@ -208,20 +254,36 @@ static void write_place(struct place *p, struct list_head *list, bool block)
 					       .e_value_offs = a->size ? (u16)(value - p->base) : 0 };
 		memcpy(e->e_name, a->name, a->name_len);
 		memcpy(value, a->value, a->size);
-		e->e_hash = entry_hash(e, value);
+		e->e_hash = a->index == EXT_XATTR_SYSTEM ? 0 : entry_hash(e, value);	/* inline_dir.c changes it in place */
 		e = (void *)((char *)e + ENTRY_LEN(a->name_len));
 	}
 }
 
-/* Which go into the inode: as they come, as long as there is room.  True if all others fit a block. */
+static u32 space_of(const struct attr *a)
+{
+	return ENTRY_LEN(a->name_len) + PAD(a->size);
+}
+
+/*
+ * Which go into the inode: first inline data, which must; then the others as they come, as long as there is room.  True if
+ * what is left fits a block.
+ */
 static bool distribute(struct list_head *list, u32 inode_room, u32 block_room)
 {
-	struct attr *a;
+	struct attr *data = find_attr(list, EXT_XATTR_SYSTEM, EXT_INLINE_NAME), *a;
 
+	if (data) {
+		data->in_block = false;
+		if (space_of(data) > inode_room)
+			return false;
+		inode_room -= space_of(data);
+	}
 	list_for_each_entry(a, list, link) {
-		u32 need = ENTRY_LEN(a->name_len) + PAD(a->size);
+		u32 need = space_of(a);
 		u32 *room = need <= inode_room ? &inode_room : &block_room;
 
+		if (a == data)
+			continue;
 		a->in_block = room == &block_room;
 		if (need > *room)
 			return false;
