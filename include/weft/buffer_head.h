@@ -56,9 +56,15 @@ void wait_on_buffer(struct buffer_head *bh);
 /* The buffer of a block, with a reference, perhaps not up to date.  NULL: no memory, or behind the device's end. */
 struct buffer_head *__getblk(struct block_device *bdev, sector_t block, unsigned int size);
 struct buffer_head *__bread(struct block_device *bdev, sector_t block, unsigned int size);	/* ... read; NULL: error */
+/* ... only if it is in memory; else NULL. */
+struct buffer_head *__find_get_block(struct block_device *bdev, sector_t block, unsigned int size);
 static inline struct buffer_head *sb_getblk(struct super_block *sb, sector_t block)
 {
 	return __getblk(sb->s_bdev, block, (unsigned int)sb->s_blocksize);
+}
+static inline struct buffer_head *sb_find_get_block(struct super_block *sb, sector_t block)
+{
+	return __find_get_block(sb->s_bdev, block, (unsigned int)sb->s_blocksize);
 }
 static inline struct buffer_head *sb_bread(struct super_block *sb, sector_t block)
 {

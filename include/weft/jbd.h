@@ -52,6 +52,11 @@ struct journal *jbd_load(struct block_device *bdev, struct inode *inode, unsigne
 /* Everything committed and in its place; then the log is marked as empty and gone.  The inode is put. */
 int jbd_destroy(struct journal *j);
 int jbd_flush(struct journal *j);		/* the same, and it goes on */
+/*
+ * All that has been named so far is in its place, and recovery will not touch it.  Unlike jbd_flush() it ends while others go
+ * on; without a handle.  0 or -EIO.
+ */
+int jbd_settle(struct journal *j);
 void jbd_abort(struct journal *j, int err);	/* no more changes reach the disk: starts give -EROFS */
 bool jbd_is_aborted(const struct journal *j);
 void jbd_set_options(struct journal *j, unsigned int commit_secs, bool barrier);

@@ -204,6 +204,31 @@ static bool make_buffers(struct page *page, struct block_device *bdev, unsigned 
 	return PagePrivate(page) || !create_buffers(page, bdev, size);
 }
 
+/* That of a locked page, with a reference; or NULL. */
+static struct buffer_head *buffer_of(struct page *page, sector_t block, unsigned int size)
+{
+	if (PagePrivate(page) && page_buffers(page)->b_size == size)
+		for_each_buffer(bh, page)
+			if (bh->b_blocknr == block) {
+				get_bh(bh);
+				return bh;
+			}
+	return NULL;
+}
+
+struct buffer_head *__find_get_block(struct block_device *bdev, sector_t block, unsigned int size)
+{
+	struct page *page = pagecache_get_page(bdev->bd_inode->i_mapping, block * size >> PAGE_SHIFT, FGP_LOCK, 0);
+	struct buffer_head *found;
+
+	if (!page)
+		return NULL;
+	found = buffer_of(page, block, size);
+	unlock_page(page);
+	put_page(page);
+	return found;
+}
+
 struct buffer_head *__getblk(struct block_device *bdev, sector_t block, unsigned int size)
 {
 	struct address_space *mapping = bdev->bd_inode->i_mapping;
@@ -217,11 +242,7 @@ struct buffer_head *__getblk(struct block_device *bdev, sector_t block, unsigned
 	if (!page)
 		return NULL;
 	if (make_buffers(page, bdev, size))
-		for_each_buffer(bh, page)
-			if (bh->b_blocknr == block) {
-				get_bh(bh);
-				found = bh;
-			}
+		found = buffer_of(page, block, size);
 	unlock_page(page);
 	put_page(page);
 	return found;

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """crash.py [--kernel X] [--cuts N] [--seconds N] [--types ext4:4096,ext4:1024] [--seed N]: pulls the plug.
 
+A type may carry options of mount and features for mke2fs: ext4:1024:data=journal, ext4:4096::inline_data.
+
 Idea:   one guest works (crashwork.c) on a disk that records all writes and flushes (blkrec.py).  Each cut takes a random
         place in the record and makes the image that a loss of power there would have left: what was not flushed is there
         or not, block by block.  Each image is recovered twice: by e2fsck, and by Weft, which mounts and unmounts it.  Then
@@ -32,29 +34,31 @@ def record(kind, n, value):
 
 def promises(marks):
     """The marks that were written -> what was acknowledged."""
-    a, r, u = {}, {}, {}
+    a, r, u, o = {}, {}, {}, {}
     sectors = {d[at:at + 512].split(b"\n")[0].decode(errors="replace") for d in marks for at in range(0, len(d), 512)}
     for mark in sorted((s.split() for s in sectors if s.startswith("MARK")), key=lambda m: int(m[1])):
         kind, n, value = mark[2], int(mark[3]), int(mark[4])
         if kind == "a":
             a[n] = value
+        elif kind == "o":
+            o[n] = value
         elif kind == "r":
             r[n] = value
         elif kind == "m":
             u.pop(n, None)
         elif kind == "u":
             u[n] = value
-    return a, r, u
+    return a, r, u, o
 
 
 def faults(folder, marks):
     """What crashwork's rules do not allow, as text."""
-    a, r, u = promises(marks)
-    for n, count in a.items():
-        want = b"".join(record("a", n, i) for i in range(count))
-        path = folder / f"a{n}"
+    a, r, u, o = promises(marks)
+    for kind, n, count in [("a", *i) for i in a.items()] + [("o", *i) for i in o.items()]:
+        want = b"".join(record(kind, n, i) for i in range(count))
+        path = folder / f"{kind}{n}"
         if not path.exists() or path.read_bytes()[:len(want)] != want:
-            yield f"a{n}: {count} records were acknowledged, and are not all there"
+            yield f"{kind}{n}: {count} records were acknowledged, and are not all there"
     for n in range(4):
         path = folder / f"r{n}"
         if not path.exists():
@@ -100,11 +104,12 @@ def guest(kernel, cpio, commands, drives, limit, tmp, mem="256M", cpus=2, more=(
     return run(args, stdin=subprocess.DEVNULL, errors="replace")
 
 
-def work(kernel, cpio, image, seconds, seed, tmp):
+def work(kernel, cpio, image, options, seconds, seed, tmp):
     """The record of a guest that worked for so long, and was then cut off."""
     sock = os.path.join(tmp, "nbd")
     rec = blkrec.Recorder(sock, {"fs": pathlib.Path(image).read_bytes(), "marks": bytes(1 << 20)})
-    r = guest(kernel, cpio, f"mkdir -p /m; mount -t ext4 /dev/vda /m && /tests/crashwork /m /dev/vdb {seconds} {seed}\nreboot -f",
+    r = guest(kernel, cpio, f"mkdir -p /m; mount -t ext4 -o {options or 'rw'} /dev/vda /m && /tests/crashwork /m /dev/vdb {seconds} {seed} {options}\n"
+              "reboot -f",
               [f"file=nbd+unix:///{n}?socket={sock}" for n in ("fs", "marks")], seconds * 4 + 120, tmp)
     rec.close()
     os.unlink(sock)
@@ -120,15 +125,17 @@ def recover_in_weft(kernel, cpio, images, tmp):
     return {int(n) for n in re.findall(r"^recovered (\d+)", r.stdout, re.M)}, r.stdout
 
 
-def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
+def cut(kernel, cpio, spec, cuts, seconds, seed):
     """Yields (ok, name, why)."""
+    fs_type, bs, options, features = (spec.split(":") + ["", ""])[:4]
+    kind = "-".join(filter(None, (fs_type, bs, options, features)))
     with tempfile.TemporaryDirectory() as tmp:
         image = os.path.join(tmp, "fs.img")
         run(["truncate", "-s", "64M", image])
-        run(["mke2fs", "-q", "-t", fs_type, "-b", bs, "-F", image])
-        rec, text = work(kernel, cpio, image, seconds, seed, tmp)
+        run(["mke2fs", "-q", "-t", fs_type, "-b", bs, *(["-O", features] if features else []), "-F", image])
+        rec, text = work(kernel, cpio, image, options, seconds, seed, tmp)
         marks = len([e for e in rec.record if e[1] == "marks" and e[0] == "w"])
-        yield marks > 20, f"crash/{fs_type}-{bs}/work", f"{marks} marks: {text[-1500:]}"
+        yield marks > 20, f"crash/{kind}/work", f"{marks} marks: {text[-1500:]}"
         rng = blkrec.random_of(seed)
         places = [rng.randrange(1, len(rec.record)) for _ in range(cuts)]
         for first in range(0, cuts, PER_GUEST):
@@ -140,13 +147,13 @@ def cut(kernel, cpio, fs_type, bs, cuts, seconds, seed):
                 shutil.copy(images[-1], mine)
                 run(["e2fsck", "-fy", mine])
                 bad = list(check(mine, rec.writes("marks", upto), tmp))
-                yield not bad, f"crash/{fs_type}-{bs}/cut-{upto}-e2fsck", "; ".join(bad)
+                yield not bad, f"crash/{kind}/cut-{upto}-e2fsck", "; ".join(bad)
             done, text = recover_in_weft(kernel, cpio, images, tmp)
             for n, upto in enumerate(some):
                 bad = list(check(images[n], rec.writes("marks", upto), tmp)) if n in done else ["not mounted: " + text[-1500:]]
                 if bad and os.environ.get("KEEP"):
                     shutil.copy(images[n], os.environ["KEEP"])
-                yield not bad, f"crash/{fs_type}-{bs}/cut-{upto}-weft", "; ".join(bad)
+                yield not bad, f"crash/{kind}/cut-{upto}-weft", "; ".join(bad)
 
 
 def make_root(folder, cpio):
@@ -179,8 +186,7 @@ def main():
         cpio = os.path.join(tmp, "root.cpio")
         make_root(os.path.join(tmp, "root"), cpio)
         for spec in a.types.split(","):
-            fs_type, bs = spec.split(":")
-            for case in cut(a.kernel, cpio, fs_type, bs, a.cuts, a.seconds, a.seed):
+            for case in cut(a.kernel, cpio, spec, a.cuts, a.seconds, a.seed):
                 total += 1
                 failed += not say(*case)
     print(f"crash: {total - failed} passed, {failed} failed")

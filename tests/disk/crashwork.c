@@ -1,11 +1,13 @@
 /*
- * crashwork.c: what runs when the power is cut.  crashwork DIR MARKDEV SECONDS SEED
+ * crashwork.c: what runs when the power is cut.  crashwork DIR MARKDEV SECONDS SEED [data=journal]
  *
- * Four kinds of files, each with rules that hold at any moment:
+ * Kinds of files, each with rules that hold at any moment:
  *      aN      records are appended and fsync'ed: those that were acknowledged are whole
  *      rN      a new version is written beside it, fsync'ed, and renamed over it: always one whole version, at least the
  *              acknowledged one
  *      uN      created and removed, with fsync of the directory: there or not, as acknowledged
+ *      oN      with data=journal only: records are appended, and then another file is fsync'ed: what was written before is
+ *              there, too
  *      junk/   made, written, truncated and removed without fsync, to keep the journal busy
  * Each acknowledgement is written, synchronously, to the raw device MARKDEV: the recorder of both disks (blkrec.py) sees it
  * in the order in which it came, and crashcheck.py knows what has to be there after a cut at any place.
@@ -25,7 +27,7 @@
 #define FILES 4
 
 static int dir_fd, mark_fd;
-static unsigned int marks, seq[3][FILES];
+static unsigned int marks, seq[4][FILES];
 static uint64_t state;
 
 static uint32_t rnd(uint32_t n)
@@ -124,6 +126,25 @@ static void toggle(int file)
 	mark('u', file, seq[2][file] & 1);
 }
 
+static void in_order(int file)
+{
+	static char buf[16384];
+	char name[16];
+	size_t len = record(buf, 'o', file, seq[3][file]);
+	int fd, other;
+
+	sprintf(name, "o%d", file);
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	if (fd < 0 || write(fd, buf, len) != (ssize_t)len)
+		die(name);
+	close(fd);
+	other = openat(dir_fd, "order", O_WRONLY | O_CREAT | O_APPEND, 0644);
+	if (other < 0 || write(other, "x", 1) != 1 || fsync(other))
+		die("order");
+	close(other);
+	mark('o', file, ++seq[3][file]);
+}
+
 static void junk(void)
 {
 	static char buf[60000];
@@ -152,6 +173,7 @@ static void junk(void)
 
 int main(int argc, char **argv)
 {
+	int journal = argc > 5 && strstr(argv[5], "data=journal");
 	time_t end;
 
 	if (argc < 5)
@@ -174,6 +196,10 @@ int main(int argc, char **argv)
 			break;
 		case 2:
 			toggle((int)rnd(FILES));
+			break;
+		case 3:
+			if (journal)
+				in_order((int)rnd(FILES));
 			break;
 		default:
 			junk();

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""ext.py [--kernel X] [--operations N] [--types ext4:4096,ext4:1024:inline_data,...]: ext2, ext3 and ext4 beside the host's e2fsprogs.
+"""ext.py [--kernel X] [--operations N] [--types ext4:4096,...]: ext2, ext3 and ext4 beside the host's e2fsprogs.
 
+A type may carry options of mount and features for mke2fs: ext3:4096:data=journal, ext4:1024::inline_data.
 Idea:   mke2fs makes a file system from a tree of files; a guest reads it, works on it (ext.sh) and unmounts it; then e2fsck
         must find nothing to mend, and debugfs must see the files that the guest left.
 """
@@ -11,7 +12,7 @@ sys.path.insert(0, str(HERE))
 import crash
 from crash import ROOT, run
 
-TYPES = "ext4:4096,ext4:1024:inline_data,ext3:4096,ext3:1024,ext2:4096,ext2:1024"
+TYPES = "ext4:4096,ext4:1024::inline_data,ext3:4096:data=journal,ext3:1024,ext2:4096,ext2:1024"
 
 
 def make_tree(folder):
@@ -56,8 +57,9 @@ def look_from_host(image, src, tmp):
     yield not bad, "copy", " ".join(bad[:5])
 
 
-def one(kernel, cpio, fs_type, bs, features, operations, src, tmp, limit):
-    name = f"ext/{fs_type}-{bs}" + (f"-{features}" if features else "")
+def one(kernel, cpio, spec, operations, src, tmp, limit):
+    fs_type, bs, options, features = (spec.split(":") + ["", ""])[:4]
+    name = "ext/" + "-".join(filter(None, (fs_type, bs, options, features)))
     image = os.path.join(tmp, "fs.img")
     if os.path.exists(image):
         os.unlink(image)
@@ -66,7 +68,7 @@ def one(kernel, cpio, fs_type, bs, features, operations, src, tmp, limit):
     if r.returncode:
         yield False, f"{name}/mke2fs", r.stdout
         return
-    r = crash.guest(kernel, cpio, f"sh /tests/ext.sh {fs_type} {operations}; dmesg | grep -E 'ext: |jbd: |WARNING|BUG|=====' | head -20",
+    r = crash.guest(kernel, cpio, f"sh /tests/ext.sh {fs_type} {operations} {options}; dmesg | grep -E 'ext: |jbd: |WARNING|BUG|=====' | head -20",
                     [f"file={image},cache=unsafe,discard=unmap"], limit, tmp)
     cases = re.findall(r"^(ok|not ok) (ext/\S+?)(?:: (.*))?\r?$", r.stdout, re.M)
     for ok, case, why in cases:
@@ -116,8 +118,7 @@ def main():
         make_tree(src)
         crash.make_root(os.path.join(tmp, "root"), cpio)
         for spec in a.types.split(","):
-            fs_type, bs, features = (spec + ":").split(":")[:3]
-            for case in one(a.kernel, cpio, fs_type, bs, features, a.operations, src, tmp, a.limit):
+            for case in one(a.kernel, cpio, spec, a.operations, src, tmp, a.limit):
                 total += 1
                 failed += not crash.say(*case)
         for ok, case, why in little_memory(a.kernel, cpio, tmp, a.limit):

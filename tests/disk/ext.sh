@@ -1,7 +1,7 @@
-# ext.sh TYPE OPERATIONS: what a guest does with /dev/vda, an ext file system that the host's mke2fs has made from a tree.
+# ext.sh TYPE OPERATIONS [OPTIONS]: what a guest does with /dev/vda, an ext file system that the host's mke2fs has made from a tree.
 # The host knows the sums of the tree's files (sums) and of what is left in the end (see ext.py).
 mkdir -p /m
-mount -t "$1" /dev/vda /m || exit 1
+mount -t "$1" -o "${3:-rw}" /dev/vda /m || exit 1
 (cd /m && md5sum -c -s sums) && echo "ok ext/read" || echo "not ok ext/read: contents differ"
 [ "$(readlink /m/long)" = "$(cat /m/long.text)" ] && echo "ok ext/links" || echo "not ok ext/links: $(readlink /m/long)"
 

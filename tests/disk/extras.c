@@ -44,6 +44,16 @@ static int make(const char *name, size_t size)
 	return fd;
 }
 
+/* The file holds this, through a descriptor of its own. */
+static int holds(const char *name, const char *want, size_t size)
+{
+	static char buf[65536];
+	int fd = open(name, O_RDONLY), same = read(fd, buf, sizeof(buf)) == (ssize_t)size && !memcmp(buf, want, size);
+
+	close(fd);
+	return same;
+}
+
 /* ---- where the blocks are ---- */
 
 static struct {
@@ -101,6 +111,40 @@ static void flags(void)
 	report("setflags", !ioctl(fd, FS_IOC_SETFLAGS, &flags) && !ioctl(fd, FS_IOC_FSGETXATTR, &x) && x.fsx_xflags == FS_XFLAG_NODUMP);
 	close(fd);
 	report("unlink", !unlink("flags"));
+}
+
+/* chattr +j and -j while the file is in use; bytes stay what they are, in the cache and on the disk. */
+static void journalled(void)
+{
+	static char want[50000];
+	int fd = open("journalled", O_RDWR | O_CREAT | O_TRUNC, 0644), flags = 0, ok = 1;
+	char *p;
+
+	for (size_t i = 0; i < sizeof(want); i++)
+		want[i] = (char)('a' + i % 23);
+	ok = pwrite(fd, want, 20000, 0) == 20000 && !ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	for (int round = 0; round < 4 && ok; round++) {
+		size_t at = 3000 + (size_t)round * 9000;
+
+		flags ^= FS_JOURNAL_DATA_FL;
+		if (ioctl(fd, FS_IOC_SETFLAGS, &flags)) {
+			printf("skip extras/journalled: there is no journal\n");
+			break;
+		}
+		memset(want + at, 'A' + round, 7000);
+		ok = pwrite(fd, want + at, 7000, (off_t)at) == 7000;
+		if (round == 0)				/* all that lies before is known */
+			ok = ok && pwrite(fd, want, sizeof(want), 0) == sizeof(want);
+		ok = ok && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) && holds("journalled", want, sizeof(want));
+		p = mmap(NULL, sizeof(want), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		memset(p + at + 100, 'M', 5000);
+		memset(want + at + 100, 'M', 5000);
+		munmap(p, sizeof(want));
+		ok = ok && holds("journalled", want, sizeof(want)) && (round % 2 || !fsync(fd)) &&
+		     !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) && holds("journalled", want, sizeof(want));
+	}
+	report("journalled", ok && (holds("journalled", want, 20000) || (!ftruncate(fd, 12345) && holds("journalled", want, 12345))));
+	close(fd);
 }
 
 /* ---- extended attributes ---- */
@@ -198,16 +242,6 @@ static unsigned int rnd(unsigned int n)
 {
 	seed = seed * 1103515245 + 12345;
 	return (seed >> 16) % n;
-}
-
-/* The file holds this, through a descriptor of its own. */
-static int holds(const char *name, const char *want, size_t size)
-{
-	static char buf[8192];
-	int fd = open(name, O_RDONLY), same = read(fd, buf, sizeof(buf)) == (ssize_t)size && !memcmp(buf, want, size);
-
-	close(fd);
-	return same;
 }
 
 /* Grows by a few bytes a time, far beyond what an inode holds; its pages leave the cache now and then. */
@@ -414,6 +448,7 @@ int main(int argc, char **argv)
 	bs = st.f_bsize;
 	where();
 	flags();
+	journalled();
 	attributes();
 	whiteout();
 	trim();

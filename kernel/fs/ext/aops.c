@@ -114,18 +114,31 @@ static int ext_readpage(struct file *file, struct page *page)
 
 	if (ext_has_inline(inode))
 		return ext_inline_readpage(inode, page);
+	if (ext_journals_data(inode))
+		return ext_jdata_readpage(inode, page);
 	return mpage_readpage(page, ext_get_block_to_read);
 }
 
 static void ext_readahead(struct readahead_control *rac)
 {
-	if (ext_has_inline(rac->mapping->host))
+	struct inode *inode = rac->mapping->host;
+	struct page *page;
+
+	if (ext_has_inline(inode))
 		return;				/* readpage() will be asked */
+	while (ext_journals_data(inode) && (page = readahead_page(rac))) {
+		ext_jdata_readpage(inode, page);
+		put_page(page);
+	}
 	mpage_readahead(rac, ext_get_block_to_read);
 }
 
 static sector_t ext_bmap(struct address_space *mapping, sector_t block)
 {
+	/* Who asks means to read the device: what was logged must be in its place. */
+	if (ext_journals_data(mapping->host) &&
+	    (filemap_write_and_wait(mapping) || jbd_settle(EXT_FS(mapping->host->i_sb)->journal)))
+		return 0;
 	return mpage_bmap(mapping, block, ext_get_block_to_read);
 }
 
@@ -239,7 +252,13 @@ static int ext_write_end(struct file *file, struct address_space *mapping, loff_
 		if (err == -ENOSPC && !ext_has_inline(inode))
 			err = prepare_range(page, offset_in_page(pos), offset_in_page(pos) + copied);
 	}
-	if (copied && !err && !ext_has_inline(inode)) {
+	if (copied && !err && ext_journals_data(inode) && !ext_has_inline(inode)) {
+		unsigned int from = offset_in_page(pos);
+
+		err = ext_jdata_log(page, from, from + copied, max_t(loff_t, pos + copied, inode->i_size));
+		if (EXT_I(inode)->disksize > inode->i_size)
+			i_size_write(inode, EXT_I(inode)->disksize);
+	} else if (copied && !err && !ext_has_inline(inode)) {
 		if (pos + copied > i_size_read(inode))
 			i_size_write(inode, pos + copied);
 		set_page_dirty(page);

@@ -10,7 +10,7 @@
  *      inline.c inline_dir.c   files and directories that need no block: they lie in the inode
  *      inode.c orphan.c        inodes to and from the disk
  *      dir.c hash.c htree.c    names
- *      aops.c writeback.c direct.c file.c namei.c xattr.c acl.c ioctl.c fiemap.c trim.c super.c   what the VFS calls
+ *      aops.c writeback.c direct.c jdata.c file.c namei.c xattr.c acl.c ioctl.c fiemap.c trim.c super.c   what the VFS calls
  * Idea:    data first, then the metadata that lead to them.  A block for delayed data is claimed in memory, the data are
  *          written, and when they have arrived one handle marks the block as used, enters it into the file's map and raises
  *          the size on disk; the page stays under write-back until then.  So a crash shows old contents or new, never
@@ -45,7 +45,7 @@ struct ext_group {
 };
 
 /* Mount options. */
-enum ext_data_mode { EXT_DATA_ORDERED, EXT_DATA_WRITEBACK };
+enum ext_data_mode { EXT_DATA_ORDERED, EXT_DATA_WRITEBACK, EXT_DATA_JOURNAL };
 struct ext_options {
 	int			errors;		/* EXT_ERRORS_* */
 	enum ext_data_mode	data_mode;
@@ -128,6 +128,14 @@ static inline bool has_group_csum(const struct ext_fs *fs)
 	return has_ro_compat(fs, RO_COMPAT_METADATA_CSUM | RO_COMPAT_GDT_CSUM);
 }
 static inline bool ext_has_inline(const struct inode *inode) { return READ_ONCE(EXT_I(inode)->flags) & EXT_INLINE_DATA_FL; }
+/* Its data go through the journal: jdata.c. */
+static inline bool ext_journals_data(const struct inode *inode)
+{
+	const struct ext_fs *fs = EXT_FS(inode->i_sb);
+
+	return unlikely(fs->opt.data_mode == EXT_DATA_JOURNAL || READ_ONCE(EXT_I(inode)->flags) & EXT_JOURNAL_DATA_FL) &&
+	       fs->journal && S_ISREG(inode->i_mode);
+}
 static inline bool is_extents(const struct inode *inode) { return EXT_I(inode)->flags & EXT_EXTENTS_FL; }
 static inline u64 make64(u32 hi, u32 lo) { return (u64)hi << 32 | lo; }
 /* Blocks that `bytes` need. */
@@ -288,6 +296,11 @@ void ext_inline_set_parent(struct inode *dir, const struct inode *parent);
 int ext_inline_delete(struct jbd_handle *handle, struct inode *dir, const struct ext_dirent *victim);
 int ext_inline_set_entry(struct jbd_handle *handle, struct inode *dir, struct ext_dirent *de, const struct inode *inode);
 int ext_inline_add(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, const struct inode *inode);
+
+/* ---- jdata.c ---- */
+int ext_jdata_log(struct page *page, unsigned int from, unsigned int to, loff_t size);
+int ext_jdata_readpage(struct inode *inode, struct page *page);
+int ext_jdata_set(struct inode *inode, bool on);
 
 /* ---- inode.c ---- */
 struct inode *ext_iget(struct super_block *sb, unsigned long ino);	/* ERR_PTR(-ESTALE, -EUCLEAN, -EIO) */

@@ -111,6 +111,10 @@ struct ext_super_block {
 } __packed;
 static_assert(sizeof(struct ext_super_block) == 1024);
 
+/* s_default_mount_opts: of these bits one value counts here */
+#define EXT_DEFM_DATA_MODE	0x0060
+#define EXT_DEFM_DATA_JOURNAL	0x0020
+
 /* s_flags: which "char" the directory hash was computed with. */
 #define EXT_FLAGS_SIGNED_HASH	1
 #define EXT_FLAGS_UNSIGNED_HASH	2
@@ -155,6 +159,7 @@ static_assert(sizeof(struct ext_raw_inode) == 160);
 #define EXT_APPEND_FL		0x00000020
 #define EXT_NODUMP_FL		0x00000040
 #define EXT_NOATIME_FL		0x00000080
+#define EXT_JOURNAL_DATA_FL	0x00004000	/* jdata.c */
 #define EXT_INDEX_FL		0x00001000	/* a directory with a hash index */
 #define EXT_DIRSYNC_FL		0x00010000
 #define EXT_TOPDIR_FL		0x00020000
@@ -163,8 +168,8 @@ static_assert(sizeof(struct ext_raw_inode) == 160);
 #define EXT_EA_INODE_FL		0x00200000
 #define EXT_INLINE_DATA_FL	0x10000000
 #define EXT_FL_USER_VISIBLE	0x304bdfff
-#define EXT_FL_USER_MODIFIABLE	0x000380ff
-#define EXT_FL_INHERITED	(EXT_SYNC_FL | EXT_NODUMP_FL | EXT_NOATIME_FL | EXT_DIRSYNC_FL)
+#define EXT_FL_USER_MODIFIABLE	0x0003c0ff
+#define EXT_FL_INHERITED	(EXT_SYNC_FL | EXT_NODUMP_FL | EXT_NOATIME_FL | EXT_DIRSYNC_FL | EXT_JOURNAL_DATA_FL)
 
 /* ---- extents: a B+ tree, whose root is i_block ---- */
 #define EXT_EXTENT_MAGIC	0xf30a

@@ -23,7 +23,7 @@ static ssize_t ext_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t ret;
 
-	if (ext_has_inline(inode))
+	if (ext_has_inline(inode) || ext_journals_data(inode))
 		iocb->ki_flags &= ~IOCB_DIRECT;
 	if (!(iocb->ki_flags & IOCB_DIRECT))
 		return generic_file_read_iter(iocb, to);
@@ -40,7 +40,7 @@ static ssize_t ext_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t ret;
 
 	inode_lock(inode);
-	if (ext_has_inline(inode))
+	if (ext_has_inline(inode) || ext_journals_data(inode))
 		iocb->ki_flags &= ~IOCB_DIRECT;
 	old = inode->i_size;
 	ret = generic_write_checks(iocb, from);

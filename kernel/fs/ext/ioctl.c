@@ -4,6 +4,7 @@
  * Locking: i_rwsem, taken by kernel/fs/ioctl.c.
  * See:     ioctl_iflags(2); kernel/fs/ioctl.c checks who may
  */
+#include <weft/capability.h>
 #include <weft/err.h>
 #include <weft/uaccess.h>
 #include <uapi/fs.h>
@@ -28,6 +29,13 @@ int ext_fileattr_set(struct dentry *dentry, u32 flags)
 
 	if ((flags ^ ei->flags) & EXT_FL_USER_VISIBLE & ~(EXT_FL_USER_MODIFIABLE | EXT_INDEX_FL | EXT_EXTENTS_FL))
 		return -EOPNOTSUPP;
+	if ((flags ^ ei->flags) & EXT_JOURNAL_DATA_FL) {
+		if (!capable(CAP_SYS_RESOURCE))
+			return -EPERM;
+		err = S_ISREG(inode->i_mode) ? ext_jdata_set(inode, flags & EXT_JOURNAL_DATA_FL) : 0;
+		if (err)
+			return err;
+	}
 	handle = ext_start(inode->i_sb, CREDITS_INODE);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);

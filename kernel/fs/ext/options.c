@@ -27,13 +27,15 @@ static bool is_accepted(const char *key)
 	return false;
 }
 
-/* Data are written before what leads to them in either mode; data=journal is not to be had. */
+static const char *const data_modes[] = {
+	[EXT_DATA_ORDERED] = "ordered", [EXT_DATA_WRITEBACK] = "writeback", [EXT_DATA_JOURNAL] = "journal",
+};
+
+/* Data are written before what leads to them in the first two. */
 static int parse_data(struct ext_options *opt, const char *value)
 {
-	static const char *const names[] = { [EXT_DATA_ORDERED] = "ordered", [EXT_DATA_WRITEBACK] = "writeback" };
-
-	for (size_t i = 0; value && i < ARRAY_SIZE(names); i++)
-		if (!strcmp(value, names[i])) {
+	for (size_t i = 0; value && i < ARRAY_SIZE(data_modes); i++)
+		if (!strcmp(value, data_modes[i])) {
 			opt->data_mode = (enum ext_data_mode)i;
 			opt->data_mode_set = true;
 			return 0;
@@ -126,7 +128,7 @@ int ext_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",discard");
 	if (opt->commit_secs != 5)
 		seq_printf(m, ",commit=%u", opt->commit_secs);
-	if (opt->data_mode_set && fs->journal)
-		seq_printf(m, ",data=%s", opt->data_mode == EXT_DATA_WRITEBACK ? "writeback" : "ordered");
+	if ((opt->data_mode_set || opt->data_mode) && fs->journal)
+		seq_printf(m, ",data=%s", data_modes[opt->data_mode]);
 	return 0;
 }

@@ -348,9 +348,15 @@ static int open_fs(struct ext_fs *fs, char *options, int silent)
 	set_geometry(fs);
 	fs->opt.errors = fs->es->s_errors == EXT_ERRORS_PANIC ? EXT_ERRORS_PANIC :
 			 fs->es->s_errors == EXT_ERRORS_RO ? EXT_ERRORS_RO : EXT_ERRORS_CONTINUE;
+	if ((fs->es->s_default_mount_opts & EXT_DEFM_DATA_MODE) == EXT_DEFM_DATA_JOURNAL && has_compat(fs, COMPAT_HAS_JOURNAL))
+		fs->opt.data_mode = EXT_DATA_JOURNAL;
 	err = ext_parse_options(&fs->opt, options);
 	if (err)
 		return err;
+	if (fs->opt.data_mode == EXT_DATA_JOURNAL && !has_compat(fs, COMPAT_HAS_JOURNAL)) {
+		pr_err("ext: %s: data=journal without a journal\n", sb->s_id);
+		return -EINVAL;
+	}
 	sb->s_op = &ext_sops;
 	sb->s_magic = EXT_SUPER_MAGIC;
 	sb->s_xattr = ext_xattr_handlers;

@@ -373,6 +373,19 @@ static bool is_plain(struct wb *wb, struct page *page, unsigned int blocks, ext_
 	return true;
 }
 
+/* The same page, of a file whose data go through the journal. */
+static void log_page(struct inode *inode, struct page *page, unsigned int bytes)
+{
+	int err;
+
+	set_page_writeback(page);
+	err = ext_jdata_log(page, 0, bytes, i_size_read(inode));
+	if (err)
+		mapping_set_error(inode->i_mapping, err);
+	end_page_writeback(page);
+	unlock_page(page);
+}
+
 /* A locked page whose dirty flag has just been cleared.  Unlocks it. */
 static int write_one(struct page *page, struct writeback_control *wbc, void *data)
 {
@@ -387,6 +400,10 @@ static int write_one(struct page *page, struct writeback_control *wbc, void *dat
 	}
 	if (left < PAGE_SIZE)			/* what a mapping put behind the end must not come back when the file grows */
 		zero_user_segment(page, (unsigned int)left, PAGE_SIZE);
+	if (ext_journals_data(wb->inode)) {
+		log_page(wb->inode, page, blocks << wb->inode->i_blkbits);
+		return 0;
+	}
 	if (is_plain(wb, page, blocks, &pblk)) {
 		set_page_writeback(page);
 		unlock_page(page);

@@ -331,6 +331,32 @@ int jbd_flush(struct journal *j)
 	return err || !j->sb->s_start ? err : jbd_write_tail(j, 0, j->next_tid);
 }
 
+/* Is something of a transaction up to this one not in its place? */
+static bool pending_up_to(struct journal *j, jbd_tid_t tid)
+{
+	struct transaction *t;
+	bool res;
+
+	spin_lock(&j->j_lock);
+	t = list_first_entry_or_null(&j->checkpoints, struct transaction, cp_link);
+	res = t && !tid_after(t->tid, tid);
+	spin_unlock(&j->j_lock);
+	return res;
+}
+
+int jbd_settle(struct journal *j)
+{
+	int err = jbd_force_commit(j);
+	jbd_tid_t tid = READ_ONCE(j->committed);
+
+	while (!err) {
+		err = jbd_checkpoint(j);		/* moves the tail as well */
+		if (!pending_up_to(j, tid))
+			break;
+	}
+	return err ?: jbd_is_aborted(j) ? -EIO : 0;
+}
+
 /* After an abort: what was committed stays in the log, and is replayed at the next mount. */
 static void forget_all(struct journal *j)
 {
