@@ -200,9 +200,12 @@ static void fill_from_raw(struct inode *inode, const struct ext_raw_inode *raw)
 /* Data in the inode itself: only where they may be, and not more than there is room for. */
 static bool inline_ok(const struct ext_fs *fs, const struct ext_raw_inode *raw, u64 size)
 {
-	return has_incompat(fs, INCOMPAT_INLINE_DATA) && (S_ISREG(raw->i_mode) || S_ISDIR(raw->i_mode) || S_ISLNK(raw->i_mode)) &&
-	       !(raw->i_flags & (EXT_EXTENTS_FL | EXT_INDEX_FL)) && fs->inode_size > EXT_GOOD_OLD_INODE_SIZE &&
-	       size <= EXT_INLINE_MIN + fs->inode_size - EXT_GOOD_OLD_INODE_SIZE && (!S_ISDIR(raw->i_mode) || size >= EXT_INLINE_MIN);
+	umode_t type = raw->i_mode & S_IFMT;
+
+	return has_incompat(fs, INCOMPAT_INLINE_DATA) && fs->inode_size > EXT_GOOD_OLD_INODE_SIZE &&
+	       (type == S_IFREG || type == S_IFDIR || type == S_IFLNK) &&
+	       !(raw->i_flags & (EXT_EXTENTS_FL | EXT_INDEX_FL)) && (type != S_IFDIR || size >= EXT_INLINE_MIN) &&
+	       size <= EXT_INLINE_MIN + fs->inode_size - EXT_GOOD_OLD_INODE_SIZE;
 }
 
 /* What would lead us astray.  0, -ESTALE: no such file, -EUCLEAN. */
