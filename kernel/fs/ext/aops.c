@@ -281,8 +281,10 @@ vm_fault_t ext_page_mkwrite(struct vm_fault *vmf)
 	lock_page(page);
 	left = i_size_read(inode) - page_offset(page);
 	if (page->mapping == inode->i_mapping && left > 0) {
-		int err = ext_inline_to_blocks(inode, page) ?: prepare_range(page, 0, (unsigned int)min_t(loff_t, left, PAGE_SIZE));
+		int err = ext_inline_to_blocks(inode, page);
 
+		if (!err)
+			err = prepare_range(page, 0, (unsigned int)min_t(loff_t, left, PAGE_SIZE));
 		ret = err ? VM_FAULT_SIGBUS : VM_FAULT_LOCKED;
 	}
 	if (ret == VM_FAULT_LOCKED)
