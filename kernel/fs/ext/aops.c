@@ -13,7 +13,7 @@
 #include <weft/mpage.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
-#include "ext.h"
+#include "inline.h"
 
 #define PLACED		8			/* first bit of the second kind */
 

@@ -12,7 +12,7 @@
 #include <weft/slab.h>
 #include <weft/sort.h>
 #include <weft/string.h>
-#include "ext.h"
+#include "inline.h"
 
 #define BH_Checked	(BH_PrivateStart + 5)
 
@@ -271,8 +271,6 @@ static int add_to_blocks(struct jbd_handle *handle, struct inode *dir, const str
 	u32 blocks = dir_blocks(dir);
 	bool may_index = has_compat(EXT_FS(dir->i_sb), COMPAT_DIR_INDEX);
 
-	if (!name->len || name->len > EXT_NAME_LEN)
-		return name->len ? -ENAMETOOLONG : -EINVAL;
 	if (EXT_I(dir)->flags & EXT_INDEX_FL) {
 		if (may_index)
 			return ext_dx_add(handle, dir, name, inode);
@@ -292,9 +290,13 @@ static int add_to_blocks(struct jbd_handle *handle, struct inode *dir, const str
 
 int ext_add_entry(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, struct inode *inode)
 {
-	int inlined = ext_has_inline(dir) && name->len && name->len <= EXT_NAME_LEN ? ext_inline_add(handle, dir, name, inode) : 1;
+	int err = 1;
 
-	return inlined > 0 ? add_to_blocks(handle, dir, name, inode) : inlined;
+	if (!name->len || name->len > EXT_NAME_LEN)
+		return name->len ? -ENAMETOOLONG : -EINVAL;
+	if (ext_has_inline(dir))
+		err = ext_inline_add(handle, dir, name, inode);
+	return err > 0 ? add_to_blocks(handle, dir, name, inode) : err;
 }
 
 int ext_delete_entry(struct jbd_handle *handle, struct inode *dir, struct buffer_head *bh, struct ext_dirent *de)

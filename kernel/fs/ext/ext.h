@@ -136,6 +136,11 @@ static inline bool ext_journals_data(const struct inode *inode)
 	return unlikely(fs->opt.data_mode == EXT_DATA_JOURNAL || READ_ONCE(EXT_I(inode)->flags) & EXT_JOURNAL_DATA_FL) &&
 	       fs->journal && S_ISREG(inode->i_mode);
 }
+/* The log may hold its blocks: when they are freed, they must be revoked. */
+static inline bool ext_blocks_are_logged(const struct inode *inode)
+{
+	return !S_ISREG(inode->i_mode) || ext_journals_data(inode);
+}
 static inline bool is_extents(const struct inode *inode) { return EXT_I(inode)->flags & EXT_EXTENTS_FL; }
 static inline u64 make64(u32 hi, u32 lo) { return (u64)hi << 32 | lo; }
 /* Blocks that `bytes` need. */
@@ -273,30 +278,6 @@ u64 ext_max_size_of(const struct ext_fs *fs, bool extents);
 struct buffer_head *ext_bread(struct inode *inode, ext_lblk_t lblk);
 struct buffer_head *ext_append(struct jbd_handle *handle, struct inode *inode, ext_lblk_t lblk);
 
-/* ---- inline.c: page 0 locked, or the inode new, or a directory's i_rwsem held ---- */
-struct fiemap_extent_info;
-u32 ext_inline_room(struct inode *inode);
-int ext_inline_read(struct inode *inode, void *buf, size_t size);
-int ext_inline_store(struct jbd_handle *handle, struct inode *inode, const void *data, size_t size);
-bool ext_inline_init(struct jbd_handle *handle, struct inode *inode);
-int ext_inline_drop(struct jbd_handle *handle, struct inode *inode);
-int ext_inline_to_blocks(struct inode *inode, struct page *page);
-int ext_inline_make_room(struct inode *inode, loff_t size, bool force);	/* takes the page's lock */
-int ext_inline_readpage(struct inode *inode, struct page *page);
-int ext_inline_write_end(struct inode *inode, struct page *page, loff_t pos, unsigned int copied);
-int ext_inline_set_size(struct inode *inode, loff_t size);	/* takes the page's lock */
-int ext_inline_fiemap(struct inode *inode, struct fiemap_extent_info *info);
-
-/* ---- inline_dir.c ---- */
-struct buffer_head *ext_inline_find(struct inode *dir, const struct qstr *name, struct ext_dirent **found);
-int ext_inline_dir_empty(struct inode *dir);
-int ext_inline_readdir(struct file *file, struct dir_context *ctx);
-void ext_inline_init_dir(struct inode *dir, const struct inode *parent);
-void ext_inline_set_parent(struct inode *dir, const struct inode *parent);
-int ext_inline_delete(struct jbd_handle *handle, struct inode *dir, const struct ext_dirent *victim);
-int ext_inline_set_entry(struct jbd_handle *handle, struct inode *dir, struct ext_dirent *de, const struct inode *inode);
-int ext_inline_add(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, const struct inode *inode);
-
 /* ---- jdata.c ---- */
 int ext_jdata_log(struct page *page, unsigned int from, unsigned int to, loff_t size);
 int ext_jdata_readpage(struct inode *inode, struct page *page);
@@ -378,6 +359,7 @@ vm_fault_t ext_page_mkwrite(struct vm_fault *vmf);
 int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to);
 int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len);	/* holes get blocks that read as zeroes */
 long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+struct fiemap_extent_info;
 int ext_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);
 int ext_fileattr_get(struct dentry *dentry, u32 *flags);
 int ext_fileattr_set(struct dentry *dentry, u32 flags);

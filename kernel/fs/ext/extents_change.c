@@ -325,7 +325,7 @@ static int cut(struct jbd_handle *handle, struct inode *inode, struct ext_path *
 	err = node_dirty(handle, inode, leaf);
 	if (!err)
 		err = drop_empty(handle, inode, path);
-	return err ? err : ext_free_blocks(handle, inode, ee_start(&old) + head, n, !S_ISREG(inode->i_mode) || ext_journals_data(inode));
+	return err ? err : ext_free_blocks(handle, inode, ee_start(&old) + head, n, ext_blocks_are_logged(inode));
 }
 
 int ext_ext_remove_some(struct jbd_handle *handle, struct inode *inode, ext_lblk_t from, u64 to)

@@ -11,7 +11,7 @@
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
-#include "ext.h"
+#include "inline.h"
 
 /* The first run in [*lblk, end), which becomes the block behind it.  1, 0: there is none, or -errno. */
 static int next_run(struct inode *inode, u64 *lblk, u64 end, struct ext_map *map)

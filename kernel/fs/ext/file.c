@@ -13,7 +13,7 @@
 #include <weft/splice.h>
 #include <weft/uio.h>
 #include <uapi/falloc.h>
-#include "ext.h"
+#include "inline.h"
 
 /* ---- reading and writing ---- */
 

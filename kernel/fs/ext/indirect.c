@@ -210,7 +210,7 @@ static int free_slots(struct jbd_handle *handle, struct inode *inode, __le32 *sl
 		while (lo + n < hi && slot[lo + n] == first + n)
 			n++;
 		memset(&slot[lo], 0, n * sizeof(*slot));
-		err = ext_free_blocks(handle, inode, first, n, !S_ISREG(inode->i_mode) || ext_journals_data(inode));
+		err = ext_free_blocks(handle, inode, first, n, ext_blocks_are_logged(inode));
 		lo += n;
 		runs++;
 	}

@@ -17,7 +17,7 @@
 #include <weft/highmem.h>
 #include <weft/pagemap.h>
 #include <weft/slab.h>
-#include "ext.h"
+#include "inline.h"
 
 /* How many bytes the inode could hold; 0: none, there is no room for the attribute. */
 u32 ext_inline_room(struct inode *inode)

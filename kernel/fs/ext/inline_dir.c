@@ -5,13 +5,13 @@
  *          i_block, and the attribute's value (inline.c).  They are worked on in the inode table's buffer, as a directory's
  *          block would be.  When neither row has room and the value cannot grow, all goes into a block, each entry where a
  *          reader of the directory expects it: he may be half way through.
- * Locking: i_rwsem as for other directories; raw_lock while the buffer changes, because the inode's fields are copied there, too.
+ * Locking: i_rwsem as for other directories; raw_lock while the buffer changes, because the inode's fields are copied there.
  * See:     dir.c; xattr.c
  */
 #include <weft/err.h>
 #include <weft/slab.h>
 #include <weft/string.h>
-#include "ext.h"
+#include "inline.h"
 
 #define DOT_DOTDOT	24			/* bytes of both in a block */
 #define PARENT		4			/* bytes of the parent's number */
@@ -266,7 +266,8 @@ static int grow(struct jbd_handle *handle, struct inode *dir, const struct rows 
 }
 
 /* One try. */
-static int add_once(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, const struct inode *inode, bool may_grow)
+static int add_once(struct jbd_handle *handle, struct inode *dir, const struct qstr *name, const struct inode *inode,
+		    bool may_grow)
 {
 	u32 need = EXT_DIR_REC_LEN(name->len);
 	struct ext_dirent *de;

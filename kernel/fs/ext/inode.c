@@ -13,7 +13,7 @@
 #include <weft/stat.h>
 #include <weft/writeback.h>
 #include <weft/posix_acl.h>
-#include "ext.h"
+#include "inline.h"
 
 /* ---- the table ---- */
 

@@ -10,7 +10,7 @@
 #include <weft/pagemap.h>
 #include <weft/slab.h>
 #include <weft/string.h>
-#include "ext.h"
+#include "inline.h"
 
 #define MAX_LINKS	65000			/* a directory with more subdirectories counts as 1: dir_nlink */
 
