@@ -59,9 +59,20 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp) { return !!(gfp & __GFP_DI
 /* 2^order frames in one piece, or NULL.  The first has one reference. */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 #define alloc_page(gfp)				alloc_pages(gfp, 0)
-#define alloc_pages_node(nid, gfp, order)	alloc_pages(gfp, order)
-#define __alloc_pages_node(nid, gfp, order)	alloc_pages(gfp, order)
-#define alloc_page_vma(gfp, vma, addr)		alloc_pages(gfp, 0)
+/*
+ * From nid's zonelist, and only from the nodes of the mask (0: all).  alloc_pages() itself asks for the running processor's
+ * node, or for what the task's memory policy says.
+ */
+struct page *alloc_pages_nodemask(gfp_t gfp, unsigned int order, int nid, nodemask_t nodes);
+/* nid NUMA_NO_NODE: the running processor's.  __GFP_THISNODE: from nowhere else. */
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+/* For the page at addr of an area: as its policy, or the task's, says.  mempolicy.c */
+struct vm_area_struct;
+struct page *alloc_pages_area(gfp_t gfp, unsigned int order, struct vm_area_struct *vma, unsigned long addr);
+static __always_inline struct page *alloc_page_vma(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr)
+{
+	return numa_enabled() ? alloc_pages_area(gfp, 0, vma, addr) : alloc_pages(gfp, 0);
+}
 /* Fills the NULL slots of array[0..nr) with single pages; returns how many slots are filled from the start. */
 unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **array);
 
@@ -91,6 +102,6 @@ void drain_all_pages(void);			/* all CPUs' lists; may sleep */
 void free_reserved_area(void *start, void *end, const char *what);	/* boot memory that is not needed any more */
 
 /* oom_kill.c, vmscan.c: what the slow path does. */
-unsigned long try_to_free_pages(unsigned int order, gfp_t gfp);	/* pages freed; may sleep */
+unsigned long try_to_free_pages(unsigned int order, gfp_t gfp, nodemask_t nodes);	/* pages freed; may sleep */
 
 #endif

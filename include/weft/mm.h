@@ -98,8 +98,10 @@ extern unsigned long stack_guard_gap;		/* bytes kept free below a VM_GROWSDOWN a
 #define MMF_DUMP_ELF_HEADERS	6
 #define MMF_DUMP_FILTER_MASK	(0x1fful << MMF_DUMP_FILTER_SHIFT)
 #define MMF_DUMP_FILTER_DEFAULT	(0x33ul << MMF_DUMP_FILTER_SHIFT)
+#define MMF_DISABLE_THP		24	/* prctl(PR_SET_THP_DISABLE): no huge pages here */
+#define MMF_DISABLE_THP_MASK	(1UL << MMF_DISABLE_THP)
 #define MMF_OOM_SKIP		21	/* the OOM killer has nothing more to expect here */
-#define MMF_INIT_MASK		(MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK)
+#define MMF_INIT_MASK		(MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK | MMF_DISABLE_THP_MASK)
 
 /* ---- pages ---- */
 static inline struct page *virt_to_head_page(const void *p) { return compound_head(virt_to_page(p)); }

@@ -26,6 +26,12 @@
 enum zone_type { ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
 enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
+/* Nodes are numbered from 0 without a gap.  NODES_SHIFT bits of page->flags name one. */
+#define NODES_SHIFT		4
+#define MAX_NUMNODES		(1 << NODES_SHIFT)
+#define NUMA_NO_NODE		(-1)
+typedef unsigned long		nodemask_t;	/* a bit for each node */
+
 struct free_area {
 	struct list_head	free_list;
 	unsigned long		nr_free;	/* blocks, not pages */
@@ -61,6 +67,8 @@ struct lruvec {
 } ____cacheline_aligned;
 
 struct zone {
+	u8			node;			/* [I] whose memory it is */
+	u8			idx;			/* [I] enum zone_type */
 	unsigned long		watermark[NR_WMARK];	/* pages [I after start-up; sysctl] */
 	unsigned long		lowmem_reserve[MAX_NR_ZONES];	/* kept from requests that could use a higher zone */
 	struct per_cpu_pages __percpu *pageset;		/* [I] */
@@ -80,13 +88,18 @@ struct zone {
 	struct lruvec		lruvec[LRU_SETS];
 };
 
+/*
+ * A node: memory and processors that are near to each other.  A machine whose firmware says nothing of nodes has one.
+ * The zonelist says where a request of this node's processors looks, in this order: NORMAL and DMA32 of the node itself,
+ * then those of the others by distance.
+ */
 struct pglist_data {
 	struct zone		node_zones[MAX_NR_ZONES];
-	int			nr_zones;
 	int			node_id;
 	unsigned long		node_start_pfn;
 	unsigned long		node_present_pages;
 	unsigned long		node_spanned_pages;
+	struct zone		*zonelist[MAX_NUMNODES * MAX_NR_ZONES + 1];	/* [I] ends with NULL */
 
 	struct wait_queue_head	kswapd_wait;		/* kswapd sleeps here while all zones are above their low mark */
 	struct wait_queue_head	reclaim_wait;		/* reclaim that found only pages being written: until one is */
@@ -96,16 +109,10 @@ struct pglist_data {
 } ____cacheline_aligned;
 typedef struct pglist_data pg_data_t;
 
-extern struct pglist_data contig_page_data;		/* there is one node */
-#define NODE_DATA(nid)		(&contig_page_data)
-#define numa_node_id()		0
-#define numa_mem_id()		0
-#define NUMA_NO_NODE		(-1)
-#define first_online_node	0
-#define MAX_NUMNODES		1
-#define nr_online_nodes		1
-#define cpu_to_node(cpu)	0
-#define for_each_online_node(nid)	for ((nid) = 0; (nid) < 1; (nid)++)
+extern struct pglist_data first_node;			/* node 0, which is always there */
+extern struct pglist_data *node_data[MAX_NUMNODES];	/* [I] NULL: no such node */
+extern struct zone *zone_table[MAX_NUMNODES * MAX_NR_ZONES];	/* [I] by the top bits of page->flags; NULL: none */
+#define NODE_DATA(nid)		(node_data[nid])
 
 static inline bool populated_zone(const struct zone *zone) { return zone->present_pages != 0; }
 static inline unsigned long zone_managed_pages(const struct zone *zone)
@@ -120,18 +127,28 @@ static inline unsigned long zone_end_pfn(const struct zone *zone)
 {
 	return zone->zone_start_pfn + zone->spanned_pages;
 }
-static inline int zone_idx(const struct zone *zone) { return zone - contig_page_data.node_zones; }
+static inline int zone_idx(const struct zone *zone) { return zone->idx; }
 #define min_wmark_pages(z)	((z)->watermark[WMARK_MIN])
 #define low_wmark_pages(z)	((z)->watermark[WMARK_LOW])
 #define high_wmark_pages(z)	((z)->watermark[WMARK_HIGH])
 
 #define for_each_lruvec(lruvec, zone)	for ((lruvec) = (zone)->lruvec; (lruvec) < (zone)->lruvec + LRU_SETS; (lruvec)++)
 
-#define for_each_zone(zone) \
-	for (zone = contig_page_data.node_zones; zone < contig_page_data.node_zones + MAX_NR_ZONES; zone++)
-#define for_each_populated_zone(zone) for_each_zone(zone) if (!populated_zone(zone)) ; else
+/* The place of the zone in zone_table, and in the top bits of its pages' flags. */
+static inline unsigned long zone_id(const struct zone *zone) { return (unsigned long)zone->node * MAX_NR_ZONES + zone->idx; }
+static inline struct zone *next_zone(const struct zone *zone)	/* NULL: the first */
+{
+	for (unsigned long id = zone ? zone_id(zone) + 1 : 0; id < MAX_NUMNODES * MAX_NR_ZONES; id++)
+		if (zone_table[id])
+			return zone_table[id];
+	return NULL;
+}
+#define for_each_zone(zone)		for (zone = next_zone(NULL); zone; zone = next_zone(zone))
+#define for_each_populated_zone(zone)	for_each_zone(zone) if (!populated_zone(zone)) ; else
+#define for_each_node_zone(zone, pgdat) \
+	for (zone = (pgdat)->node_zones; zone < (pgdat)->node_zones + MAX_NR_ZONES; zone++) if (!populated_zone(zone)) ; else
 
-/* Counted by node (there is one): kernel/mm/vmstat.c.  In pages unless the name says otherwise. */
+/* Counted for all nodes together: kernel/mm/vmstat.c.  In pages unless the name says otherwise. */
 enum node_stat_item {
 	NR_FILE_PAGES,			/* page cache, tmpfs included */
 	NR_SHMEM,			/* tmpfs and shared anonymous memory */
@@ -151,6 +168,7 @@ enum node_stat_item {
 	NR_UNEVICTABLE,
 	NR_MLOCK,			/* pages that mlock keeps */
 	NR_SWAPCACHE,
+	NR_ANON_THPS,			/* huge mappings (2 MiB each), counted in every process that has one */
 	NR_VM_NODE_STAT_ITEMS
 };
 
@@ -163,8 +181,12 @@ enum vm_event_item {
 	PGROTATED, PGLAZYFREE, PGLAZYFREED, WORKINGSET_REFAULT, WORKINGSET_ACTIVATE, RECLAIM_THROTTLED,
 	PAGEOUTRUN, KSWAPD_WAKE, PSWPIN, PSWPOUT, SWAP_RA, SWAP_RA_HIT, SWPOUT_ZERO, SWPIN_ZERO,
 	UNEVICTABLE_CULLED, UNEVICTABLE_RESCUED,
+	PGMIGRATE_SUCCESS, PGMIGRATE_FAIL, COMPACT_STALL, COMPACT_SUCCESS, COMPACT_FAIL,
+	THP_FAULT_ALLOC, THP_FAULT_FALLBACK, THP_COLLAPSE_ALLOC, THP_COLLAPSE_ALLOC_FAILED, THP_SPLIT_PMD,
 	NR_VM_EVENT_ITEMS
 };
+
+#include <weft/numa.h>
 
 extern unsigned long max_pfn;			/* [I] one behind the last frame of RAM */
 extern unsigned long min_free_kbytes;

@@ -3,7 +3,7 @@
  *
  * Names:   PageX(page) asks, SetPageX / ClearPageX are atomic, TestSetPageX / TestClearPageX give the old value; the
  *          __ forms are plain and only for pages that nobody else can see.
- * Idea:    the lowest bits are the flags; the top bits hold the zone.  "What kind of page is it" (buddy, slab, table) is a
+ * Idea:    the lowest bits are the flags; the top bits hold node and zone.  "What kind of page is it" (buddy, slab, table) is a
  *          flag as well, so a dump of memory explains itself.
  * See:     kernel/mm/page_alloc.c, filemap.c
  */
@@ -42,11 +42,12 @@ enum pageflags {
 	NR_PAGEFLAGS
 };
 
-#define ZONES_PGSHIFT		62
-#define PAGE_FLAGS_ZONE_MASK	(3UL << ZONES_PGSHIFT)
+/* The top bits: node and zone, as zone_id() in mmzone.h makes them. */
+#define ZONES_PGSHIFT		59
+#define PAGE_FLAGS_ZONE_MASK	(~0UL << ZONES_PGSHIFT)
 /* Which of its zone's sets of LRU lists the page goes to: the CPU that allocated it (mmzone.h LRU_SETS).  Next to the zone,
  * so that both together are one number. */
-#define LRU_SET_PGSHIFT		58
+#define LRU_SET_PGSHIFT		55
 #define LRUVECS_BY_FLAGS	(1UL << (64 - LRU_SET_PGSHIFT))
 /* Flags that no page may have when it is freed: whoever set them is still at work. */
 #define PAGE_FLAGS_CHECK_AT_FREE \
@@ -138,9 +139,8 @@ static __always_inline unsigned int compound_order(const struct page *page)
 static inline unsigned long compound_nr(const struct page *page) { return 1UL << compound_order(page); }
 static inline unsigned long page_size(const struct page *page) { return PAGE_SIZE << compound_order(page); }
 
-static __always_inline unsigned int page_zonenum(const struct page *page) { return page->flags >> ZONES_PGSHIFT; }
-#define page_zone(page)		(&contig_page_data.node_zones[page_zonenum(page)])
-#define page_to_nid(page)	0
-#define page_pgdat(page)	(&contig_page_data)
+static __always_inline unsigned long page_zone_id(const struct page *page) { return page->flags >> ZONES_PGSHIFT; }
+#define page_zone(page)		(zone_table[page_zone_id(page)])
+#define page_to_nid(page)	((int)(page_zone_id(page) / MAX_NR_ZONES))
 
 #endif

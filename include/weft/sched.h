@@ -55,6 +55,7 @@ struct bio_list;
 struct reclaim_state;
 struct sem_undo_list;
 struct nsproxy;
+struct mempolicy;
 
 #define TASK_COMM_LEN		16
 
@@ -320,6 +321,8 @@ struct task_struct {
 	char			comm[TASK_COMM_LEN];	/* [task_lock] */
 	kuid_t			loginuid;	/* [o] who logged in, or -1; children inherit it */
 	unsigned int		sessionid;	/* [o] */
+	struct mempolicy	*mempolicy;	/* [o, task_lock against others] where its memory comes from; NULL: near */
+	unsigned int		interleave_turn;	/* [o] MPOL_INTERLEAVE: pages dealt out so far */
 	unsigned short		ioprio;		/* IOPRIO_*, as ioprio_set said; handed down */
 
 	spinlock_t		alloc_lock;	/* task_lock(): mm, files, fs, comm pointers against other tasks */

@@ -150,7 +150,7 @@ bool isolate_lru_page(struct page *page);	/* off its list, with one more referen
 void putback_lru_page(struct page *page);	/* the other way round */
 
 /* ---- reclaim: vmscan.c ---- */
-void wakeup_kswapd(unsigned int order);		/* any context */
+void wakeup_kswapd(unsigned int order, nodemask_t nodes);	/* of these nodes (0: all); any context */
 unsigned long reclaim_pages(struct list_head *pages);	/* isolated ones: MADV_PAGEOUT.  Pages freed */
 extern int vm_swappiness;			/* 0-200: how willingly anonymous pages go rather than those of files */
 extern int page_cluster;			/* log2 of the pages read at once from swap, at most */

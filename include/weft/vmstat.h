@@ -45,11 +45,17 @@ long si_mem_available(void);				/* pages that programs could still get without s
 struct sysinfo;
 void si_meminfo(struct sysinfo *val);
 
+/* What is known by node, in pages. */
+struct node_pages {
+	unsigned long	total, free, lru[NR_LRU_LISTS];
+};
+void count_node_pages(int nid, struct node_pages *p);
+
 /* /proc/meminfo; in pages unless the name says otherwise */
 struct sysinfo_pages {
 	unsigned long	swap_cached, swap_total, swap_free;
 	unsigned long	total, free, available, cached, active_anon, inactive_anon, active_file, inactive_file, anon, mapped;
-	unsigned long	shmem, slab, slab_reclaimable;
+	unsigned long	shmem, slab, slab_reclaimable, anon_huge;
 	unsigned long	page_tables, kernel_stack_kb, dirty, writeback;
 };
 void si_meminfo_pages(struct sysinfo_pages *i);

@@ -101,6 +101,8 @@ long faultin_page_range(struct mm_struct *mm, unsigned long start, unsigned long
 int filemap_read_page(struct file *file, struct address_space *mapping, struct page *page);
 
 /* ---- rmap.c ---- */
+/* The area's entry for the page, with its table locked; NULL when it has another page there, or none. */
+pte_t *page_entry_lock(struct page *page, struct vm_area_struct *vma, unsigned long addr, spinlock_t **ptl);
 /* Makes all entries of a file's page read-only and clean: the next write to each faults.  Page locked.  Entries changed. */
 int page_mkclean(struct page *page);
 

@@ -29,7 +29,7 @@
 #include "internal.h"
 #include "vmscan.h"
 
-/* [I] By the top bits of page->flags, zone and set: one load instead of two multiplications. */
+/* [I] By the top bits of page->flags, node, zone and set: one load instead of three multiplications. */
 static struct lruvec *lruvec_of[LRUVECS_BY_FLAGS];
 
 static __always_inline struct lruvec *page_lruvec(const struct page *page)
@@ -77,7 +77,7 @@ void lruvecs_init(struct zone *zone)
 		spin_lock_init(&lruvec->lru_lock);
 		for_each_lru(lru)
 			INIT_LIST_HEAD(&lruvec->lists[lru]);
-		lruvec_of[(unsigned long)zone_idx(zone) << (ZONES_PGSHIFT - LRU_SET_PGSHIFT) | set] = lruvec;
+		lruvec_of[zone_id(zone) << (ZONES_PGSHIFT - LRU_SET_PGSHIFT) | set] = lruvec;
 	}
 }
 

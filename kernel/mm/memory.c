@@ -100,7 +100,7 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 		map_zero_page(vmf);
 		return 0;
 	}
-	page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+	page = alloc_page_vma(GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vmf->vma, vmf->address);
 	if (!page)
 		return VM_FAULT_OOM;
 	anon_vma_prepare(vmf->vma);
@@ -194,7 +194,7 @@ static vm_fault_t do_read_fault(struct vm_fault *vmf)
 /* First write to a page of a private file mapping: straight to a copy. */
 static vm_fault_t do_cow_fault(struct vm_fault *vmf)
 {
-	struct page *copy = alloc_page(GFP_HIGHUSER_MOVABLE);
+	struct page *copy = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vmf->vma, vmf->address);
 	vm_fault_t ret;
 
 	if (!copy)
@@ -300,7 +300,8 @@ static void wp_page_reuse(struct vm_fault *vmf) __releases(vmf->ptl)
 /* What the new page shall contain: a copy of old, or zeroes when old is the zero page. */
 static struct page *alloc_cow_page(struct vm_fault *vmf, struct page *old)
 {
-	struct page *new = alloc_page(old ? GFP_HIGHUSER_MOVABLE : GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+	gfp_t gfp = old ? GFP_HIGHUSER_MOVABLE : GFP_HIGHUSER_MOVABLE | __GFP_ZERO;
+	struct page *new = alloc_page_vma(gfp, vmf->vma, vmf->address);
 
 	if (new && old)
 		copy_user_highpage(new, old, vmf->address, vmf->vma);

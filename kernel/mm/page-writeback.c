@@ -148,8 +148,8 @@ void end_page_writeback(struct page *page)
 	smp_mb__after_atomic();			/* the bit before the waiters: the sleeper does it the other way round */
 	if (PageWaiters(page))
 		__unlock_page_waiters(page);
-	if (waitqueue_active(&page_pgdat(page)->reclaim_wait))
-		wake_up_all(&page_pgdat(page)->reclaim_wait);
+	if (waitqueue_active(&first_node.reclaim_wait))
+		wake_up_all(&first_node.reclaim_wait);
 	put_page(page);
 }
 

@@ -239,7 +239,7 @@ void free_unref_pages(struct page **pages, unsigned int nr)
 {
 	struct per_cpu_pages *pcp = NULL;
 	struct zone *zone = NULL;
-	unsigned int zonenum = MAX_NR_ZONES;	/* none yet */
+	unsigned long zone_id_held = ~0UL;	/* none yet */
 	unsigned long flags;
 
 	local_irq_save(flags);
@@ -248,8 +248,8 @@ void free_unref_pages(struct page **pages, unsigned int nr)
 
 		if (!free_pages_prepare(page, 0))
 			continue;
-		if (unlikely(page_zonenum(page) != zonenum)) {
-			zonenum = page_zonenum(page);
+		if (unlikely(page_zone_id(page) != zone_id_held)) {
+			zone_id_held = page_zone_id(page);
 			zone = page_zone(page);
 			pcp = this_cpu_ptr(zone->pageset);
 		}
@@ -372,19 +372,42 @@ static bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum 
 	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order]);
 }
 
-static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags)
-{
-	enum zone_type highest = gfp_zone(gfp);
+/* Where one request may look. */
+struct alloc_context {
+	struct zone *const	*zonelist;	/* ends with NULL */
+	nodemask_t		nodes;		/* 0: all */
+	enum zone_type		highest;
+};
 
-	for (int i = (int)highest; i >= 0; i--) {
-		struct zone *zone = &contig_page_data.node_zones[i];
+static noinline void count_numa_allocation(const struct alloc_context *ac, const struct zone *zone)
+{
+	int wished = ac->zonelist[0]->node, here = numa_node_id();
+
+	if (ac->nodes && !(ac->nodes >> wished & 1))
+		wished = zone->node;		/* the policy left no choice */
+	count_numa_event(zone->node, zone->node == wished ? NUMA_HIT : NUMA_MISS);
+	if (zone->node != wished)
+		count_numa_event(wished, NUMA_FOREIGN);
+	count_numa_event(zone->node, zone->node == here ? NUMA_LOCAL : NUMA_OTHER);
+}
+
+static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+					   const struct alloc_context *ac)
+{
+	struct zone *zone;
+
+	for (struct zone *const *z = ac->zonelist; (zone = *z); z++) {
 		struct page *page;
 
-		if (!populated_zone(zone) || !zone_watermark_ok(zone, order, highest, alloc_flags))
+		if (zone_idx(zone) > (int)ac->highest || (ac->nodes && !(ac->nodes >> zone->node & 1)))
+			continue;
+		if (!zone_watermark_ok(zone, order, ac->highest, alloc_flags))
 			continue;
 		page = rmqueue(zone, order);
 		if (page) {
 			prep_new_page(page, order, gfp);
+			if (numa_enabled())
+				count_numa_allocation(ac, zone);
 			return page;
 		}
 	}
@@ -415,14 +438,14 @@ static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 }
 
 /* Pages that were freed; they may still not make up a block of the order. */
-static unsigned long direct_reclaim(gfp_t gfp, unsigned int order)
+static unsigned long direct_reclaim(gfp_t gfp, unsigned int order, nodemask_t nodes)
 {
 	unsigned int had_flag = current->flags & PF_MEMALLOC;
 	unsigned long freed;
 
 	count_vm_event(ALLOCSTALL);
 	current->flags |= PF_MEMALLOC;
-	freed = try_to_free_pages(order, gfp);
+	freed = try_to_free_pages(order, gfp, nodes);
 	current->flags = (current->flags & ~PF_MEMALLOC) | had_flag;
 	trace_mm_direct_reclaim(order, freed);
 	return freed;
@@ -480,26 +503,26 @@ static bool should_retry(gfp_t gfp, unsigned int order, unsigned int round, bool
 	return kill_for_memory(gfp, order);
 }
 
-static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
+static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, const struct alloc_context *ac)
 {
 	bool may_reclaim = gfpflags_allow_blocking(gfp) && !(current->flags & PF_MEMALLOC);
 	struct page *page;
 
 	if (gfp & __GFP_KSWAPD_RECLAIM)
-		wakeup_kswapd(order);
+		wakeup_kswapd(order, ac->nodes);
 	for (unsigned int round = 0; ; round++) {
 		bool progress;
 
-		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
 		if (page)
 			return page;
 		if (!may_reclaim)
 			break;
-		progress = direct_reclaim(gfp, order) > 0;
-		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+		progress = direct_reclaim(gfp, order, ac->nodes) > 0;
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
 		if (!page) {			/* it may be in another processor's list */
 			drain_all_pages();
-			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp));
+			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
 		}
 		if (page)
 			return page;
@@ -513,17 +536,32 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 	return NULL;
 }
 
-struct page *alloc_pages(gfp_t gfp, unsigned int order)
+struct page *alloc_pages_nodemask(gfp_t gfp, unsigned int order, int nid, nodemask_t nodes)
 {
+	struct alloc_context ac = { .zonelist = node_data[nid]->zonelist, .nodes = nodes, .highest = gfp_zone(gfp) };
 	struct page *page;
 
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
 	might_sleep_if(gfpflags_allow_blocking(gfp));
-	page = get_page_from_freelist(gfp, order, WMARK_LOW);
+	page = get_page_from_freelist(gfp, order, WMARK_LOW, &ac);
 	if (likely(page))
 		return page;
-	return alloc_pages_slow(gfp, order);
+	return alloc_pages_slow(gfp, order, &ac);
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	if (numa_enabled())
+		return alloc_pages_area(gfp, order, NULL, 0);
+	return alloc_pages_nodemask(gfp, order, 0, 0);
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	if (nid == NUMA_NO_NODE)
+		nid = numa_node_id();
+	return alloc_pages_nodemask(gfp, order, nid, (gfp & __GFP_THISNODE) ? 1UL << nid : 0);
 }
 
 /* ---- other shapes of the same ---- */

@@ -30,7 +30,9 @@
 #define NR_CHUNKS	(MAX_PHYSMEM >> PAGE_SHIFT >> CHUNK_ORDER)
 #define DMA32_END_PFN	(1UL << (32 - PAGE_SHIFT))
 
-struct pglist_data contig_page_data;
+struct pglist_data first_node;
+struct pglist_data *node_data[MAX_NUMNODES];
+struct zone *zone_table[MAX_NUMNODES * MAX_NR_ZONES];
 unsigned long max_pfn;
 unsigned long min_free_kbytes;
 
@@ -48,12 +50,12 @@ bool pfn_valid(unsigned long pfn)
 /* ---- struct pages ---- */
 
 /* The struct pages of a chunk exist, all zero; now they say "free, of this zone, mapped by nobody". */
-static void init_chunk_pages(unsigned long start_pfn, enum zone_type zone)
+static void init_chunk_pages(unsigned long start_pfn, const struct zone *zone)
 {
 	struct page *page = pfn_to_page(start_pfn);
 
 	for (struct page *end = page + CHUNK_PAGES; page < end; page++) {
-		page->flags = (unsigned long)zone << ZONES_PGSHIFT;
+		page->flags = zone_id(zone) << ZONES_PGSHIFT;
 		page_mapcount_reset(page);
 	}
 }
@@ -91,6 +93,24 @@ static bool zone_has_block(const struct zone *zone, unsigned int order)
 	return false;
 }
 
+/* The zone that the memory of a chunk belongs to: a node's border is rounded to a chunk. */
+static struct zone *zone_of(unsigned long pfn)
+{
+	struct pglist_data *pgdat = node_data[early_pfn_to_nid(pfn & ~(CHUNK_PAGES - 1))];
+
+	return &pgdat->node_zones[pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL];
+}
+
+/* Zones of several nodes may alternate.  NR_CHUNKS: there is none. */
+static unsigned long next_fresh_chunk(const struct zone *zone)
+{
+	unsigned long chunk = find_next_bit(chunk_fresh, NR_CHUNKS, zone->fresh_next_pfn >> CHUNK_ORDER);
+
+	while (chunk < NR_CHUNKS && zone_of(chunk << CHUNK_ORDER) != zone)
+		chunk = find_next_bit(chunk_fresh, NR_CHUNKS, chunk + 1);
+	return chunk;
+}
+
 /*
  * Two processors may find the lists empty at once; the second one sees here that the first has already brought more.
  * False: nothing is left to bring.
@@ -103,15 +123,15 @@ bool grow_zone(struct zone *zone, unsigned int order)
 	spin_lock_irqsave(&fresh_lock, flags);
 	if (zone_has_block(zone, order))
 		goto out;
-	chunk = find_next_bit(chunk_fresh, NR_CHUNKS, zone->fresh_next_pfn >> CHUNK_ORDER);
-	grown = zone->fresh_pages && chunk < NR_CHUNKS;
+	chunk = zone->fresh_pages ? next_fresh_chunk(zone) : NR_CHUNKS;
+	grown = chunk < NR_CHUNKS;
 	if (!grown)
 		goto out;
 	start = from = chunk << CHUNK_ORDER;
 	__clear_bit(chunk, chunk_fresh);
 	zone->fresh_next_pfn = start + CHUNK_PAGES;
 	vmemmap_populate(start, start + CHUNK_PAGES, &from);
-	init_chunk_pages(start, zone_idx(zone));
+	init_chunk_pages(start, zone);
 	reserve_frames(start, from);
 	smp_wmb();				/* who sees the bit sees the struct pages */
 	set_bit(chunk, chunk_present);
@@ -126,23 +146,92 @@ out:
 
 /* ---- start-up ---- */
 
-static void __init init_zone(enum zone_type idx, const char *name, unsigned long start_pfn, unsigned long end_pfn)
+static void __init init_zone(struct pglist_data *pgdat, enum zone_type idx, const char *name)
 {
-	struct zone *zone = &contig_page_data.node_zones[idx];
-	struct memblock_region *r;
+	struct zone *zone = &pgdat->node_zones[idx];
 
 	zone->name = name;
-	zone->zone_pgdat = &contig_page_data;
+	zone->zone_pgdat = pgdat;
+	zone->node = (u8)pgdat->node_id;
+	zone->idx = (u8)idx;
+	zone_table[zone_id(zone)] = zone;
 	spin_lock_init(&zone->lock);
 	lruvecs_init(zone);
 	for (int order = 0; order < MAX_ORDER; order++)
 		INIT_LIST_HEAD(&zone->free_area[order].free_list);
-	zone->zone_start_pfn = zone->fresh_next_pfn = start_pfn;
-	zone->spanned_pages = end_pfn > start_pfn ? end_pfn - start_pfn : 0;
+}
+
+static void __init init_node(int nid)
+{
+	struct pglist_data *pgdat = nid ? memblock_alloc(sizeof(*pgdat), __alignof__(*pgdat)) : &first_node;
+
+	pgdat->node_id = nid;
+	init_waitqueue_head(&pgdat->kswapd_wait);
+	init_waitqueue_head(&pgdat->reclaim_wait);
+	node_data[nid] = pgdat;
+	init_zone(pgdat, ZONE_DMA32, "DMA32");
+	init_zone(pgdat, ZONE_NORMAL, "Normal");
+}
+
+static unsigned long __init memory_pages(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct memblock_region *r;
+	unsigned long pages = 0;
+
 	for_each_mem_region(r) {
 		unsigned long s = max(PFN_DOWN(r->base), start_pfn), e = min(PFN_DOWN(r->base + r->size), end_pfn);
 
-		zone->present_pages += e > s ? e - s : 0;
+		pages += e > s ? e - s : 0;
+	}
+	return pages;
+}
+
+/* Where each zone begins and ends, and how much memory it has. */
+static void __init measure_zones(void)
+{
+	for (unsigned long pfn = 0; pfn < max_pfn; pfn += CHUNK_PAGES) {
+		unsigned long pages = memory_pages(pfn, pfn + CHUNK_PAGES);
+		struct zone *zone = zone_of(pfn);
+		struct pglist_data *pgdat = zone->zone_pgdat;
+
+		if (!pages)
+			continue;
+		if (!zone->present_pages)
+			zone->zone_start_pfn = zone->fresh_next_pfn = pfn;
+		if (!pgdat->node_present_pages)
+			pgdat->node_start_pfn = pfn;
+		zone->present_pages += pages;
+		zone->spanned_pages = min(pfn + CHUNK_PAGES, max_pfn) - zone->zone_start_pfn;
+		pgdat->node_present_pages += pages;
+		pgdat->node_spanned_pages = min(pfn + CHUNK_PAGES, max_pfn) - pgdat->node_start_pfn;
+	}
+}
+
+/* The nearest node that is not in `taken`; of equals the one that follows nid, so that not all nodes overflow into one. */
+static int __init nearest_node(int nid, nodemask_t taken)
+{
+	int best = NUMA_NO_NODE;
+
+	for (int i = 0; i < nr_online_nodes; i++) {
+		int other = (nid + i) % nr_online_nodes;
+
+		if (!(taken >> other & 1) && (best < 0 || node_distance(nid, other) < node_distance(nid, best)))
+			best = other;
+	}
+	return best;
+}
+
+static void __init build_zonelist(int nid)
+{
+	struct zone **at = node_data[nid]->zonelist;
+	nodemask_t taken = 0;
+	int other;
+
+	while ((other = nearest_node(nid, taken)) >= 0) {
+		taken |= 1UL << other;
+		for (int idx = MAX_NR_ZONES - 1; idx >= 0; idx--)
+			if (populated_zone(&node_data[other]->node_zones[idx]))
+				*at++ = &node_data[other]->node_zones[idx];
 	}
 }
 
@@ -159,11 +248,6 @@ static bool __init range_is_memory(unsigned long start_pfn, unsigned long end_pf
 	return false;
 }
 
-static struct zone *__init zone_of(unsigned long pfn)
-{
-	return &contig_page_data.node_zones[pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL];
-}
-
 /* Something of the chunk is in use, or it is not all memory: its struct pages are made now, elsewhere. */
 static void __init make_chunk_present(unsigned long start_pfn)
 {
@@ -172,7 +256,7 @@ static void __init make_chunk_present(unsigned long start_pfn)
 	if (!from)
 		panic("no memory for the struct pages of frame %#lx", start_pfn);
 	vmemmap_populate(start_pfn, start_pfn + CHUNK_PAGES, &from);
-	init_chunk_pages(start_pfn, zone_idx(zone_of(start_pfn)));
+	init_chunk_pages(start_pfn, zone_of(start_pfn));
 	set_bit(start_pfn >> CHUNK_ORDER, chunk_present);
 }
 
@@ -265,6 +349,7 @@ void setup_per_zone_wmarks(void)
 {
 	unsigned long total = totalram_pages(), min_pages = min_free_kbytes >> (PAGE_SHIFT - 10);
 	struct zone *zone;
+	int nid;
 
 	for_each_populated_zone(zone) {
 		unsigned long min = min_pages * zone_managed_pages(zone) / max(total, 1UL);
@@ -274,8 +359,11 @@ void setup_per_zone_wmarks(void)
 		zone->watermark[WMARK_HIGH] = min + min / 2;
 	}
 	/* Requests that could be served from above 4 GiB leave 1/256 of that for those who cannot. */
-	contig_page_data.node_zones[ZONE_DMA32].lowmem_reserve[ZONE_NORMAL] =
-		zone_managed_pages(&contig_page_data.node_zones[ZONE_NORMAL]) / 256;
+	for_each_online_node(nid) {
+		struct zone *zones = node_data[nid]->node_zones;
+
+		zones[ZONE_DMA32].lowmem_reserve[ZONE_NORMAL] = zone_managed_pages(&zones[ZONE_NORMAL]) / 256;
+	}
 }
 
 static void __init init_watermarks(void)
@@ -288,23 +376,20 @@ static void __init init_watermarks(void)
 
 void __init page_alloc_init(void)
 {
-	struct pglist_data *pgdat = &contig_page_data;
 	struct zone *zone;
+	int nid;
 
-	init_waitqueue_head(&pgdat->kswapd_wait);
-	init_waitqueue_head(&pgdat->reclaim_wait);
-	pgdat->nr_zones = MAX_NR_ZONES;
-	pgdat->node_spanned_pages = max_pfn;
-	init_zone(ZONE_DMA32, "DMA32", 0, min(max_pfn, DMA32_END_PFN));
-	init_zone(ZONE_NORMAL, "Normal", DMA32_END_PFN, max(max_pfn, DMA32_END_PFN));
+	for_each_online_node(nid)
+		init_node(nid);
+	measure_zones();
+	for_each_online_node(nid)
+		build_zonelist(nid);
 	init_chunks();
 	for (unsigned long pfn = 0; pfn < max_pfn; pfn += CHUNK_PAGES)
 		if (test_bit(pfn >> CHUNK_ORDER, chunk_present))
 			fill_present_chunk(pfn);
-	for_each_populated_zone(zone) {
-		pgdat->node_present_pages += zone->present_pages;
+	for_each_populated_zone(zone)
 		init_pageset(zone);
-	}
 	init_watermarks();
 	memblock_set_current_limit(0);			/* who asks memblock from now on has come too late */
 }

@@ -144,8 +144,7 @@ bool rmap_walk(struct page *page, struct rmap_walk_control *rwc)
 	return PageAnon(page) ? rmap_walk_anon(page, rwc) : rmap_walk_file(page, rwc);
 }
 
-/* The area's entry for the page, with its table locked; NULL when it has another page there, or none. */
-static pte_t *page_entry_lock(struct page *page, struct vm_area_struct *vma, unsigned long addr, spinlock_t **ptl)
+pte_t *page_entry_lock(struct page *page, struct vm_area_struct *vma, unsigned long addr, spinlock_t **ptl)
 	__no_context_analysis	/* locked if it returns an entry */
 {
 	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);

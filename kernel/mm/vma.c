@@ -22,6 +22,7 @@
  */
 #include <weft/fs.h>
 #include <weft/file.h>
+#include <weft/mempolicy.h>
 #include <weft/mman.h>
 #include <weft/rbtree_augmented.h>
 #include <weft/rmap.h>
@@ -53,12 +54,14 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 	if (!vma)
 		return NULL;
 	*vma = *orig;
+	mpol_get(vma->vm_policy);
 	INIT_LIST_HEAD(&vma->vm_list);
 	return vma;
 }
 
 void vm_area_free(struct vm_area_struct *vma)
 {
+	mpol_put(vma->vm_policy);
 	kmem_cache_free(vm_area_cachep, vma);
 }
 
@@ -429,11 +432,12 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 /* ---- merging ---- */
 
 /* Could vma be part of an area with these properties?  (Where it lies is another question.) */
-static bool is_mergeable(const struct vm_area_struct *vma, unsigned long vm_flags, const struct file *file)
+static bool is_mergeable(const struct vm_area_struct *vma, unsigned long vm_flags, const struct file *file,
+			 const struct mempolicy *pol)
 {
 	if ((vma->vm_flags ^ vm_flags) & ~VM_SOFTDIRTY)
 		return false;
-	if ((vm_flags & VM_SPECIAL) || vma->vm_file != file)
+	if ((vm_flags & VM_SPECIAL) || vma->vm_file != file || !mpol_equal(vma->vm_policy, pol))
 		return false;
 	return !(vma->vm_ops && vma->vm_ops->close);
 }
@@ -442,8 +446,8 @@ static bool can_absorb(const struct vm_area_struct *left, const struct vm_area_s
 {
 	return left->vm_end == right->vm_start && left->vm_pgoff + vma_pages(left) == right->vm_pgoff &&
 	       left->vm_ops == right->vm_ops && left->vm_private_data == right->vm_private_data &&
-	       is_mergeable(left, right->vm_flags, right->vm_file) &&
-	       is_mergeable(right, left->vm_flags, left->vm_file);
+	       is_mergeable(left, right->vm_flags, right->vm_file, right->vm_policy) &&
+	       is_mergeable(right, left->vm_flags, left->vm_file, left->vm_policy);
 }
 
 /* Merges vma with what touches it, if that is of the same kind.  Returns the area that covers it afterwards. */
@@ -467,13 +471,13 @@ struct vm_area_struct *vma_merge(struct mm_struct *mm, unsigned long addr, unsig
 	pgoff_t pages = (end - addr) >> PAGE_SHIFT;
 
 	if (prev && prev->vm_end == addr && prev->vm_pgoff + vma_pages(prev) == pgoff &&
-	    is_mergeable(prev, vm_flags, file)) {
+	    is_mergeable(prev, vm_flags, file, NULL)) {
 		vma_resize(prev, prev->vm_start, end);
 		if (next && can_absorb(prev, next))
 			vma_absorb(prev, next);
 		return prev;
 	}
-	if (next && next->vm_start == end && pgoff + pages == next->vm_pgoff && is_mergeable(next, vm_flags, file)) {
+	if (next && next->vm_start == end && pgoff + pages == next->vm_pgoff && is_mergeable(next, vm_flags, file, NULL)) {
 		vma_resize(next, addr, next->vm_end);
 		return next;
 	}

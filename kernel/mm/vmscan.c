@@ -194,14 +194,15 @@ static void shrink_zone(struct zone *zone, struct scan_control *sc)
 		shrink_lruvec(&zone->lruvec[(first + i) % LRU_SETS], sc);
 }
 
-/* All zones and the shrinkers, once, at sc->priority. */
+/* All zones of the wanted nodes, and the shrinkers, once, at sc->priority. */
 static void shrink_node(struct scan_control *sc)
 {
 	unsigned long before = nr_free_pages(), now;
 	struct zone *zone;
 
 	for_each_populated_zone(zone)
-		shrink_zone(zone, sc);
+		if (!sc->nodes || (sc->nodes >> zone->node & 1))
+			shrink_zone(zone, sc);
 	if (sc->gfp & __GFP_FS)
 		shrink_slab(sc->gfp, (unsigned int)sc->priority);
 	slab_reclaim();
@@ -219,7 +220,7 @@ static void wait_for_writers(struct scan_control *sc, unsigned long reclaimed_be
 {
 	if (sc->unwritten && sc->reclaimed == reclaimed_before && (sc->gfp & __GFP_IO)) {
 		DEFINE_WAIT(wait);
-		struct wait_queue_head *queue = &NODE_DATA(0)->reclaim_wait;
+		struct wait_queue_head *queue = &first_node.reclaim_wait;	/* one for all nodes */
 
 		count_vm_event(RECLAIM_THROTTLED);
 		prepare_to_wait(queue, &wait, TASK_UNINTERRUPTIBLE);
@@ -232,12 +233,13 @@ static void wait_for_writers(struct scan_control *sc, unsigned long reclaimed_be
 /* ---- direct reclaim ---- */
 
 /* Without __GFP_FS too: a clean page of a file goes without a word to a lock of its file system. */
-unsigned long try_to_free_pages(unsigned int order, gfp_t gfp)
+unsigned long try_to_free_pages(unsigned int order, gfp_t gfp, nodemask_t nodes)
 {
 	struct scan_control sc = {
-		.gfp = gfp, .order = order, .nr_to_reclaim = max(WANTED_PAGES, 1UL << order),
+		.gfp = gfp, .order = order, .nodes = nodes, .nr_to_reclaim = max(WANTED_PAGES, 1UL << order),
 		.may_swap = may_swap(gfp),
 	};
+	int nid;
 
 	for (sc.priority = DEF_PRIORITY; sc.priority >= 0; sc.priority--) {
 		unsigned long before = sc.reclaimed;
@@ -248,7 +250,8 @@ unsigned long try_to_free_pages(unsigned int order, gfp_t gfp)
 		wait_for_writers(&sc, before);
 	}
 	if (sc.reclaimed)
-		WRITE_ONCE(NODE_DATA(0)->kswapd_failures, 0);
+		for_each_online_node(nid)
+			WRITE_ONCE(node_data[nid]->kswapd_failures, 0);
 	return sc.reclaimed;
 }
 
@@ -277,25 +280,26 @@ unsigned long reclaim_pages(struct list_head *pages)
 
 /* ---- kswapd ---- */
 
-static bool all_zones_above(enum zone_watermarks mark)
+static bool all_zones_above(struct pglist_data *pgdat, enum zone_watermarks mark)
 {
 	struct zone *zone;
 
-	for_each_populated_zone(zone)
+	for_each_node_zone(zone, pgdat)
 		if (zone_free_pages(zone) <= zone->watermark[mark])
 			return false;
 	return true;
 }
 
-/* Works until every zone is above its high mark, or nothing more can be had.  Pages freed. */
+/* Works until every zone of the node is above its high mark, or nothing more can be had.  Pages freed. */
 static unsigned long balance_pgdat(struct pglist_data *pgdat, unsigned int order)
 {
 	struct scan_control sc = {
-		.gfp = GFP_KERNEL, .order = order, .kswapd = true, .may_swap = may_swap(GFP_KERNEL),
+		.gfp = GFP_KERNEL, .order = order, .nodes = 1UL << pgdat->node_id, .kswapd = true,
+		.may_swap = may_swap(GFP_KERNEL),
 	};
 
 	count_vm_event(PAGEOUTRUN);
-	for (sc.priority = DEF_PRIORITY; sc.priority >= 1 && !all_zones_above(WMARK_HIGH); sc.priority--) {
+	for (sc.priority = DEF_PRIORITY; sc.priority >= 1 && !all_zones_above(pgdat, WMARK_HIGH); sc.priority--) {
 		unsigned long before = sc.reclaimed;
 
 		sc.nr_to_reclaim = before + max(WANTED_PAGES, 1UL << order);
@@ -311,9 +315,9 @@ static unsigned long balance_pgdat(struct pglist_data *pgdat, unsigned int order
 	return sc.reclaimed;
 }
 
-static bool kswapd_has_work(const struct pglist_data *pgdat)
+static bool kswapd_has_work(struct pglist_data *pgdat)
 {
-	return READ_ONCE(pgdat->kswapd_failures) < MAX_RECLAIM_RETRIES && !all_zones_above(WMARK_LOW);
+	return READ_ONCE(pgdat->kswapd_failures) < MAX_RECLAIM_RETRIES && !all_zones_above(pgdat, WMARK_LOW);
 }
 
 static int kswapd(void *data)
@@ -327,16 +331,13 @@ static int kswapd(void *data)
 		wait_event_idle(pgdat->kswapd_wait, kswapd_has_work(pgdat) || kthread_should_stop());
 		freed = balance_pgdat(pgdat, xchg(&pgdat->kswapd_order, 0));
 		trace_mm_kswapd_sleep(freed, nr_free_pages());
-		wake_up_all(&pgdat->reclaim_wait);
+		wake_up_all(&first_node.reclaim_wait);
 	}
 	return 0;
 }
 
-/* A request has found a zone below its low mark. */
-void wakeup_kswapd(unsigned int order)
+static void wakeup_node(struct pglist_data *pgdat, unsigned int order)
 {
-	struct pglist_data *pgdat = NODE_DATA(0);
-
 	if (!pgdat->kswapd || READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES)
 		return;
 	if (order > READ_ONCE(pgdat->kswapd_order))
@@ -346,6 +347,16 @@ void wakeup_kswapd(unsigned int order)
 	count_vm_event(KSWAPD_WAKE);
 	trace_mm_kswapd_wake(order, nr_free_pages());
 	wake_up(&pgdat->kswapd_wait);
+}
+
+/* A request has found zones of these nodes below their low mark. */
+void wakeup_kswapd(unsigned int order, nodemask_t nodes)
+{
+	int nid;
+
+	for_each_online_node(nid)
+		if (!nodes || (nodes >> nid & 1))
+			wakeup_node(node_data[nid], order);
 }
 
 static const int zero_, two_hundred = 200, ten = 10;
@@ -359,11 +370,15 @@ static const struct ctl_table vm_table[] = {
 
 static int __init kswapd_init(void)
 {
-	struct task_struct *task = kthread_run(kswapd, NODE_DATA(0), "kswapd0");
+	int nid;
 
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	NODE_DATA(0)->kswapd = task;
+	for_each_online_node(nid) {
+		struct task_struct *task = kthread_run(kswapd, node_data[nid], "kswapd%d", nid);
+
+		if (IS_ERR(task))
+			return PTR_ERR(task);
+		node_data[nid]->kswapd = task;
+	}
 	return register_sysctl("vm", vm_table);
 }
 fs_initcall(kswapd_init);

@@ -10,6 +10,7 @@
 struct scan_control {
 	gfp_t		gfp;
 	unsigned int	order;
+	nodemask_t	nodes;			/* whose zones; 0: all */
 	int		priority;		/* 2^-priority of each list is looked at; 0: all of it */
 	unsigned long	nr_to_reclaim;		/* enough */
 	bool		may_swap;

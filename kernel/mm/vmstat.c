@@ -32,6 +32,7 @@ static const char *const node_stat_names[NR_VM_NODE_STAT_ITEMS] = {
 	[NR_INACTIVE_ANON] = "nr_inactive_anon", [NR_ACTIVE_ANON] = "nr_active_anon",
 	[NR_INACTIVE_FILE] = "nr_inactive_file", [NR_ACTIVE_FILE] = "nr_active_file",
 	[NR_UNEVICTABLE] = "nr_unevictable", [NR_MLOCK] = "nr_mlock", [NR_SWAPCACHE] = "nr_swapcached",
+	[NR_ANON_THPS] = "nr_anon_transparent_hugepages",
 };
 static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[PGALLOC] = "pgalloc", [PGFREE] = "pgfree", [PGFAULT] = "pgfault", [PGMAJFAULT] = "pgmajfault", [PGPGIN] = "pgpgin",
@@ -47,6 +48,11 @@ static const char *const event_names[NR_VM_EVENT_ITEMS] = {
 	[KSWAPD_WAKE] = "kswapd_wake", [PSWPIN] = "pswpin", [PSWPOUT] = "pswpout", [SWAP_RA] = "swap_ra",
 	[SWAP_RA_HIT] = "swap_ra_hit", [SWPOUT_ZERO] = "swpout_zero", [SWPIN_ZERO] = "swpin_zero",
 	[UNEVICTABLE_CULLED] = "unevictable_pgs_culled", [UNEVICTABLE_RESCUED] = "unevictable_pgs_rescued",
+	[PGMIGRATE_SUCCESS] = "pgmigrate_success", [PGMIGRATE_FAIL] = "pgmigrate_fail",
+	[COMPACT_STALL] = "compact_stall", [COMPACT_SUCCESS] = "compact_success", [COMPACT_FAIL] = "compact_fail",
+	[THP_FAULT_ALLOC] = "thp_fault_alloc", [THP_FAULT_FALLBACK] = "thp_fault_fallback",
+	[THP_COLLAPSE_ALLOC] = "thp_collapse_alloc", [THP_COLLAPSE_ALLOC_FAILED] = "thp_collapse_alloc_failed",
+	[THP_SPLIT_PMD] = "thp_split_pmd",
 };
 
 /* ---- sums ---- */
@@ -72,6 +78,23 @@ unsigned long global_node_page_state(enum node_stat_item item)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(vm_counters, cpu).node[item]);
 	return sum > 0 ? (unsigned long)sum : 0;
+}
+
+static DEFINE_PER_CPU(unsigned long, numa_events[MAX_NUMNODES][NR_NUMA_STAT_ITEMS]);
+
+void count_numa_event(int nid, enum numa_stat_item item) { this_cpu_inc(numa_events[nid][item]); }
+
+/* With one node nothing is counted: all that was allocated came from where it was wished. */
+unsigned long sum_numa_events(int nid, enum numa_stat_item item)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	if (!numa_enabled())
+		return item == NUMA_HIT || item == NUMA_LOCAL ? sum_vm_event(PGALLOC) : 0;
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(numa_events, cpu)[nid][item]);
+	return sum;
 }
 
 unsigned long sum_vm_event(enum vm_event_item item)
@@ -166,10 +189,25 @@ void si_meminfo_pages(struct sysinfo_pages *i)
 	i->swap_free = get_nr_swap_pages();
 	i->slab_reclaimable = global_node_page_state(NR_SLAB_RECLAIMABLE);
 	i->slab = i->slab_reclaimable + global_node_page_state(NR_SLAB_UNRECLAIMABLE);
+	i->anon_huge = global_node_page_state(NR_ANON_THPS) << (PMD_SHIFT - PAGE_SHIFT);
 	i->page_tables = global_node_page_state(NR_PAGETABLE);
 	i->kernel_stack_kb = global_node_page_state(NR_KERNEL_STACK_KB);
 	i->dirty = global_node_page_state(NR_FILE_DIRTY);
 	i->writeback = global_node_page_state(NR_WRITEBACK);
+}
+
+void count_node_pages(int nid, struct node_pages *p)
+{
+	struct zone *zone;
+	enum lru_list lru;
+
+	memset(p, 0, sizeof(*p));
+	for_each_node_zone(zone, NODE_DATA(nid)) {
+		p->total += zone_managed_pages(zone);
+		p->free += zone_free_pages(zone) + zone_pcp_pages(zone);
+		for_each_lru(lru)
+			p->lru[lru] += zone_lru_pages(zone, lru);
+	}
 }
 
 /* ---- /proc ---- */
@@ -197,7 +235,7 @@ static int buddyinfo_show(struct seq_file *m, void *v)
 		/* What has no struct pages yet will come as the largest blocks. */
 		blocks[MAX_ORDER - 1] += zone->fresh_pages / MAX_ORDER_NR_PAGES;
 		spin_unlock_irq(&zone->lock);
-		seq_printf(m, "Node 0, zone %8s ", zone->name);
+		seq_printf(m, "Node %d, zone %8s ", zone->node, zone->name);
 		for (int order = 0; order < MAX_ORDER; order++)
 			seq_printf(m, "%6lu ", blocks[order]);
 		seq_putc(m, '\n');
@@ -223,10 +261,10 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 	struct zone *zone;
 
 	for_each_populated_zone(zone) {
-		seq_printf(m, "Node 0, zone %8s\n  pages free     %lu\n        min      %lu\n        low      %lu\n"
+		seq_printf(m, "Node %d, zone %8s\n  pages free     %lu\n        min      %lu\n        low      %lu\n"
 			      "        high     %lu\n        spanned  %lu\n        present  %lu\n        managed  %lu\n"
 			      "        fresh    %lu\n        protection: (%lu, %lu)",
-			   zone->name, zone_free_pages(zone), zone->watermark[WMARK_MIN], zone->watermark[WMARK_LOW],
+			   zone->node, zone->name, zone_free_pages(zone), zone->watermark[WMARK_MIN], zone->watermark[WMARK_LOW],
 			   zone->watermark[WMARK_HIGH], zone->spanned_pages, zone->present_pages, zone_managed_pages(zone),
 			   READ_ONCE(zone->fresh_pages), zone->lowmem_reserve[0], zone->lowmem_reserve[1]);
 		seq_printf(m, "\n      nr_inactive_anon %lu\n      nr_active_anon %lu\n      nr_inactive_file %lu"

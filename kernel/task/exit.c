@@ -32,6 +32,7 @@
 #include <weft/posix-timers.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
+#include <weft/mempolicy.h>
 #include <weft/seccomp.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
@@ -427,6 +428,7 @@ void __noreturn do_exit(long code)
 	io_uring_task_gone(tsk);
 	exit_signals(tsk);
 	exit_seccomp(tsk);
+	mpol_exit(tsk);
 	group_dead = atomic_dec_and_test(&tsk->signal->live);
 	if (group_dead)
 		exit_group_resources(tsk);

@@ -16,6 +16,7 @@
 #include <weft/futex.h>
 #include <weft/init.h>
 #include <weft/kthread.h>
+#include <weft/mempolicy.h>
 #include <weft/mm.h>
 #include <weft/oom.h>
 #include <weft/sched.h>
@@ -93,6 +94,7 @@ struct task_struct *dup_task_struct(struct task_struct *orig)
 		goto free_stack;
 	p->stack = stack;
 	setup_thread_info(p, read_thread_flags() & (_TIF_SYSCALL_TRACEPOINT | (1UL << TIF_ADDR32) | (1UL << TIF_NOTSC)));
+	mpol_get(p->mempolicy);
 	clear_inherited(p);
 	return p;
 
@@ -109,6 +111,7 @@ void free_task(struct task_struct *tsk)
 	if (tsk->kthread_data)
 		free_kthread_struct(tsk);
 	cgroup_free(tsk);
+	mpol_put(tsk->mempolicy);
 	arch_release_task_struct(tsk);
 	free_thread_stack(tsk->stack);
 	kmem_cache_free(task_struct_cachep, tsk);

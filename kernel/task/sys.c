@@ -66,12 +66,12 @@ long sys_sysinfo(struct sysinfo __user *info)
 	return copy_to_user(info, &val, sizeof(val)) ? -EFAULT : 0;
 }
 
-/* One node: 0.  The CPU may change before the caller sees it. */
+/* Both may change before the caller sees them. */
 long sys_getcpu(unsigned int __user *cpup, unsigned int __user *nodep, struct getcpu_cache __user *unused)
 {
 	unsigned int cpu = (unsigned int)raw_smp_processor_id();
 
-	return (cpup && put_user(cpu, cpup)) || (nodep && put_user(0u, nodep)) ? -EFAULT : 0;
+	return (cpup && put_user(cpu, cpup)) || (nodep && put_user((unsigned int)cpu_to_node((int)cpu), nodep)) ? -EFAULT : 0;
 }
 
 /* The old one.  0xffffffff only asks. */

@@ -192,6 +192,7 @@ static void status_signals_and_caps(struct seq_file *m, struct task_struct *p)
 int proc_pid_status(struct seq_file *m, struct pid *pid, struct task_struct *p)
 {
 	struct mm_struct *mm = get_task_mm(p);
+	nodemask_t nodes = node_online_map;
 
 	seq_puts(m, "Name:\t");
 	show_comm(m, p, "\n\\");
@@ -207,7 +208,7 @@ int proc_pid_status(struct seq_file *m, struct pid *pid, struct task_struct *p)
 	status_signals_and_caps(m, p);
 	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", cpumask_bits(&p->cpus_mask)[0],
 		   cpumask_pr_args(&p->cpus_mask));
-	seq_puts(m, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
+	seq_printf(m, "Mems_allowed:\t%lx\nMems_allowed_list:\t%*pbl\n", nodes, MAX_NUMNODES, &nodes);
 	seq_printf(m, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", p->nvcsw, p->nivcsw);
 	return 0;
 }

@@ -392,6 +392,7 @@ static const struct file_operations proc_task_operations;
 	ONE("mm", 0444, proc_pid_mm), \
 	REG("maps", 0444, proc_pid_maps_operations), \
 	REG("smaps", 0444, proc_pid_smaps_operations), \
+	REG("numa_maps", 0444, proc_pid_numa_maps_operations), \
 	REG("smaps_rollup", 0444, proc_pid_smaps_rollup_operations), \
 	REG("pagemap", 0400, proc_pagemap_operations), \
 	REG("clear_refs", 0200, proc_clear_refs_operations), \

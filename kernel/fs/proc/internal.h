@@ -122,6 +122,7 @@ extern const struct file_operations proc_setgroups_operations;
 int proc_pid_statm(struct seq_file *m, struct pid *pid, struct task_struct *task);
 int proc_pid_mm(struct seq_file *m, struct pid *pid, struct task_struct *task);	/* mm_users, mm_count, pgd, who borrows it */
 extern const struct file_operations proc_pid_maps_operations, proc_pid_smaps_operations, proc_pid_smaps_rollup_operations;
+extern const struct file_operations proc_pid_numa_maps_operations;
 extern const struct file_operations proc_pagemap_operations, proc_clear_refs_operations;
 
 /* self.c, info.c, sysctl.c */

@@ -1,5 +1,5 @@
 /*
- * cpu.c: /sys/devices/system/cpu and /sys/devices/system/node: which processors there are and how they hang together.
+ * cpu.c: /sys/devices/system/cpu: which processors there are and how they hang together.
  *
  * What:    possible, present, online; for each CPU its package, core and siblings and its caches, as lscpu and hwloc
  *          read them.
@@ -127,18 +127,6 @@ static int __init cache_sysfs_init(struct dentry *cpu_dir, int cpu)
 
 static ssize_t one_show(void *data, char *buf) { return sysfs_emit(buf, "%d\n", cpu_online(cpu_of(data))); }
 static const struct sysfs_attr online_attr = { .name = "online", .show = one_show };
-static ssize_t node_list_show(void *data, char *buf) { return sysfs_emit(buf, "0\n"); }
-static ssize_t node_map_show(void *data, char *buf) { return show_mask_hex(cpu_possible_mask, buf); }
-
-static const struct sysfs_attr node_root_attrs[] = {
-	{ .name = "possible", .show = node_list_show }, { .name = "online", .show = node_list_show },
-	{ .name = "has_cpu", .show = node_list_show }, { .name = "has_memory", .show = node_list_show },
-	{ }
-};
-static const struct sysfs_attr node_attrs[] = {
-	{ .name = "cpumap", .show = node_map_show }, { .name = "cpulist", .show = possible_show },
-	{ }
-};
 
 static int __init cpu_sysfs_init(void)
 {
@@ -162,11 +150,6 @@ static int __init cpu_sysfs_init(void)
 			err = err ? err : sysfs_create_file(one, &online_attr, data);
 		err = err ? err : cache_sysfs_init(one, cpu);
 	}
-	dir = sysfs_mkdir(NULL, "devices/system/node");
-	one = IS_ERR(dir) ? dir : sysfs_mkdir(dir, "node0");
-	if (IS_ERR(one))
-		return PTR_ERR(one);
-	err = err ? err : sysfs_create_files(dir, node_root_attrs, NULL);
-	return err ? err : sysfs_create_files(one, node_attrs, NULL);
+	return err;
 }
 device_initcall(cpu_sysfs_init);

@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/init.h>
+#include <weft/numa.h>
 #include <weft/smp.h>
 #include <weft/string.h>
 #include <asm/desc.h>
@@ -117,8 +118,8 @@ void load_gdt_and_percpu(int cpu)
 	struct gdt_table *gdt = per_cpu_ptr(&gdt_page, cpu);
 	struct desc_ptr ptr = { sizeof(*gdt) - 1, (unsigned long)gdt };
 
-	/* Expand-down or not does not matter to lsl: data, DPL 3, limit = CPU number. */
-	gdt->desc[GDT_ENTRY_CPUNODE].raw = 0x0040f50000000000ULL | (unsigned int)cpu;
+	/* Expand-down or not does not matter to lsl: data, DPL 3, limit = CPU number, and from bit 12 on its node. */
+	gdt->desc[GDT_ENTRY_CPUNODE].raw = 0x0040f50000000000ULL | (unsigned int)(cpu_to_node(cpu) << 12 | cpu);
 	asm volatile("lgdt %0" : : "m" (ptr));
 	loadsegment(ds, __KERNEL_DS);
 	loadsegment(es, __KERNEL_DS);

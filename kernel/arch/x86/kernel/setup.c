@@ -11,6 +11,7 @@
 #include <weft/main.h>
 #include <weft/memblock.h>
 #include <weft/mm.h>
+#include <weft/numa.h>
 #include <weft/smp.h>
 #include <weft/string.h>
 #include <asm/acpi.h>
@@ -113,6 +114,7 @@ void __init setup_arch(void)
 	parse_early_param();
 	setup_memory_map();
 	acpi_boot_init(find_rsdp());
+	numa_init();
 	tsc_calibrate_start();
 	identify_cpu_topology(0);
 	init_mem_mapping();
