@@ -57,7 +57,7 @@ void mpol_exit(struct task_struct *tsk);
 
 /* migrate.c: the page moves to the node if it can: 0, -EBUSY, -ENOMEM.  A reference is held; it stays the caller's. */
 int migrate_page_to_node(struct page *page, int nid);
-/* Moves what `page` holds to `new`, fresh from the allocator, which is used up then.  The page is isolated and locked.  0, -EBUSY */
+/* Moves what `page` holds to `new`, fresh from the allocator and used up by this.  page: isolated, locked.  0, -EBUSY */
 int migrate_page(struct page *page, struct page *new);
 
 #endif

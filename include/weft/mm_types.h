@@ -155,6 +155,7 @@ struct mm_struct {
 	mm_context_t		context;
 	cpumask_t		cpu_bitmap;	/* [a] CPUs that may hold translations of this mm */
 	atomic_t		membarrier_state;
+	struct list_head	spare_tables;	/* [page_table_lock] a page of entries for each huge mapping, if it is split */
 	struct list_head	huge_list;	/* [khugepaged's lock] mms whose memory it looks through: khugepaged.c */
 	struct list_head	mmlist;		/* [mmlist_lock] all mms that may have swap entries: swap_unuse.c */
 	struct anon_vma		*anon_vma;	/* [I] the family: this mm, whom it was forked from, whom it forked; rmap.h */

@@ -28,7 +28,8 @@
 
 /* Where the pages of a range are to lie. */
 struct placement {
-	int		(*target)(const struct placement *p, int nid, unsigned long addr);	/* the page may stay: nid itself */
+	/* Where the page at addr, now on nid, shall go; nid itself: it may stay. */
+	int		(*target)(const struct placement *p, int nid, unsigned long addr);
 	const struct mempolicy *pol;
 	nodemask_t	from, to;
 	unsigned int	flags;			/* MPOL_MF_* */
@@ -122,8 +123,10 @@ static int policy_target(const struct placement *p, int nid, unsigned long addr)
 
 /* Calls fn for each area's part of [start, end).  A hole: -EFAULT, unless `holes` are allowed.  fn returns the area that
  * covers the part afterwards, or ERR_PTR. */
+typedef struct vm_area_struct *part_fn(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+				       struct placement *p);
 static int for_each_part(struct mm_struct *mm, unsigned long start, unsigned long end, bool holes, struct placement *p,
-			 struct vm_area_struct *(*fn)(struct vm_area_struct *, unsigned long, unsigned long, struct placement *))
+			 part_fn *fn)
 {
 	struct vm_area_struct *vma = find_vma(mm, start);
 

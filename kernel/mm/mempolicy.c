@@ -162,7 +162,8 @@ static struct page *alloc_by_policy(gfp_t gfp, unsigned int order, const struct 
 			count_numa_event(nid, NUMA_INTERLEAVE_HIT);
 		return page;
 	case MPOL_PREFERRED_MANY:
-		page = alloc_pages_nodemask((gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN, order, nid, pol->nodes);
+		page = alloc_pages_nodemask((gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN, order, nid,
+					    pol->nodes);
 		return page ? page : alloc_pages_nodemask(gfp, order, nid, 0);
 	default:
 		return alloc_pages_nodemask(gfp, order, numa_node_id(), 0);

@@ -264,7 +264,8 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 		seq_printf(m, "Node %d, zone %8s\n  pages free     %lu\n        min      %lu\n        low      %lu\n"
 			      "        high     %lu\n        spanned  %lu\n        present  %lu\n        managed  %lu\n"
 			      "        fresh    %lu\n        protection: (%lu, %lu)",
-			   zone->node, zone->name, zone_free_pages(zone), zone->watermark[WMARK_MIN], zone->watermark[WMARK_LOW],
+			   zone->node, zone->name, zone_free_pages(zone), zone->watermark[WMARK_MIN],
+			   zone->watermark[WMARK_LOW],
 			   zone->watermark[WMARK_HIGH], zone->spanned_pages, zone->present_pages, zone_managed_pages(zone),
 			   READ_ONCE(zone->fresh_pages), zone->lowmem_reserve[0], zone->lowmem_reserve[1]);
 		seq_printf(m, "\n      nr_inactive_anon %lu\n      nr_active_anon %lu\n      nr_inactive_file %lu"

@@ -125,8 +125,10 @@ static ssize_t vmstat_show(void *data, char *buf)
 
 	count_node_pages(node_of(data), &p);
 	n += sysfs_emit(buf + n, "nr_free_pages %lu\n", p.free);
-	n += sysfs_emit(buf + n, "nr_inactive_anon %lu\nnr_active_anon %lu\n", p.lru[LRU_INACTIVE_ANON], p.lru[LRU_ACTIVE_ANON]);
-	n += sysfs_emit(buf + n, "nr_inactive_file %lu\nnr_active_file %lu\n", p.lru[LRU_INACTIVE_FILE], p.lru[LRU_ACTIVE_FILE]);
+	n += sysfs_emit(buf + n, "nr_inactive_anon %lu\nnr_active_anon %lu\n", p.lru[LRU_INACTIVE_ANON],
+			p.lru[LRU_ACTIVE_ANON]);
+	n += sysfs_emit(buf + n, "nr_inactive_file %lu\nnr_active_file %lu\n", p.lru[LRU_INACTIVE_FILE],
+			p.lru[LRU_ACTIVE_FILE]);
 	return n + numastat_show(data, buf + n);
 }
 
