@@ -372,18 +372,11 @@ static bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum 
 	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order]);
 }
 
-/* Where one request may look. */
-struct alloc_context {
-	struct zone *const	*zonelist;	/* ends with NULL */
-	nodemask_t		nodes;		/* 0: all */
-	enum zone_type		highest;
-};
-
-static noinline void count_numa_allocation(const struct alloc_context *ac, const struct zone *zone)
+static noinline void count_numa_allocation(const struct zone *first, nodemask_t nodes, const struct zone *zone)
 {
-	int wished = ac->zonelist[0]->node, here = numa_node_id();
+	int wished = first->node, here = numa_node_id();
 
-	if (ac->nodes && !(ac->nodes >> wished & 1))
+	if (nodes && !(nodes >> wished & 1))
 		wished = zone->node;		/* the policy left no choice */
 	count_numa_event(zone->node, zone->node == wished ? NUMA_HIT : NUMA_MISS);
 	if (zone->node != wished)
@@ -391,23 +384,25 @@ static noinline void count_numa_allocation(const struct alloc_context *ac, const
 	count_numa_event(zone->node, zone->node == here ? NUMA_LOCAL : NUMA_OTHER);
 }
 
+/* From the zones on the list (NULL ends it) that the request may use; nodes 0: all. */
 static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
-					   const struct alloc_context *ac)
+					   struct zone *const *zonelist, nodemask_t nodes)
 {
+	enum zone_type highest = gfp_zone(gfp);
 	struct zone *zone;
 
-	for (struct zone *const *z = ac->zonelist; (zone = *z); z++) {
+	for (struct zone *const *z = zonelist; (zone = *z); z++) {
 		struct page *page;
 
-		if (zone_idx(zone) > (int)ac->highest || (ac->nodes && !(ac->nodes >> zone->node & 1)))
+		if (zone_idx(zone) > (int)highest || (nodes && !(nodes >> zone->node & 1)))
 			continue;
-		if (!zone_watermark_ok(zone, order, ac->highest, alloc_flags))
+		if (!zone_watermark_ok(zone, order, highest, alloc_flags))
 			continue;
 		page = rmqueue(zone, order);
 		if (page) {
 			prep_new_page(page, order, gfp);
 			if (numa_enabled())
-				count_numa_allocation(ac, zone);
+				count_numa_allocation(*zonelist, nodes, zone);
 			return page;
 		}
 	}
@@ -503,26 +498,26 @@ static bool should_retry(gfp_t gfp, unsigned int order, unsigned int round, bool
 	return kill_for_memory(gfp, order);
 }
 
-static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, const struct alloc_context *ac)
+static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, struct zone *const *zonelist, nodemask_t nodes)
 {
 	bool may_reclaim = gfpflags_allow_blocking(gfp) && !(current->flags & PF_MEMALLOC);
 	struct page *page;
 
 	if (gfp & __GFP_KSWAPD_RECLAIM)
-		wakeup_kswapd(order, ac->nodes);
+		wakeup_kswapd(order, nodes);
 	for (unsigned int round = 0; ; round++) {
 		bool progress;
 
-		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 		if (page)
 			return page;
 		if (!may_reclaim)
 			break;
-		progress = direct_reclaim(gfp, order, ac->nodes) > 0;
-		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
+		progress = direct_reclaim(gfp, order, nodes) > 0;
+		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 		if (!page) {			/* it may be in another processor's list */
 			drain_all_pages();
-			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), ac);
+			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 		}
 		if (page)
 			return page;
@@ -536,25 +531,27 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, const struct
 	return NULL;
 }
 
-struct page *alloc_pages_nodemask(gfp_t gfp, unsigned int order, int nid, nodemask_t nodes)
+static __always_inline struct page *alloc_from(gfp_t gfp, unsigned int order, struct zone *const *zonelist, nodemask_t nodes)
 {
-	struct alloc_context ac = { .zonelist = node_data[nid]->zonelist, .nodes = nodes, .highest = gfp_zone(gfp) };
 	struct page *page;
 
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
 	might_sleep_if(gfpflags_allow_blocking(gfp));
-	page = get_page_from_freelist(gfp, order, WMARK_LOW, &ac);
-	if (likely(page))
-		return page;
-	return alloc_pages_slow(gfp, order, &ac);
+	page = get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes);
+	return likely(page) ? page : alloc_pages_slow(gfp, order, zonelist, nodes);
+}
+
+struct page *alloc_pages_nodemask(gfp_t gfp, unsigned int order, int nid, nodemask_t nodes)
+{
+	return alloc_from(gfp, order, node_data[nid]->zonelist, nodes);
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	if (numa_enabled())
 		return alloc_pages_area(gfp, order, NULL, 0);
-	return alloc_pages_nodemask(gfp, order, 0, 0);
+	return alloc_from(gfp, order, first_node.zonelist, 0);
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
