@@ -319,7 +319,7 @@ long sys_migrate_pages(pid_t pid, unsigned long maxnode, const unsigned long __u
 /* ---- move_pages ---- */
 
 /* The page at addr with a reference, or ERR_PTR: what its status shall say. */
-static struct page *page_at(struct mm_struct *mm, unsigned long addr)
+static struct page *page_at(struct mm_struct *mm, unsigned long addr) __no_context_analysis	/* `locked` */
 {
 	struct vm_area_struct *vma;
 	struct page *page = ERR_PTR(-EFAULT);
