@@ -283,6 +283,7 @@ static void fail_links(struct io_kiocb *req)
 	for (; link; link = next) {
 		next = link->link;
 		link->link = NULL;
+		link->flags &= ~REQ_F_ARM_TIMEOUT;	/* its timeout, the next, ends here too */
 		if (skip)
 			link->flags |= REQ_F_CQE_SKIP;
 		io_req_done(link, link->flags & REQ_F_FAIL ? link->res : -ECANCELED);

@@ -69,6 +69,8 @@ struct io_buf {				/* a fixed buffer */
 	unsigned int	nr_pages;
 	struct page	**pages;	/* a reference on each */
 	refcount_t	refs;		/* the table and each request that uses it */
+	struct user_struct *user;	/* the ring's */
+	unsigned long	charged;	/* pages of user->locked_vm; 0: not limited */
 	struct kvec	vec[];		/* the same pages in the kernel's direct map */
 };
 
@@ -121,6 +123,7 @@ struct io_ring_ctx {
 	struct xarray		groups;			/* of provided buffers, by id */
 	struct idr		personalities;
 	struct io_restrictions	restrictions;
+	bool			strict;			/* restricted, or of IORING_SETUP_IOPOLL: not every entry goes */
 	struct list_head	tctxs;			/* [io_tctx_mutex] struct io_tctx_node */
 
 	spinlock_t		completion_lock;
@@ -280,10 +283,12 @@ struct io_op {
 	int		(*prep)(struct io_kiocb *req, const struct io_uring_sqe *sqe);	/* copies all it will need */
 	int		(*issue)(struct io_kiocb *req, unsigned int issue_flags);
 	void		(*cleanup)(struct io_kiocb *req);	/* with REQ_F_CLEANUP */
-	bool		needs_file;
-	bool		inline_only;	/* needs uring_lock and never waits: IOSQE_ASYNC means nothing */
-	bool		buffer_select;
-	bool		fixed_buffer;
+	bool		needs_file : 1;
+	bool		inline_only : 1;	/* needs uring_lock and never waits: IOSQE_ASYNC means nothing */
+	bool		buffer_select : 1;
+	bool		fixed_buffer : 1;
+	bool		ioprio : 1;		/* the entry's ioprio means something */
+	bool		iopoll : 1;		/* goes on a ring of IORING_SETUP_IOPOLL */
 	__poll_t	poll;		/* what to wait for when it would block; 0: a worker does it */
 };
 extern const struct io_op io_ops[IORING_OP_LAST];

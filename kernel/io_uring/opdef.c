@@ -11,11 +11,11 @@
 
 #define PLAIN(n)	.name = #n, .prep = io_##n##_prep, .issue = io_##n##_issue
 #define RW(n, kind)	.name = n, .prep = io_##kind##_prep, .issue = io_##kind##_issue, .needs_file = true, \
-			.cleanup = io_rw_cleanup
+			.cleanup = io_rw_cleanup, .ioprio = true, .iopoll = true
 #define NAMES(n)	PLAIN(n), .cleanup = io_fs_cleanup
 
 const struct io_op io_ops[IORING_OP_LAST] = {
-	[IORING_OP_NOP]			= { PLAIN(nop) },
+	[IORING_OP_NOP]			= { PLAIN(nop), .iopoll = true },
 	[IORING_OP_READV]		= { RW("readv", rwv), .poll = EPOLLIN, .buffer_select = true },
 	[IORING_OP_WRITEV]		= { RW("writev", rwv), .poll = EPOLLOUT },
 	[IORING_OP_READ]		= { RW("read", rw), .poll = EPOLLIN, .buffer_select = true },
@@ -37,19 +37,19 @@ const struct io_op io_ops[IORING_OP_LAST] = {
 	[IORING_OP_LINK_TIMEOUT]	= { .name = "link_timeout", .prep = io_link_timeout_prep, .issue = io_timeout_issue,
 					    .inline_only = true },
 	[IORING_OP_ASYNC_CANCEL]	= { PLAIN(cancel), .inline_only = true },
-	[IORING_OP_FILES_UPDATE]	= { PLAIN(files_update), .inline_only = true },
-	[IORING_OP_PROVIDE_BUFFERS]	= { PLAIN(provide), .inline_only = true },
-	[IORING_OP_REMOVE_BUFFERS]	= { PLAIN(remove_buffers), .inline_only = true },
+	[IORING_OP_FILES_UPDATE]	= { PLAIN(files_update), .inline_only = true, .iopoll = true },
+	[IORING_OP_PROVIDE_BUFFERS]	= { PLAIN(provide), .inline_only = true, .iopoll = true },
+	[IORING_OP_REMOVE_BUFFERS]	= { PLAIN(remove_buffers), .inline_only = true, .iopoll = true },
 	[IORING_OP_EPOLL_CTL]		= { PLAIN(epoll_ctl), .needs_file = true },
-	[IORING_OP_MSG_RING]		= { PLAIN(msg_ring), .needs_file = true },
+	[IORING_OP_MSG_RING]		= { PLAIN(msg_ring), .needs_file = true, .iopoll = true },
 
-	[IORING_OP_SENDMSG]		= { PLAIN(sendmsg), .needs_file = true, .poll = EPOLLOUT },
+	[IORING_OP_SENDMSG]		= { PLAIN(sendmsg), .needs_file = true, .poll = EPOLLOUT, .ioprio = true },
 	[IORING_OP_RECVMSG]		= { .name = "recvmsg", .prep = io_sendmsg_prep, .issue = io_recvmsg_issue,
-					    .needs_file = true, .poll = EPOLLIN, .buffer_select = true },
-	[IORING_OP_SEND]		= { PLAIN(send), .needs_file = true, .poll = EPOLLOUT },
+					    .needs_file = true, .poll = EPOLLIN, .buffer_select = true, .ioprio = true },
+	[IORING_OP_SEND]		= { PLAIN(send), .needs_file = true, .poll = EPOLLOUT, .ioprio = true },
 	[IORING_OP_RECV]		= { .name = "recv", .prep = io_send_prep, .issue = io_recv_issue, .needs_file = true,
-					    .poll = EPOLLIN, .buffer_select = true },
-	[IORING_OP_ACCEPT]		= { PLAIN(accept), .needs_file = true, .poll = EPOLLIN },
+					    .poll = EPOLLIN, .buffer_select = true, .ioprio = true },
+	[IORING_OP_ACCEPT]		= { PLAIN(accept), .needs_file = true, .poll = EPOLLIN, .ioprio = true },
 	[IORING_OP_CONNECT]		= { PLAIN(connect), .needs_file = true, .poll = EPOLLOUT },
 	[IORING_OP_SHUTDOWN]		= { PLAIN(shutdown), .needs_file = true },
 	[IORING_OP_SOCKET]		= { PLAIN(socket) },

@@ -141,6 +141,7 @@ static int set_restrictions(struct io_ring_ctx *ctx, const struct io_uring_restr
 			return err;
 	}
 	ctx->restrictions = r;
+	ctx->strict = true;
 	return 0;
 }
 

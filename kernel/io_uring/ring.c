@@ -26,7 +26,7 @@
 
 #define MAX_ENTRIES	32768
 #define MAX_CQ_ENTRIES	(2 * MAX_ENTRIES)
-#define SETUP_FLAGS	(IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | \
+#define SETUP_FLAGS	(IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | \
 			 IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | \
 			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | IORING_SETUP_SINGLE_ISSUER)
 #define FEATURES	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS | \
@@ -224,6 +224,7 @@ static struct io_ring_ctx *alloc_ctx(const struct io_uring_params *p)
 	ctx->cqe_shift = p->flags & IORING_SETUP_CQE32 ? 5 : 4;
 	ctx->user = get_uid(current_user());
 	ctx->done_last = &ctx->done_first;
+	ctx->strict = p->flags & IORING_SETUP_IOPOLL;
 	atomic_long_set(&ctx->refs, 1);
 	mutex_init(&ctx->uring_lock);
 	spin_lock_init(&ctx->completion_lock);

@@ -244,17 +244,26 @@ void io_put_fixed_buffer(struct io_buf *b)
 		return;
 	for (unsigned int i = 0; i < b->nr_pages; i++)
 		put_page(b->pages[i]);
+	atomic_long_sub(b->charged, &b->user->locked_vm);
 	kvfree(b->pages);
 	kvfree(b);
 }
 
-static bool charge(struct io_ring_ctx *ctx, unsigned long nr)
+/* Whoever may not lock at will has the pages counted against RLIMIT_MEMLOCK, over all rings of the user. */
+static bool charge(struct io_buf *b, unsigned long nr)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 
 	if (capable(CAP_IPC_LOCK))
 		return true;
-	return (unsigned long)atomic_long_read(&ctx->user->locked_vm) + nr <= limit;
+	b->charged = nr;
+	return (unsigned long)atomic_long_add_return(nr, &b->user->locked_vm) <= limit;
+}
+
+/* Memory of a disk file would be changed behind the back of its write-back. */
+static bool of_disk_file(const struct page *page)
+{
+	return !PageAnon(page) && !PageSwapBacked(page) && page->mapping;
 }
 
 /* The pages behind [addr, +len), held and described.  ERR_PTR. */
@@ -265,16 +274,15 @@ static struct io_buf *hold_buffer(struct io_ring_ctx *ctx, u64 addr, size_t len)
 	size_t done = 0;
 	int got;
 
-	if (!charge(ctx, nr))
-		return ERR_PTR(-ENOMEM);
 	b = kvzalloc(sizeof(*b) + nr * sizeof(b->vec[0]), GFP_KERNEL);
 	if (!b)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&b->refs, 1);
 	b->addr = addr;
 	b->len = len;
+	b->user = ctx->user;
 	b->pages = kvcalloc(nr, sizeof(*b->pages), GFP_KERNEL);
-	if (!b->pages) {
+	if (!b->pages || !charge(b, nr)) {
 		io_put_fixed_buffer(b);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -290,6 +298,10 @@ static struct io_buf *hold_buffer(struct io_ring_ctx *ctx, u64 addr, size_t len)
 	for (unsigned long i = 0; i < nr; i++) {
 		size_t off = i ? 0 : addr - start, n = min(PAGE_SIZE - off, len - done);
 
+		if (of_disk_file(b->pages[i])) {
+			io_put_fixed_buffer(b);
+			return ERR_PTR(-EOPNOTSUPP);
+		}
 		b->vec[i] = (struct kvec){ .iov_base = page_address(b->pages[i]) + off, .iov_len = n };
 		done += n;
 	}

@@ -10,6 +10,7 @@
 #include "ops.h"
 #include <weft/file.h>
 #include <weft/compat.h>
+#include <weft/ioprio.h>
 #include <weft/slab.h>
 #include <weft/uaccess.h>
 
@@ -25,6 +26,8 @@ static int direction(const struct io_kiocb *req)
 
 int io_rw_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
+	u16 ioprio = READ_ONCE(sqe->ioprio);		/* nothing acts on it, as on a task's */
+
 	req->rw.pos = READ_ONCE(sqe->off);
 	req->rw.addr = READ_ONCE(sqe->addr);
 	req->rw.len = READ_ONCE(sqe->len);
@@ -32,7 +35,7 @@ int io_rw_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	req->rw.iov = NULL;
 	if (is_write(req) && req->flags & REQ_F_BUFFER_SELECT)
 		return -EOPNOTSUPP;
-	return 0;
+	return ioprio ? ioprio_check_cap(ioprio) : 0;
 }
 
 void io_rw_cleanup(struct io_kiocb *req)
@@ -60,9 +63,12 @@ int io_rwv_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	struct iovec *iov = NULL;
 	ssize_t total;
 
-	io_rw_prep(req, sqe);
+	int err = io_rw_prep(req, sqe);
+
+	if (err)
+		return err;
 	if (req->flags & REQ_F_BUFFER_SELECT)
-		return is_write(req) ? -EOPNOTSUPP : prep_selected_vec(req);
+		return prep_selected_vec(req);
 	if (req->rw.len > UIO_MAXIOV)
 		return -EINVAL;
 	total = import_iovec(direction(req), (const struct iovec __user *)req->rw.addr, req->rw.len, 0, &iov, &iter);
@@ -112,6 +118,8 @@ static bool understands_nowait(const struct io_kiocb *req)
 
 static int check_rwf(const struct io_kiocb *req)
 {
+	if (req->ctx->flags & IORING_SETUP_IOPOLL)
+		return -EOPNOTSUPP;		/* no driver has queues without interrupts */
 	if (req->rw.rwf & ~RWF_SUPPORTED)
 		return -EOPNOTSUPP;
 	return req->rw.rwf & RWF_NOWAIT && !(req->file->f_mode & FMODE_NOWAIT) ? -EOPNOTSUPP : 0;

@@ -218,17 +218,19 @@ static int check_restrictions(struct io_ring_ctx *ctx, const struct io_kiocb *re
 {
 	const struct io_restrictions *r = &ctx->restrictions;
 
-	if (!(r->sqe_ops & 1ULL << req->opcode) || (flags & r->sqe_flags_required) != r->sqe_flags_required ||
-	    flags & ~(r->sqe_flags_allowed | r->sqe_flags_required))
+	if (ctx->flags & IORING_SETUP_IOPOLL && !io_ops[req->opcode].iopoll)
+		return -EINVAL;
+	if (r->registered && (!(r->sqe_ops & 1ULL << req->opcode) || (flags & r->sqe_flags_required) != r->sqe_flags_required ||
+	    flags & ~(r->sqe_flags_allowed | r->sqe_flags_required)))
 		return -EACCES;
 	return 0;
 }
 
 #define SQE_EASY_FLAGS (IOSQE_FIXED_FILE | IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_ASYNC)	/* go with every operation */
 
-static int check_flags(const struct io_op *op, unsigned int flags)
+static int check_flags(const struct io_op *op, unsigned int flags, unsigned int ioprio)
 {
-	if (flags & ~SQE_VALID_FLAGS)
+	if (flags & ~SQE_VALID_FLAGS || (ioprio && !op->ioprio))
 		return -EINVAL;
 	if (flags & IOSQE_BUFFER_SELECT && !op->buffer_select)
 		return -EOPNOTSUPP;
@@ -254,7 +256,6 @@ static int use_personality(struct io_kiocb *req, unsigned int id)
 /* ->file, ->link and what release_parts() looks at are clear in a request that was freed. */
 static void reset_req(struct io_ring_ctx *ctx, struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
-	req->opcode = READ_ONCE(sqe->opcode);
 	req->user_data = READ_ONCE(sqe->user_data);
 	req->fd = READ_ONCE(sqe->fd);
 	req->buf_index = READ_ONCE(sqe->buf_index);
@@ -263,26 +264,29 @@ static void reset_req(struct io_ring_ctx *ctx, struct io_kiocb *req, const struc
 	req->seq = ctx->nr_begun++;
 }
 
-/* The entry may change under our eyes: each field is read once.  0, or why it is refused. */
+/* The entry may change under our eyes: each field is read once; the first three by one load.  0, or why it is refused. */
 static int init_req(struct io_ring_ctx *ctx, struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
-	unsigned int flags = READ_ONCE(sqe->flags);
+	const u32 head = READ_ONCE(*(const u32 *)sqe);
+	const unsigned int flags = head >> 8 & 0xff, ioprio = head >> 16;
 	const struct io_op *op;
 	int err;
 
+	static_assert(offsetof(struct io_uring_sqe, flags) == 1 && offsetof(struct io_uring_sqe, ioprio) == 2);
 	reset_req(ctx, req, sqe);
+	req->opcode = (u8)head;
 	req->flags = flags & SQE_VALID_FLAGS;	/* also when it is refused: it belongs to its chain */
 	if (unlikely(req->opcode >= IORING_OP_LAST || !io_ops[req->opcode].issue)) {
 		req->opcode = IORING_OP_NOP;	/* nothing of the table must be looked up by it */
 		return -EINVAL;
 	}
 	op = &io_ops[req->opcode];
-	if (unlikely(flags & ~SQE_EASY_FLAGS)) {
-		err = check_flags(op, flags);
+	if (unlikely(head & ~(SQE_EASY_FLAGS << 8 | 0xffu))) {
+		err = check_flags(op, flags, ioprio);
 		if (err)
 			return err;
 	}
-	if (unlikely(ctx->restrictions.registered)) {
+	if (unlikely(ctx->strict)) {
 		err = check_restrictions(ctx, req, flags);
 		if (err)
 			return err;

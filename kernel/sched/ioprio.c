@@ -12,13 +12,14 @@
 #include <weft/cred.h>
 #include <weft/sched.h>
 #include <weft/syscalls.h>
+#include <weft/ioprio.h>
 #include <uapi/sched.h>
 #include "sched.h"
 
 #define IOPRIO_CLASS(v)	((v) >> IOPRIO_CLASS_SHIFT)
 #define IOPRIO_LEVEL(v)	((v) & ((1 << IOPRIO_CLASS_SHIFT) - 1))
 
-static int check_ioprio(int ioprio)
+int ioprio_check_cap(int ioprio)
 {
 	switch (IOPRIO_CLASS(ioprio)) {
 	case IOPRIO_CLASS_RT:
@@ -65,7 +66,7 @@ static int best_ioprio(struct task_struct *p, int unused, int best)
 /* IOPRIO_WHO_* are PRIO_* and one. */
 long sys_ioprio_set(int which, int who, int ioprio)
 {
-	int err = check_ioprio(ioprio);
+	int err = ioprio_check_cap(ioprio);
 
 	if (err)
 		return err;
