@@ -17,6 +17,7 @@
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/kernel.h>
+#include <weft/poll.h>
 #include <weft/cpumask.h>
 #include <uapi/resource.h>
 
@@ -77,7 +78,9 @@ static void do_request(struct io_worker *w, struct io_kiocb *req)
 	spin_unlock_irq(&w->wq->lock);
 	if (ret == IOU_LATER)
 		return;
-	io_req_done_by_worker(req, interrupted(ret) ? -EINTR : ret < 0 ? ret : req->res);
+	if (interrupted(ret))		/* cancelled; a file that can be polled would have been left waiting for that */
+		ret = req->flags & REQ_F_FILE && file_can_poll(req->file) ? -ECANCELED : -EINTR;
+	io_req_done_by_worker(req, ret < 0 ? ret : req->res);
 }
 
 /* The next request, entered as what we do; NULL: none. */
