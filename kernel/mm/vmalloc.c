@@ -468,7 +468,8 @@ int remap_vmalloc_range(struct vm_area_struct *vma, void *addr, unsigned long pg
 
 	if (!area || !(area->flags & VM_USERMAP) || pgoff > area->nr_pages || nr > area->nr_pages - pgoff)
 		return -EINVAL;
-	vma->vm_flags |= VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP;	/* no fault brings a page back: fork copies the entries */
+	/* VM_MIXEDMAP: no fault brings a page back, so fork copies the entries. */
+	vma->vm_flags |= VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP;
 	for (unsigned long i = 0; i < nr && !err; i++)
 		err = vm_insert_page(vma, vma->vm_start + i * PAGE_SIZE, area->pages[pgoff + i]);
 	return err;
