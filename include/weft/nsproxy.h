@@ -72,11 +72,13 @@ struct nsproxy {
 	struct ipc_namespace	*ipc;
 	struct net		*net;
 	struct cgroup_namespace	*cgroup;
+	struct time_namespace	*time, *time_for_children;
 };
 extern struct nsproxy init_nsproxy;
 
 /* The kinds that a nsproxy has, which are all but the user namespace. */
-#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+#define NS_KINDS	(CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | \
+			 CLONE_NEWTIME)
 
 int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs and p->cred are p's own already */
 /*
@@ -85,6 +87,7 @@ int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs and p->cre
  */
 int unshare_namespaces(u64 flags, struct user_namespace *user_ns, struct fs_struct *fs, struct nsproxy **new);
 void switch_namespaces(struct nsproxy *new);		/* the running task's; takes over the reference */
+int exec_namespaces(void);				/* a new program is in what its maker unshared for children.  0 or -ENOMEM */
 void exit_namespaces(struct task_struct *p);		/* may sleep */
 void put_nsproxy(struct nsproxy *ns);
 struct nsproxy *get_task_nsproxy(struct task_struct *p);	/* + reference; NULL: it has gone */

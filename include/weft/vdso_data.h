@@ -37,7 +37,7 @@ struct vdso_data {
 	u32	seq;			/* odd: being written */
 	s32	tz_minuteswest;
 	s32	tz_dsttime;
-	u32	unused;
+	u32	offsets;		/* not 0: a time namespace's page, whose clocks are offsets to those on the next page */
 	u64	cycle_last;
 	u64	unused2;
 	struct vdso_clock clocks[VDSO_CLOCKS];

@@ -8,6 +8,7 @@
  * Locking: the inode cache's: one inode a number; a number is free again only after its inode has gone.
  * See:     namespaces(7), ioctl_ns(2); kernel/task/nsproxy.c, kernel/fs/proc/base.c
  */
+#include <weft/time_namespace.h>
 #include <weft/kernel.h>
 #include <weft/dcache.h>
 #include <weft/err.h>
@@ -33,42 +34,14 @@
 #define NS_GET_NSTYPE		0xb703
 #define NS_GET_OWNER_UID	0xb704
 
-/* ---- kinds of which there is one namespace ---- */
-
-static void put_only(struct ns_common *ns)
-{
-	refcount_dec(&ns->count);
-}
-
-/* Everybody is in it: there is nothing to exchange. */
-static int install_only(struct nsset *set, struct ns_common *ns)
-{
-	return may_install(set, &init_user_ns) ? 0 : -EPERM;
-}
-
-static struct user_namespace *owner_only(struct ns_common *ns)
-{
-	return &init_user_ns;
-}
-
-#define ONLY(id, text, flag, nr)									\
-	static const struct ns_type id##_type;								\
-	static struct ns_common id = { REFCOUNT_INIT(1), nr, &id##_type };				\
-	static struct ns_common *get_##id(struct task_struct *task) { return ns_get(&id); }		\
-	static const struct ns_type id##_type = {							\
-		.name = text, .clone_flag = flag, .get = get_##id, .put = put_only, .install = install_only,	\
-		.owner = owner_only,									\
-	}
-ONLY(only_time, "time", CLONE_NEWTIME, 0xeffffffa);
-
 /* By the names in /proc/PID/ns. */
 static const struct {
 	const char		*link;
 	const struct ns_type	*type;
 } kinds[] = {
 	{ "cgroup", &cgroup_ns_type }, { "ipc", &ipc_ns_type }, { "mnt", &mnt_ns_type }, { "net", &net_ns_type },
-	{ "pid", &pidns_type }, { "pid_for_children", &pidns_for_children_type }, { "time", &only_time_type },
-	{ "time_for_children", &only_time_type }, { "user", &userns_type }, { "uts", &uts_ns_type },
+	{ "pid", &pidns_type }, { "pid_for_children", &pidns_for_children_type }, { "time", &time_ns_type },
+	{ "time_for_children", &time_for_children_ns_type }, { "user", &userns_type }, { "uts", &uts_ns_type },
 };
 
 /* ---- paths ---- */

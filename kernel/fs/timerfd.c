@@ -7,6 +7,7 @@
  *          TFD_TIMER_CANCEL_ON_SET timers on the realtime clock are in cancel_list; a jump of that clock marks them.
  * Locking: ctx->wqh.lock (interrupts off) guards the count; settime calls are serialised by ctx->mutex.
  */
+#include <weft/time_namespace.h>
 #include <weft/anon_inodes.h>
 #include <weft/fs.h>
 #include <weft/file.h>
@@ -234,6 +235,8 @@ static void timerfd_setup(struct timerfd_ctx *ctx, int flags, const struct itime
 	enum hrtimer_mode mode = flags & TFD_TIMER_ABSTIME ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL;
 	ktime_t value = timespec64_to_ktime(new->it_value);
 
+	if (value && mode == HRTIMER_MODE_ABS)
+		value = max_t(ktime_t, time_ns_to_host(ctx->clockid, value), 1);
 	hrtimer_cancel(&ctx->tmr);
 	spin_lock_irq(&ctx->wqh.lock);
 	ctx->expired = false;

@@ -42,9 +42,6 @@
 #include <weft/uaccess.h>
 #include "internal.h"
 
-#define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-			  CLONE_NEWNET | CLONE_NEWTIME)
-
 /* ---- which combinations make sense ---- */
 
 static int check_flags(u64 flags)
@@ -64,8 +61,6 @@ static int check_flags(u64 flags)
 	/* A process's threads are in one user namespace and have numbers in one pid namespace. */
 	if ((flags & CLONE_THREAD) && ((flags & (CLONE_NEWUSER | CLONE_NEWPID)) ||
 				       current->nsproxy->pid_ns_for_children != task_active_pid_ns(current)))
-		return -EINVAL;
-	if (flags & CLONE_NAMESPACES & ~(NS_KINDS | CLONE_NEWUSER))
 		return -EINVAL;
 	/* Root and working directory stand in one tree of mounts, and who has capabilities may move them. */
 	if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) && (flags & CLONE_FS))

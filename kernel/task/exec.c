@@ -8,6 +8,7 @@
  *          attaches or reads with the old rights in between; de_thread(): siglock, tasklist_lock.
  * See:     spec.md §3 "execve"; execve(2); exec_args.c (argument pages), binfmt_elf.c, binfmt_script.c; doc/tasks.md
  */
+#include <weft/nsproxy.h>
 #include <weft/pid_namespace.h>
 #include <weft/io_uring.h>
 #include <weft/ptrace.h>
@@ -423,6 +424,8 @@ int begin_new_exec(struct linux_binprm *bprm)
 	bprm->mm = NULL;
 	stop_timers(me);
 	err = unshare_sighand(me);
+	if (!err)
+		err = exec_namespaces();
 	if (err)
 		return err;
 	reset_task(bprm, me);

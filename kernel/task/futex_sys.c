@@ -7,6 +7,7 @@
  * Locking: one bucket lock at a time; q.lock_ptr is NULL once a waker has taken the entry out.
  * See:     futex(2); futex.c for how it works
  */
+#include <weft/time_namespace.h>
 #include <weft/kernel.h>
 #include <weft/hrtimer.h>
 #include <weft/signal.h>
@@ -82,6 +83,8 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct __kernel_timespe
 	t = timespec64_to_ns(&ts);
 	if (cmd == FUTEX_WAIT)
 		t = ktime_add_safe(ktime_get(), t);
+	else if (cmd != FUTEX_LOCK_PI && !(op & FUTEX_CLOCK_REALTIME))
+		t = time_ns_to_host(CLOCK_MONOTONIC, t);
 	return do_futex(uaddr, op, val, &t, uaddr2, 0, val3);
 }
 
@@ -204,7 +207,7 @@ static int waitv_timeout(const struct __kernel_timespec __user *utime, clockid_t
 		return -EFAULT;
 	if (!timespec64_valid(&ts))
 		return -EINVAL;
-	*t = timespec64_to_ns(&ts);
+	*t = time_ns_to_host(clockid, timespec64_to_ns(&ts));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
  * Locking: task_lock() over the exchange, so that /proc sees one or the other.
  * See:     namespaces(7); <weft/nsproxy.h>; kernel/fs/nsfs.c
  */
+#include <weft/time_namespace.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/err.h>
@@ -35,6 +36,8 @@ struct nsproxy init_nsproxy = {
 	.ipc	= &init_ipc_ns,
 	.net	= &init_net,
 	.cgroup	= &init_cgroup_ns,
+	.time	= &init_time_ns,
+	.time_for_children = &init_time_ns,
 };
 
 int ns_init(struct ns_common *ns, const struct ns_type *type)
@@ -61,6 +64,8 @@ void put_nsproxy(struct nsproxy *ns)
 	if (!ns || !refcount_dec_and_test(&ns->count))
 		return;
 	put_mnt_ns(ns->mnt);
+	put_time_ns(ns->time_for_children);
+	put_time_ns(ns->time);
 	put_cgroup_ns(ns->cgroup);
 	put_net(ns->net);
 	put_ipc_ns(ns->ipc);
@@ -121,11 +126,17 @@ static struct nsproxy *new_nsproxy(u64 flags, struct user_namespace *user_ns, st
 	new->cgroup = err = copy_cgroup_ns(flags, user_ns, old->cgroup);
 	if (IS_ERR(err))
 		goto put_net;
-	new->mnt = err = copy_mnt_ns(flags, user_ns, old->mnt, fs);	/* the last: it moves fs */
+	new->time_for_children = err = copy_time_ns(flags, user_ns, old->time_for_children);
 	if (IS_ERR(err))
 		goto put_cgroup;
+	new->mnt = err = copy_mnt_ns(flags, user_ns, old->mnt, fs);	/* the last: it moves fs */
+	if (IS_ERR(err))
+		goto put_time;
+	new->time = copy_time_ns(0, NULL, old->time);
 	return new;
 
+put_time:
+	put_time_ns(new->time_for_children);
 put_cgroup:
 	put_cgroup_ns(new->cgroup);
 put_net:
@@ -145,13 +156,13 @@ int copy_namespaces(u64 flags, struct task_struct *p)
 {
 	struct nsproxy *ns = current->nsproxy;
 
-	if (likely(!(flags & NS_KINDS))) {
+	if (likely(!(flags & NS_KINDS) && ns->time == ns->time_for_children)) {
 		refcount_inc(&ns->count);
 		p->nsproxy = ns;
 		return 0;
 	}
 	p->nsproxy = NULL;
-	if (!ns_capable(p->cred->user_ns, CAP_SYS_ADMIN))
+	if ((flags & NS_KINDS) && !ns_capable(p->cred->user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
 	/* What it undoes when it ends must be seen in the namespace where it did it. */
 	if ((flags & CLONE_NEWIPC) && (flags & CLONE_SYSVSEM))
@@ -159,6 +170,9 @@ int copy_namespaces(u64 flags, struct task_struct *p)
 	ns = new_nsproxy(flags, p->cred->user_ns, p->fs);
 	if (IS_ERR(ns))
 		return PTR_ERR(ns);
+	/* The memory shows the clocks of one time namespace: who shares it stays where it is until it executes. */
+	if (ns->time != ns->time_for_children && !(flags & CLONE_VM))
+		time_ns_enter(ns, p->mm);
 	p->nsproxy = ns;
 	return 0;
 }
@@ -176,6 +190,20 @@ int unshare_namespaces(u64 flags, struct user_namespace *user_ns, struct fs_stru
 	if (IS_ERR(ns))
 		return PTR_ERR(ns);
 	*new = ns;
+	return 0;
+}
+
+int exec_namespaces(void)
+{
+	struct nsproxy *ns = current->nsproxy;
+
+	if (likely(ns->time == ns->time_for_children))
+		return 0;
+	ns = new_nsproxy(0, NULL, NULL);
+	if (IS_ERR(ns))
+		return PTR_ERR(ns);
+	time_ns_enter(ns, NULL);
+	switch_namespaces(ns);
 	return 0;
 }
 
@@ -209,7 +237,7 @@ bool may_install(const struct nsset *set, const struct user_namespace *owner)
 
 /* The user namespace first: its capabilities decide about the rest. */
 static const struct ns_type *const setns_types[] = {
-	&userns_type, &uts_ns_type, &pidns_type, &ipc_ns_type, &net_ns_type, &cgroup_ns_type, &mnt_ns_type,
+	&userns_type, &uts_ns_type, &pidns_type, &ipc_ns_type, &net_ns_type, &cgroup_ns_type, &time_ns_type, &mnt_ns_type,
 };
 
 /* *set gets the task's namespaces of the kinds in flags.  0 or -errno. */
@@ -290,6 +318,8 @@ static void commit_nsset(struct nsset *set, unsigned long kinds)
 	else
 		put_cred(set->cred);
 	switch_namespaces(set->nsproxy);
+	if (kinds & CLONE_NEWTIME)
+		vdso_time_ns_changed(current->mm);
 	if (kinds & CLONE_NEWNS)
 		mnt_ns_enter(mnt);
 }

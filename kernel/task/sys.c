@@ -7,6 +7,7 @@
  * Locking: hooks_lock for the list of hooks; the names are utsname.c's.
  * See:     uname(2), sethostname(2), sysinfo(2), getcpu(2), personality(2), reboot(2)
  */
+#include <weft/time_namespace.h>
 #include <weft/kernel.h>
 #include <weft/compat.h>
 #include <weft/cred.h>
@@ -57,6 +58,7 @@ long sys_sysinfo(struct sysinfo __user *info)
 	struct timespec64 uptime;
 
 	ktime_get_boottime_ts64(&uptime);
+	time_ns_add(CLOCK_BOOTTIME, &uptime);
 	val.uptime = uptime.tv_sec + (uptime.tv_nsec ? 1 : 0);
 	get_avenrun(val.loads, 0, SI_LOAD_SHIFT - 11);
 	val.procs = (unsigned short)min(data_race(nr_threads), 0xffff);

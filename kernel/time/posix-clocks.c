@@ -5,6 +5,7 @@
  *          clocks of some process or thread (posix-cpu-timers.c).  NULL in a table: -EOPNOTSUPP or -EINVAL as POSIX says.
  * See:     clock_gettime(2), clock_nanosleep(2); posix-timers.c for the timers on them
  */
+#include <weft/time_namespace.h>
 #include <weft/hrtimer.h>
 #include <weft/jiffies.h>
 #include <weft/kernel.h>
@@ -27,18 +28,21 @@ static int get_realtime(clockid_t which, struct timespec64 *ts)
 static int get_monotonic(clockid_t which, struct timespec64 *ts)
 {
 	ktime_get_ts64(ts);
+	time_ns_add(which, ts);
 	return 0;
 }
 
 static int get_raw(clockid_t which, struct timespec64 *ts)
 {
 	ktime_get_raw_ts64(ts);
+	time_ns_add(which, ts);
 	return 0;
 }
 
 static int get_boottime(clockid_t which, struct timespec64 *ts)
 {
 	ktime_get_boottime_ts64(ts);
+	time_ns_add(which, ts);
 	return 0;
 }
 
@@ -57,6 +61,7 @@ static int get_realtime_coarse(clockid_t which, struct timespec64 *ts)
 static int get_monotonic_coarse(clockid_t which, struct timespec64 *ts)
 {
 	ktime_get_coarse_ts64(ts);
+	time_ns_add(which, ts);
 	return 0;
 }
 
@@ -79,8 +84,11 @@ static int set_realtime(clockid_t which, const struct timespec64 *ts)
 
 static int nsleep_common(clockid_t which, int flags, const struct timespec64 *rqtp)
 {
-	return (int)hrtimer_nanosleep(timespec64_to_ktime(*rqtp),
-				      (flags & TIMER_ABSTIME) ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL, which);
+	ktime_t t = timespec64_to_ktime(*rqtp);
+
+	if (flags & TIMER_ABSTIME)
+		return (int)hrtimer_nanosleep(time_ns_to_host(which, t), HRTIMER_MODE_ABS, which);
+	return (int)hrtimer_nanosleep(t, HRTIMER_MODE_REL, which);
 }
 
 #define TIMER_OPS .timer_create = hr_timer_create, .timer_set = hr_timer_set, .timer_del = hr_timer_del,	\

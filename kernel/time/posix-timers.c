@@ -11,6 +11,7 @@
  *          of it_lock, wait, look the timer up again.
  * See:     spec.md §6 "timers"; timer_create(2), timer_settime(2), timer_getoverrun(2); doc/time.md
  */
+#include <weft/time_namespace.h>
 #include <weft/capability.h>
 #include <weft/compat.h>
 #include <weft/hashtable.h>
@@ -214,6 +215,8 @@ int hr_timer_set(struct k_itimer *timr, int flags, struct itimerspec64 *new, str
 	expires = timespec64_to_ktime(new->it_value);
 	if (relative)
 		expires = ktime_add_safe(hrtimer_cb_get_time(timer), expires);
+	else
+		expires = time_ns_to_host(timr->it_clock, expires);
 	hrtimer_set_expires(timer, expires);
 	if (timr->it_sigev_notify != SIGEV_NONE) {
 		hrtimer_start_expires(timer, HRTIMER_MODE_ABS);

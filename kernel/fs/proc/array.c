@@ -7,6 +7,7 @@
  *          get_task_mm() for sizes.
  * See:     proc(5)
  */
+#include <weft/time_namespace.h>
 #include <weft/kernel.h>
 #include <weft/user_namespace.h>
 #include <weft/fs_struct.h>
@@ -270,6 +271,15 @@ static void collect_stat(struct task_struct *p, struct task_stat *t, const struc
 	}
 }
 
+/* When p began, in the reader's time namespace. */
+static u64 start_time_seen(const struct task_struct *p)
+{
+	struct timespec64 start = ns_to_timespec64((s64)p->start_boottime);
+
+	time_ns_add(CLOCK_BOOTTIME, &start);
+	return (u64)timespec64_to_ns(&start);
+}
+
 static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 {
 	const struct pid_namespace *ns = seq_pid_ns(m);
@@ -292,7 +302,7 @@ static int do_task_stat(struct seq_file *m, struct task_struct *p, bool whole)
 	seq_printf(m, " %llu %llu %llu %llu", NSEC_TO_TICKS(t.utime), NSEC_TO_TICKS(t.stime),
 		   NSEC_TO_TICKS(t.cutime), NSEC_TO_TICKS(t.cstime));
 	seq_printf(m, " %d %d %d 0 %llu %lu %lu %lu", task_prio(p), task_nice(p), t.threads,
-		   NSEC_TO_TICKS(p->start_boottime), vsize, rss, t.rsslim);
+		   NSEC_TO_TICKS(start_time_seen(p)), vsize, rss, t.rsslim);
 	seq_printf(m, " %lu %lu %lu %lu %lu", mm ? (permitted ? mm->start_code : 1) : 0,
 		   mm ? (permitted ? mm->end_code : 1) : 0, permitted && mm ? mm->start_stack : 0, sp, ip);
 	seq_printf(m, " %lu %lu %lu %lu", t.sets.pending.sig[0] & 0x7fffffffUL, t.sets.blocked.sig[0] & 0x7fffffffUL,

@@ -412,6 +412,7 @@ static const struct file_operations proc_task_operations;
 	REG("coredump_filter", 0644, proc_coredump_filter_operations), \
 	REG("loginuid", 0644, proc_loginuid_operations), \
 	ONE("sessionid", 0444, proc_pid_sessionid), \
+	REG("timens_offsets", 0644, proc_timens_offsets_operations), \
 	REG("uid_map", 0644, proc_uid_map_operations), \
 	REG("gid_map", 0644, proc_gid_map_operations), \
 	REG("projid_map", 0644, proc_projid_map_operations), \

@@ -6,6 +6,7 @@
  *          The formats are ABI: procps and busybox parse them with sscanf.
  * See:     proc(5)
  */
+#include <weft/time_namespace.h>
 #include <weft/cgroup.h>
 #include <weft/kernel.h>
 #include <weft/pid_namespace.h>
@@ -57,12 +58,15 @@ static void seq_centiseconds(struct seq_file *m, u64 ns)
 
 static int uptime_show(struct seq_file *m, void *v)
 {
+	struct timespec64 up;
 	u64 idle = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		idle += kcpustat_cpu_ns(cpu, CPUTIME_IDLE) + kcpustat_cpu_ns(cpu, CPUTIME_IOWAIT);
-	seq_centiseconds(m, ktime_get_boottime_ns());
+	ktime_get_boottime_ts64(&up);
+	time_ns_add(CLOCK_BOOTTIME, &up);
+	seq_centiseconds(m, (u64)timespec64_to_ns(&up));
 	seq_putc(m, ' ');
 	seq_centiseconds(m, idle);
 	seq_putc(m, '\n');
@@ -141,6 +145,7 @@ static int stat_show(struct seq_file *m, void *v)
 		show_cpu_times(m, one);
 	}
 	getboottime64(&boot);
+	boot = timespec64_sub(boot, current_time_ns()->boottime);
 	seq_printf(m, "intr %llu\n", total_interrupts());
 	seq_printf(m, "ctxt %llu\nbtime %lld\nprocesses %lu\nprocs_running %lu\nprocs_blocked %lu\n",
 		   nr_context_switches(), (long long)boot.tv_sec, total_forks, nr_running(), nr_iowait());

@@ -115,6 +115,7 @@ extern const struct file_operations proc_loginuid_operations, proc_mem_operation
 extern const struct file_operations proc_timerslack_operations;
 
 /* uid_map.c */
+extern const struct file_operations proc_timens_offsets_operations;
 extern const struct file_operations proc_uid_map_operations, proc_gid_map_operations, proc_projid_map_operations;
 extern const struct file_operations proc_setgroups_operations;
 

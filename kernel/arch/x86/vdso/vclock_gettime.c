@@ -22,6 +22,7 @@
 
 /* Not const: the compiler may assume that a const object never changes and read it outside of the sequence. */
 extern struct vdso_data vvar_page __attribute__((visibility("hidden")));
+extern struct vdso_data vvar_clocks __attribute__((visibility("hidden")));	/* ... in a time namespace, too */
 
 int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts);
 int __vdso_clock_getres(clockid_t clock, struct __kernel_timespec *res);
@@ -115,6 +116,17 @@ static __always_inline void store_pair(void *to, u64 first, u64 second)
 	p[1] = second;
 }
 
+/* What a time namespace adds. */
+static void add_offset(unsigned int clock, u64 *sec, u64 *nsec)
+{
+	*sec += vvar_page.clocks[clock].sec;
+	*nsec += vvar_page.clocks[clock].nsec;
+	if (*nsec >= NSEC_PER_SEC) {
+		*nsec -= NSEC_PER_SEC;
+		++*sec;
+	}
+}
+
 /* All that is not the straight way. */
 static noinline int other_gettime(clockid_t clock, struct __kernel_timespec *ts)
 {
@@ -122,12 +134,14 @@ static noinline int other_gettime(clockid_t clock, struct __kernel_timespec *ts)
 	u64 sec, nsec;
 
 	if (clock == REALTIME_COARSE || clock == MONOTONIC_COARSE)
-		outcome = coarse_time(&vvar_page, (unsigned int)clock, &sec, &nsec);
+		outcome = coarse_time(&vvar_clocks, (unsigned int)clock, &sec, &nsec);
 	else if ((unsigned int)clock < VDSO_CLOCKS)
-		while ((outcome = try_time(&vvar_page, (unsigned int)clock, &sec, &nsec)) == TRY_AGAIN)
+		while ((outcome = try_time(&vvar_clocks, (unsigned int)clock, &sec, &nsec)) == TRY_AGAIN)
 			asm volatile("pause");
 	if (outcome == ASK_KERNEL)
 		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
+	if (vvar_page.offsets)
+		add_offset((unsigned int)clock, &sec, &nsec);
 	store_pair(ts, sec, nsec);
 	return 0;
 }
@@ -160,8 +174,8 @@ EXPORT int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone 
 		store_pair(tv, (u64)now.tv_sec, (u64)now.tv_nsec / 1000);
 	}
 	if (tz) {
-		tz->tz_minuteswest = vvar_page.tz_minuteswest;
-		tz->tz_dsttime = vvar_page.tz_dsttime;
+		tz->tz_minuteswest = vvar_clocks.tz_minuteswest;
+		tz->tz_dsttime = vvar_clocks.tz_dsttime;
 	}
 	return 0;
 }
@@ -169,7 +183,7 @@ int gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz) ALIAS(__v
 
 EXPORT long __vdso_time(long *t)
 {
-	long now = (long)*(const volatile u64 *)&vvar_page.clocks[0].sec;
+	long now = (long)*(const volatile u64 *)&vvar_clocks.clocks[0].sec;
 
 	if (t)
 		*t = now;
