@@ -87,7 +87,7 @@ int copy_namespaces(u64 flags, struct task_struct *p);	/* fork: p->fs and p->cre
  */
 int unshare_namespaces(u64 flags, struct user_namespace *user_ns, struct fs_struct *fs, struct nsproxy **new);
 void switch_namespaces(struct nsproxy *new);		/* the running task's; takes over the reference */
-int exec_namespaces(void);				/* a new program is in what its maker unshared for children.  0 or -ENOMEM */
+int exec_namespaces(void);	/* execve: the program is in what was unshared for children.  0 or -ENOMEM */
 void exit_namespaces(struct task_struct *p);		/* may sleep */
 void put_nsproxy(struct nsproxy *ns);
 struct nsproxy *get_task_nsproxy(struct task_struct *p);	/* + reference; NULL: it has gone */

@@ -2,7 +2,8 @@
  * vdso.c: every program's two small areas [vvar] and [vdso]: data and code to tell the time without a system call.
  *
  * Idea:    both are pages of the kernel image, mapped read-only; the data pages come first, at a place that the code knows
- *          relative to itself: twice the clocks, or the offsets of the task's time namespace and then the clocks.  The auxiliary vector's AT_SYSINFO_EHDR names the code's ELF header.
+ *          relative to itself: twice the clocks, or the offsets of the task's time namespace and then the clocks.  The
+ *          auxiliary vector's AT_SYSINFO_EHDR names the code's ELF header.
  * Locking: the page lists are [I]; vdso_data is written by kernel/time/vsyscall.c only.
  * See:     kernel/arch/x86/vdso/; include/weft/vdso_data.h
  */
