@@ -104,7 +104,7 @@ def build_guest_programs():
 
 
 # What runs as 32-bit programs, too; the rest looks at 64-bit registers, or at what a C library of 32 bits hides.
-IA32_PROGRAMS = "files memory process procfs ptys signals sockets threads times pifutex ipc".split()
+IA32_PROGRAMS = "files memory process procfs ptys signals sockets threads times pifutex ipc sysvipc mqueue aio ptrace32".split()
 
 
 def make_ia32_root(bindir):

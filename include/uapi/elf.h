@@ -86,7 +86,9 @@ typedef struct elf64_note {
 #define NT_PRFPREG	2
 #define NT_PRPSINFO	3
 #define NT_AUXV		6
+#define NT_386_TLS	0x200
 #define NT_X86_XSTATE	0x202
+#define NT_PRXFPREG	0x46e62b7f
 
 _Static_assert(sizeof(Elf64_Ehdr) == 64, "ELF header");
 _Static_assert(sizeof(Elf64_Phdr) == 56, "ELF program header");

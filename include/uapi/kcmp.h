@@ -16,4 +16,9 @@ enum kcmp_type {
 	KCMP_TYPES,
 };
 
+/* KCMP_EPOLL_TFD's second object: what epoll descriptor efd watches as tfd, the toff-th of that number. */
+struct kcmp_epoll_slot {
+	unsigned int efd, tfd, toff;
+};
+
 #endif

@@ -22,8 +22,12 @@
 #define PTRACE_SETFPREGS		15
 #define PTRACE_ATTACH			16
 #define PTRACE_DETACH			17
+#define PTRACE_GETFPXREGS		18	/* of 32-bit debuggers */
+#define PTRACE_SETFPXREGS		19
 #define PTRACE_OLDSETOPTIONS		21
 #define PTRACE_SYSCALL			24
+#define PTRACE_GET_THREAD_AREA		25
+#define PTRACE_SET_THREAD_AREA		26
 #define PTRACE_ARCH_PRCTL		30
 #define PTRACE_SYSEMU			31
 #define PTRACE_SYSEMU_SINGLESTEP	32
@@ -40,6 +44,7 @@
 #define PTRACE_GETSIGMASK		0x420a
 #define PTRACE_SETSIGMASK		0x420b
 #define PTRACE_GET_SYSCALL_INFO		0x420e
+#define PTRACE_GET_RSEQ_CONFIGURATION	0x420f
 
 #define PTRACE_EVENT_FORK		1
 #define PTRACE_EVENT_VFORK		2
@@ -53,7 +58,8 @@
 /* Options: bit n tells of event n; bit 0 marks system-call stops. */
 #define PTRACE_O_TRACESYSGOOD		1
 #define PTRACE_O_EXITKILL		(1 << 20)
-#define PTRACE_O_MASK			(0xff | PTRACE_O_EXITKILL)
+#define PTRACE_O_SUSPEND_SECCOMP	(1 << 21)
+#define PTRACE_O_MASK			(0xff | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 
 #define PTRACE_EVENTMSG_SYSCALL_ENTRY	1
 #define PTRACE_EVENTMSG_SYSCALL_EXIT	2
@@ -88,6 +94,15 @@ struct ptrace_syscall_info {
 struct user_regs_struct {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
 	unsigned long ip, cs, flags, sp, ss, fs_base, gs_base, ds, es, fs, gs;
+};
+struct ptrace_rseq_configuration {
+	__u64	rseq_abi_pointer;
+	__u32	rseq_abi_size, signature, flags, pad;
+};
+
+/* Of a 32-bit tracee, by PTRACE_GETREGSET, and what a 32-bit tracer's PTRACE_GETREGS fills in. */
+struct user_regs_struct32 {
+	__u32 bx, cx, dx, si, di, bp, ax, ds, es, fs, gs, orig_ax, ip, cs, flags, sp, ss;
 };
 #define USER_DEBUGREG_OFFSET	848	/* of u_debugreg[8] in struct user */
 #define USER_STRUCT_SIZE	928

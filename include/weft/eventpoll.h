@@ -20,4 +20,7 @@ struct epoll_event;
 /* epoll_ctl(2) on files; may sleep. */
 int do_epoll_ctl(struct file *file, int op, struct file *target, int fd, struct epoll_event *event);
 
+/* The nth of the files that epoll watches as fd: an address to compare, no reference.  ERR_PTR(-EINVAL, -ENOENT). */
+struct file *eventpoll_watched_file(struct file *epoll, int fd, unsigned int nth);
+
 #endif

@@ -14,6 +14,7 @@
 #include <weft/types.h>
 #include <weft/arch.h>
 #include <weft/sched.h>
+#include <weft/coredump.h>
 #include <uapi/ptrace.h>
 
 struct user_namespace;
@@ -39,6 +40,7 @@ bool ptrace_may_access(struct task_struct *task, unsigned int mode);
 #define PT_EVENT_FLAG(event)	(1U << (PT_OPT_SHIFT + (event)))
 #define PT_TRACESYSGOOD		PT_EVENT_FLAG(0)
 #define PT_EXITKILL		((unsigned int)PTRACE_O_EXITKILL << PT_OPT_SHIFT)
+#define PT_SUSPEND_SECCOMP	((unsigned int)PTRACE_O_SUSPEND_SECCOMP << PT_OPT_SHIFT)
 #define PT_SEIZED		0x80000000U
 
 struct kernel_siginfo;
@@ -83,6 +85,16 @@ bool ptracer_capable(struct task_struct *tsk, const struct user_namespace *ns);
 long arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data);
 long ptrace_regset(struct task_struct *child, bool set, unsigned long type, void __user *buf, size_t *len);
 void ptrace_disable(struct task_struct *child);
+long set_user_regs(struct task_struct *child, const struct user_regs_struct *u);	/* -EIO: the processor would refuse */
+unsigned long ptrace_get_debugreg(struct task_struct *child, unsigned int n);
+long ptrace_set_debugreg(struct task_struct *child, unsigned int n, unsigned long value);
+long ptrace_fxregset(struct task_struct *child, bool set, void __user *buf, size_t *len);
+
+/* ---- arch, 32-bit tracees and tracers: ia32/ptrace_ia32.c ---- */
+void get_user_regs32(struct task_struct *child, struct user_regs_struct32 *u);
+long ptrace_regset32(struct task_struct *child, bool set, unsigned long type, void __user *buf, size_t *len);
+long compat_arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data);
+long ptrace_thread_area(struct task_struct *child, bool set, unsigned long idx, void __user *desc);
 void user_enable_single_step(struct task_struct *child);
 void user_disable_single_step(struct task_struct *child);
 

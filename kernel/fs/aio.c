@@ -370,49 +370,63 @@ static int submit_one(struct aio_ctx *ctx, struct iocb __user *ucb)
 
 /* ---- system calls ---- */
 
-long sys_io_setup(unsigned int nr_reqs, unsigned long __user *ctxp)
+/* A context with its page, in no list; ERR_PTR. */
+static struct aio_ctx *new_ctx(unsigned int nr_reqs)
 {
-	struct aio_ctx *ctx;
-	unsigned long old;
-	long err;
+	struct aio_ctx *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
+	unsigned long id;
 
-	if (get_user(old, ctxp))
-		return -EFAULT;
-	if (old || !nr_reqs)
-		return -EINVAL;
-	if (nr_reqs > MAX_EVENTS)
-		return -EAGAIN;
-	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
 	if (!ctx)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	refcount_set(&ctx->refs, 1);
 	spin_lock_init(&ctx->lock);
 	INIT_LIST_HEAD(&ctx->events);
 	INIT_LIST_HEAD(&ctx->polls);
 	init_waitqueue_head(&ctx->wait);
 	ctx->max = nr_reqs;
-	ctx->id = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	err = IS_ERR_VALUE(ctx->id) ? (long)ctx->id : 0;
-	if (err)
-		goto free;
-	err = put_user(ctx->id, ctxp) ? -EFAULT : 0;
-	if (err)
-		goto unmap;
+	id = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	if (IS_ERR_VALUE(id)) {
+		kfree(ctx);
+		return ERR_PTR((long)id);
+	}
+	ctx->id = id;
+	return ctx;
+}
+
+static int list_ctx(struct aio_ctx *ctx)
+{
+	int err = 0;
+
 	spin_lock(&aio_lock);
-	if (aio_nr + nr_reqs > MAX_EVENTS) {
+	if (aio_nr + ctx->max > MAX_EVENTS) {
 		err = -EAGAIN;
 	} else {
-		aio_nr += nr_reqs;
+		aio_nr += ctx->max;
 		list_add(&ctx->list, &current->mm->aio_contexts);
 	}
 	spin_unlock(&aio_lock);
-	if (!err)
-		return 0;
-	put_user(0, ctxp);
-unmap:
-	vm_munmap(ctx->id, PAGE_SIZE);
-free:
-	kfree(ctx);
+	return err;
+}
+
+/* old: what the program had where it wants the number: must be 0.  *id: the number, for the caller to store. */
+static int setup(unsigned int nr_reqs, unsigned long old, unsigned long *id)
+{
+	struct aio_ctx *ctx;
+	int err;
+
+	if (old || !nr_reqs)
+		return -EINVAL;
+	if (nr_reqs > MAX_EVENTS)
+		return -EAGAIN;
+	ctx = new_ctx(nr_reqs);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	*id = ctx->id;
+	err = list_ctx(ctx);
+	if (err) {
+		vm_munmap(ctx->id, PAGE_SIZE);
+		kfree(ctx);
+	}
 	return err;
 }
 
@@ -452,6 +466,37 @@ static bool take_from_list(struct aio_ctx *ctx)
 	return ours;
 }
 
+long sys_io_setup(unsigned int nr_reqs, unsigned long __user *ctxp)
+{
+	unsigned long id;
+	int err;
+
+	if (get_user(id, ctxp))
+		return -EFAULT;
+	err = setup(nr_reqs, id, &id);
+	if (!err && put_user(id, ctxp)) {
+		sys_io_destroy(id);
+		err = -EFAULT;
+	}
+	return err;
+}
+
+long compat_sys_io_setup(unsigned int nr_reqs, u32 __user *ctxp)
+{
+	unsigned long id;
+	u32 old;
+	int err;
+
+	if (get_user(old, ctxp))
+		return -EFAULT;
+	err = setup(nr_reqs, old, &id);
+	if (!err && put_user((u32)id, ctxp)) {
+		sys_io_destroy(id);
+		err = -EFAULT;
+	}
+	return err;
+}
+
 long sys_io_destroy(unsigned long id)
 {
 	struct aio_ctx *ctx = find_ctx(id);
@@ -478,7 +523,20 @@ void exit_aio(struct mm_struct *mm)
 	}
 }
 
-long sys_io_submit(unsigned long id, long nr, struct iocb __user *__user *iocbpp)
+/* The n-th pointer of the program's list. */
+static int get_iocb_pointer(struct iocb __user **ucb, const void __user *list, long n)
+{
+	compat_uptr_t c;
+
+	if (!in_compat_syscall())
+		return get_user(*ucb, (struct iocb __user *const __user *)list + n);
+	if (get_user(c, (const compat_uptr_t __user *)list + n))
+		return -EFAULT;
+	*ucb = compat_ptr(c);
+	return 0;
+}
+
+static long submit(unsigned long id, long nr, const void __user *list)
 {
 	struct iocb __user *ucb;
 	struct aio_ctx *ctx;
@@ -492,12 +550,22 @@ long sys_io_submit(unsigned long id, long nr, struct iocb __user *__user *iocbpp
 		return -EINVAL;
 	nr = min_t(long, nr, ctx->max);
 	for (; done < nr; done++) {
-		err = get_user(ucb, iocbpp + done) ? -EFAULT : submit_one(ctx, ucb);
+		err = get_iocb_pointer(&ucb, list, done) ? -EFAULT : submit_one(ctx, ucb);
 		if (err)
 			break;
 	}
 	put_ctx(ctx);
 	return done ? done : err;
+}
+
+long sys_io_submit(unsigned long id, long nr, struct iocb __user *__user *iocbpp)
+{
+	return submit(id, nr, iocbpp);
+}
+
+long compat_sys_io_submit(unsigned long id, int nr, u32 __user *iocbpp)
+{
+	return submit(id, nr, iocbpp);
 }
 
 /* A poll only; its event comes as for any other. */
@@ -621,13 +689,25 @@ struct __aio_sigset {
 	size_t			sigsetsize;
 };
 
+static int get_aio_sigset(struct __aio_sigset *sig, const void __user *usig)
+{
+	struct { compat_uptr_t sigmask; compat_size_t size; } c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(sig, usig, sizeof(*sig)) ? -EFAULT : 0;
+	if (copy_from_user(&c, usig, sizeof(c)))
+		return -EFAULT;
+	*sig = (struct __aio_sigset){ .sigmask = compat_ptr(c.sigmask), .sigsetsize = c.size };
+	return 0;
+}
+
 long sys_io_pgetevents(unsigned long ctx_id, long min_nr, long nr, struct io_event __user *events,
 		       struct __kernel_timespec __user *timeout, const struct __aio_sigset __user *usig)
 {
 	struct __aio_sigset sig = { 0 };
 	long ret;
 
-	if (usig && copy_from_user(&sig, usig, sizeof(sig)))
+	if (usig && get_aio_sigset(&sig, usig))
 		return -EFAULT;
 	ret = sig.sigmask ? set_user_sigmask(sig.sigmask, sig.sigsetsize) : 0;
 	if (ret)

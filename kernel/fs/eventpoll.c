@@ -314,6 +314,27 @@ static struct epitem *ep_find(struct eventpoll *ep, struct file *file, int fd)
 	return NULL;
 }
 
+struct file *eventpoll_watched_file(struct file *epoll, int fd, unsigned int nth)
+{
+	struct file *found = ERR_PTR(-ENOENT);
+	struct eventpoll *ep;
+
+	if (!is_file_epoll(epoll))
+		return ERR_PTR(-EINVAL);
+	ep = epoll->private_data;
+	mutex_lock(&ep->mtx);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *item = rb_entry(n, struct epitem, rbn);
+
+		if (item->fd == fd && !nth--) {
+			found = item->file;
+			break;
+		}
+	}
+	mutex_unlock(&ep->mtx);
+	return found;
+}
+
 static void ep_rbtree_insert(struct eventpoll *ep, struct epitem *item)
 {
 	struct rb_node **p = &ep->items.rb_node, *parent = NULL;

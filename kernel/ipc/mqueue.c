@@ -17,6 +17,7 @@
 #include <weft/mm.h>
 #include <weft/pid.h>
 #include <weft/poll.h>
+#include <weft/posix-timers.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/slab.h>
@@ -374,7 +375,7 @@ long sys_mq_notify(int mqdes, const struct sigevent __user *notification)
 	int err = 0;
 
 	if (notification) {
-		if (copy_from_user(&event, notification, sizeof(event)))
+		if (get_sigevent(&event, notification))
 			return -EFAULT;
 		/* SIGEV_THREAD is a matter of netlink sockets, of which there are none. */
 		if (event.sigev_notify != SIGEV_NONE && event.sigev_notify != SIGEV_SIGNAL)
@@ -402,7 +403,7 @@ long sys_mq_getsetattr(int mqdes, const struct mq_attr __user *u_new, struct mq_
 	struct fd f;
 	int err = 0;
 
-	if (u_new && copy_from_user(&new, u_new, sizeof(new)))
+	if (u_new && mq_attr_from_user(&new, u_new))
 		return -EFAULT;
 	if (u_new && (new.mq_flags & ~(long)O_NONBLOCK))
 		return -EINVAL;
@@ -420,7 +421,7 @@ long sys_mq_getsetattr(int mqdes, const struct mq_attr __user *u_new, struct mq_
 		f.file->f_flags = (f.file->f_flags & ~O_NONBLOCK) | new.mq_flags;
 		spin_unlock(&f.file->f_lock);
 	}
-	if (u_old && copy_to_user(u_old, &old, sizeof(old)))
+	if (u_old && mq_attr_to_user(u_old, &old))
 		err = -EFAULT;
 	fdput(f);
 	return err;

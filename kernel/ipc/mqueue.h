@@ -54,6 +54,9 @@ static inline struct mqueue *MQUEUE_I(struct inode *inode)
 }
 
 extern const struct file_operations mqueue_file_operations;
+/* compat.c; 0 or -EFAULT. */
+int mq_attr_from_user(struct mq_attr *attr, const void __user *buf);
+int mq_attr_to_user(void __user *buf, const struct mq_attr *attr);
 /* Nobody wants to know any more.  Lock held; the caller then wakes q->poll. */
 void mq_forget_notify(struct mqueue *q);
 

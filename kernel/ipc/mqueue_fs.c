@@ -273,7 +273,7 @@ long sys_mq_open(const char __user *u_name, int oflag, umode_t mode, struct mq_a
 	struct file *file;
 	int fd;
 
-	if (u_attr && copy_from_user(&attr, u_attr, sizeof(attr)))
+	if (u_attr && mq_attr_from_user(&attr, u_attr))
 		return -EFAULT;
 	name = getname(u_name);
 	if (IS_ERR(name))

@@ -152,12 +152,14 @@ void msg_exit_ns(struct ipc_namespace *ns)
 
 /* ---- msgsnd ---- */
 
-static struct message *copy_message(const struct msgbuf __user *msgp, size_t size)
+static struct message *copy_message(struct msgbuf __user *msgp, size_t size)
 {
 	struct message *msg;
+	char __user *text;
 	long type;
 
-	if (get_user(type, &msgp->mtype))
+	text = msg_type_from_user(&type, msgp);
+	if (!text)
 		return ERR_PTR(-EFAULT);
 	if (type < 1)
 		return ERR_PTR(-EINVAL);
@@ -166,7 +168,7 @@ static struct message *copy_message(const struct msgbuf __user *msgp, size_t siz
 		return ERR_PTR(-ENOMEM);
 	msg->type = type;
 	msg->size = size;
-	if (copy_from_user(msg->text, msgp->mtext, size)) {
+	if (copy_from_user(msg->text, text, size)) {
 		kvfree(msg);
 		return ERR_PTR(-EFAULT);
 	}
@@ -345,10 +347,55 @@ static int receive(struct msg_queue *q, struct msg_waiter *w, bool nowait)
 static long copy_message_out(struct msgbuf __user *msgp, const struct message *msg, size_t room)
 {
 	size_t size = min(room, msg->size);
+	char __user *text = msg_type_to_user(msgp, msg->type);
 
-	if (put_user(msg->type, &msgp->mtype) || copy_to_user(msgp->mtext, msg->text, size))
-		return -EFAULT;
-	return size;
+	return !text || copy_to_user(text, msg->text, size) ? -EFAULT : (long)size;
+}
+
+/* The message that has index others before it, into copy.  Queue locked.  0 or -errno. */
+static int peek_message(struct msg_queue *q, long index, size_t room, bool cut, struct message *copy)
+{
+	struct message *msg;
+	int err = ipcperms(&q->perm, S_IRUGO);
+
+	if (err)
+		return err;
+	list_for_each_entry(msg, &q->messages, list) {
+		if (index--)
+			continue;
+		if (msg->size > room)
+			return cut ? -EINVAL : -E2BIG;
+		copy->type = msg->type;
+		copy->size = msg->size;
+		memcpy(copy->text, msg->text, msg->size);
+		return 0;
+	}
+	return -ENOMSG;
+}
+
+/* MSG_COPY: what checkpoints a queue looks at its messages by their place, and leaves them there. */
+static long msgrcv_copy(int msqid, struct msgbuf __user *msgp, size_t msgsz, long index, int msgflg)
+{
+	size_t room = min(msgsz, (size_t)READ_ONCE(msg_ctlmax));
+	struct kern_ipc_perm *perm;
+	struct message *copy;
+	long ret;
+
+	if ((msgflg & MSG_EXCEPT) || !(msgflg & IPC_NOWAIT))
+		return -EINVAL;
+	copy = kvmalloc(sizeof(*copy) + room, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	perm = ipc_lock_get(msg_ids(), msqid);
+	ret = PTR_ERR_OR_ZERO(perm);
+	if (!ret) {
+		ret = peek_message(to_queue(perm), index, room, msgflg & MSG_NOERROR, copy);
+		ipc_unlock_put(perm);
+	}
+	if (!ret)
+		ret = copy_message_out(msgp, copy, room);
+	kvfree(copy);
+	return ret;
 }
 
 long sys_msgrcv(int msqid, struct msgbuf __user *msgp, size_t msgsz, long msgtyp, int msgflg)
@@ -360,7 +407,7 @@ long sys_msgrcv(int msqid, struct msgbuf __user *msgp, size_t msgsz, long msgtyp
 	if (msqid < 0 || (long)msgsz < 0)
 		return -EINVAL;
 	if (msgflg & MSG_COPY)
-		return (msgflg & MSG_EXCEPT) || !(msgflg & IPC_NOWAIT) ? -EINVAL : -ENOSYS;
+		return msgrcv_copy(msqid, msgp, msgsz, msgtyp, msgflg);
 	set_mode(&w, msgtyp, msgflg);
 	perm = ipc_lock_get(msg_ids(), msqid);
 	if (IS_ERR(perm))
@@ -440,7 +487,7 @@ static int msg_stat(int msqid, int cmd, struct msqid_ds __user *buf)
 		ret = cmd == IPC_STAT ? 0 : perm->id;
 	}
 	ipc_unlock_put(perm);
-	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
+	return ret >= 0 && msqid_to_user(buf, &ds) ? -EFAULT : ret;
 }
 
 /* How many queues, messages and bytes there are. */
@@ -488,7 +535,7 @@ long sys_msgctl(int msqid, int cmd, struct msqid_ds __user *buf)
 	case MSG_STAT_ANY:
 		return msg_stat(msqid, cmd, buf);
 	case IPC_SET:
-		if (copy_from_user(&in, buf, sizeof(in)))
+		if (msqid_from_user(&in, buf))
 			return -EFAULT;
 		fallthrough;
 	case IPC_RMID:

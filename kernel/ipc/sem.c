@@ -126,7 +126,7 @@ static int sem_stat(int semid, int cmd, struct semid64_ds __user *buf)
 		ret = cmd == IPC_STAT ? 0 : perm->id;
 	}
 	ipc_unlock_put(perm);
-	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
+	return ret >= 0 && semid_to_user(buf, &ds) ? -EFAULT : ret;
 }
 
 static int sem_info(int cmd, struct seminfo __user *buf)
@@ -303,7 +303,7 @@ long sys_semctl(int semid, int semnum, int cmd, unsigned long arg)
 	case SETVAL:
 		return sem_setval(semid, semnum, (int)arg);
 	case IPC_SET:
-		if (copy_from_user(&in, buf, sizeof(in)))
+		if (semid_from_user(&in, buf))
 			return -EFAULT;
 		fallthrough;
 	case IPC_RMID:

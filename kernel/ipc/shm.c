@@ -388,7 +388,7 @@ static int shm_ipc_info(struct shminfo64 __user *buf)
 	down_read(&shm_ids()->rwsem);
 	max = ipc_max_index(shm_ids());
 	up_read(&shm_ids()->rwsem);
-	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
+	return shminfo_to_user(buf, &info) ? -EFAULT : max;
 }
 
 static int shm_shm_info(struct shm_info __user *buf)
@@ -406,7 +406,7 @@ static int shm_shm_info(struct shm_info __user *buf)
 	}
 	max = ipc_max_index(shm_ids());
 	up_read(&shm_ids()->rwsem);
-	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : max;
+	return shm_info_to_user(buf, &info) ? -EFAULT : max;
 }
 
 static int shm_stat(int shmid, int cmd, struct shmid_ds __user *buf)
@@ -433,7 +433,7 @@ static int shm_stat(int shmid, int cmd, struct shmid_ds __user *buf)
 		ret = cmd == IPC_STAT ? 0 : perm->id;
 	}
 	ipc_unlock_put(perm);
-	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
+	return ret >= 0 && shmid_to_user(buf, &ds) ? -EFAULT : ret;
 }
 
 /* IPC_RMID and IPC_SET. */
@@ -517,7 +517,7 @@ long sys_shmctl(int shmid, int cmd, struct shmid_ds __user *buf)
 	case SHM_STAT_ANY:
 		return shm_stat(shmid, cmd, buf);
 	case IPC_SET:
-		if (copy_from_user(&in, buf, sizeof(in)))
+		if (shmid_from_user(&in, buf))
 			return -EFAULT;
 		fallthrough;
 	case IPC_RMID:

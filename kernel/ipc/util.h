@@ -130,6 +130,19 @@ void ipc_to_user(const struct kern_ipc_perm *perm, struct ipc64_perm *out);
 int ipc_set(struct kern_ipc_perm *perm, const struct ipc64_perm *in);	/* IPC_SET's part; 0 or -EINVAL */
 int ipc_max_index(struct ipc_ids *ids);	/* highest index in use, 0 for none; rwsem held */
 
+/* compat.c: the structures in user memory, as a 64-bit or a 32-bit program has them.  0 or -EFAULT. */
+int semid_to_user(void __user *buf, const struct semid64_ds *ds);
+int semid_from_user(struct semid64_ds *ds, const void __user *buf);
+int msqid_to_user(void __user *buf, const struct msqid_ds *ds);
+int msqid_from_user(struct msqid_ds *ds, const void __user *buf);
+int shmid_to_user(void __user *buf, const struct shmid_ds *ds);
+int shmid_from_user(struct shmid_ds *ds, const void __user *buf);
+int shminfo_to_user(void __user *buf, const struct shminfo64 *info);
+int shm_info_to_user(void __user *buf, const struct shm_info *info);
+/* The type in front of a message: where the text is, or NULL (-EFAULT). */
+char __user *msg_type_from_user(long *type, struct msgbuf __user *msgp);
+char __user *msg_type_to_user(struct msgbuf __user *msgp, long type);
+
 /* /proc/sysvipc/NAME: a heading, then show(m, perm) for each object, locked. */
 struct seq_file;
 struct ipc_proc {

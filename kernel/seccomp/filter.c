@@ -11,6 +11,7 @@
  *          puts in place is longer than and contains the chain that was there, so the old filters stay alive.
  * See:     seccomp(2); spec.md §8; internal.h; bpf.c
  */
+#include <weft/compat.h>
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/err.h>
@@ -51,13 +52,26 @@ static int read_program(struct seccomp_filter *f, const struct sock_fprog *fprog
 	return bpf_check(f->insns, f->len, sizeof(struct seccomp_data));
 }
 
+/* The program's length and place.  A 32-bit program's structure has a pointer of 32 bits. */
+static int fprog_from_user(struct sock_fprog *fprog, const void __user *uargs)
+{
+	struct { u16 len; compat_uptr_t filter; } c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(fprog, uargs, sizeof(*fprog)) ? -EFAULT : 0;
+	if (copy_from_user(&c, uargs, sizeof(c)))
+		return -EFAULT;
+	*fprog = (struct sock_fprog){ .len = c.len, .filter = compat_ptr(c.filter) };
+	return 0;
+}
+
 struct seccomp_filter *seccomp_load(const void __user *uargs)
 {
 	struct seccomp_filter *f;
 	struct sock_fprog fprog;
 	int err;
 
-	if (copy_from_user(&fprog, uargs, sizeof(fprog)))
+	if (fprog_from_user(&fprog, uargs))
 		return ERR_PTR(-EFAULT);
 	if (!fprog.filter || !fprog.len || fprog.len > BPF_MAXINSNS)
 		return ERR_PTR(-EINVAL);

@@ -9,6 +9,7 @@
  * Locking: siglock where mode and filter are set, so that SECCOMP_FILTER_FLAG_TSYNC sees both; the task reads its own.
  * See:     seccomp(2); spec.md §8; filter.c, notify.c; entry/common.c
  */
+#include <weft/capability.h>
 #include <weft/compat.h>
 #include <weft/kernel.h>
 #include <weft/init.h>
@@ -22,6 +23,7 @@
 #include <weft/sched.h>
 #include <weft/seccomp.h>
 #include <weft/signal.h>
+#include <weft/string.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
 #include <asm/syscall.h>
@@ -40,8 +42,27 @@ static void read_call(struct seccomp_data *data, const struct pt_regs *regs)
 	syscall_get_arguments(current, regs, (unsigned long *)data->args);
 }
 
+static const struct { const char *name; u32 action; } action_names[] = {
+	{ "kill_process", SECCOMP_RET_KILL_PROCESS }, { "kill_thread", SECCOMP_RET_KILL_THREAD },
+	{ "trap", SECCOMP_RET_TRAP }, { "errno", SECCOMP_RET_ERRNO }, { "user_notif", SECCOMP_RET_USER_NOTIF },
+	{ "trace", SECCOMP_RET_TRACE }, { "log", SECCOMP_RET_LOG }, { "allow", SECCOMP_RET_ALLOW },
+};
+
+/* Bits of action_names that may be told of: the sysctl kernel.seccomp.actions_logged.  All but "allow" at first. */
+static unsigned int actions_logged = 0x7f;
+
+static bool may_log(u32 action)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(action_names); i++)
+		if (action_names[i].action == action)
+			return READ_ONCE(actions_logged) & 1U << i;
+	return READ_ONCE(actions_logged) & 1;	/* an unknown verdict kills the process */
+}
+
 static void log_verdict(const struct seccomp_data *data, int sig, u32 action)
 {
+	if (!may_log(action))
+		return;
 	printk_ratelimited(KERN_NOTICE "seccomp: %s[%d]: sig=%d arch=%x syscall=%d ip=%#llx code=%#x\n", current->comm,
 			   current->pid, sig, data->arch, data->nr, data->instruction_pointer, action);
 }
@@ -152,6 +173,8 @@ static bool strict_allows(int nr)
 
 bool __secure_computing(struct pt_regs *regs)
 {
+	if (unlikely(current->ptrace & PT_SUSPEND_SECCOMP))
+		return true;
 	if (current->seccomp_mode == SECCOMP_MODE_FILTER)
 		return judge(regs, false);
 	if (current->seccomp_mode == SECCOMP_MODE_STRICT && strict_allows(syscall_get_nr(regs)))
@@ -294,9 +317,62 @@ long prctl_set_seccomp(unsigned long mode, void __user *filter)
 	return -EINVAL;
 }
 
+/* ---- /proc/sys/kernel/seccomp ---- */
+
 static char actions_avail[] = "kill_process kill_thread trap errno user_notif trace log allow";
+
+/* Names in `text`, which is cut up, as bits of action_names.  -EINVAL: an unknown one, or "allow". */
+static int parse_actions(char *text, unsigned int *bits)
+{
+	char *name;
+
+	*bits = 0;
+	while ((name = strsep(&text, " \t\n")) != NULL) {
+		unsigned int i = 0;
+
+		if (!*name)
+			continue;
+		while (i < ARRAY_SIZE(action_names) && strcmp(name, action_names[i].name))
+			i++;
+		if (i == ARRAY_SIZE(action_names) || action_names[i].action == SECCOMP_RET_ALLOW)
+			return -EINVAL;
+		*bits |= 1U << i;
+	}
+	return 0;
+}
+
+static void show_actions(char *text, size_t size, unsigned int bits)
+{
+	size_t len = 0;
+
+	text[0] = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(action_names); i++)
+		if (bits & 1U << i)
+			len += scnprintf(text + len, size - len, "%s%s", len ? " " : "", action_names[i].name);
+}
+
+static int proc_actions_logged(const struct ctl_table *table, int write, char *buf, size_t *len)
+{
+	char text[sizeof(actions_avail)];
+	unsigned int bits;
+	int err;
+
+	if (!write) {
+		show_actions(text, sizeof(text), READ_ONCE(actions_logged));
+		*len = scnprintf(buf, *len, "%s\n", text);
+		return 0;
+	}
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = parse_actions(buf, &bits);
+	if (!err)
+		WRITE_ONCE(actions_logged, bits);
+	return err;
+}
+
 static const struct ctl_table seccomp_table[] = {
 	{ "actions_avail", actions_avail, sizeof(actions_avail), 0444, proc_dostring },
+	{ "actions_logged", NULL, sizeof(actions_avail), 0644, proc_actions_logged },
 	{ }
 };
 

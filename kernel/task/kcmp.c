@@ -7,6 +7,8 @@
  *          to stop the processes if it wants the answer to last.
  * See:     kcmp(2)
  */
+#include <weft/err.h>
+#include <weft/eventpoll.h>
 #include <weft/file.h>
 #include <weft/init.h>
 #include <weft/kernel.h>
@@ -17,6 +19,7 @@
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/syscalls.h>
+#include <weft/uaccess.h>
 #include <uapi/kcmp.h>
 
 static unsigned long cookies[KCMP_TYPES][2];	/* [I] */
@@ -43,6 +46,27 @@ static long compare_files(struct task_struct *a, unsigned long fd_a, struct task
 	return ret;
 }
 
+static long compare_watched(struct task_struct *a, unsigned long fd_a, struct task_struct *b, const void __user *uslot)
+{
+	struct kcmp_epoll_slot slot;
+	struct file *fa, *epoll, *watched;
+	long ret = -EBADF;
+
+	if (copy_from_user(&slot, uslot, sizeof(slot)))
+		return -EFAULT;
+	fa = fd_a <= UINT_MAX ? fget_task(a, (unsigned int)fd_a) : NULL;
+	if (!fa)
+		return -EBADF;
+	epoll = fget_task(b, slot.efd);
+	if (epoll) {
+		watched = eventpoll_watched_file(epoll, (int)slot.tfd, slot.toff);
+		ret = IS_ERR(watched) ? PTR_ERR(watched) : compare(fa, watched, KCMP_FILE);
+		fput(epoll);
+	}
+	fput(fa);
+	return ret;
+}
+
 static long compare_tasks(struct task_struct *a, struct task_struct *b, int type, unsigned long idx1, unsigned long idx2)
 {
 	switch (type) {
@@ -61,7 +85,7 @@ static long compare_tasks(struct task_struct *a, struct task_struct *b, int type
 	case KCMP_SYSVSEM:
 		return compare(a->sysvsem_undo, b->sysvsem_undo, type);
 	case KCMP_EPOLL_TFD:
-		return -EOPNOTSUPP;
+		return compare_watched(a, idx1, b, (const void __user *)idx2);
 	default:
 		return -EINVAL;
 	}

@@ -12,7 +12,9 @@
  *          cred_guard_mutex of the tracee: no attach in the middle of an execve that gains rights.
  * See:     ptrace_stop.c; arch/x86/kernel/ptrace.c; ptrace(2)
  */
+#include <weft/compat.h>
 #include <weft/kernel.h>
+#include <weft/capability.h>
 #include <weft/cred.h>
 #include <weft/mm.h>
 #include <weft/ptrace.h>
@@ -152,6 +154,14 @@ static long link_attached(struct task_struct *task, unsigned int flags)
 	return 0;
 }
 
+/* Who checkpoints a program may let it make calls that its filters would not; not who is filtered itself. */
+static long check_suspend_seccomp(unsigned long options)
+{
+	if (!(options & PTRACE_O_SUSPEND_SECCOMP))
+		return 0;
+	return capable(CAP_SYS_ADMIN) && !current->seccomp_mode && !(current->ptrace & PT_SUSPEND_SECCOMP) ? 0 : -EPERM;
+}
+
 static long ptrace_attach(struct task_struct *task, bool seize, unsigned long addr, unsigned long options)
 {
 	unsigned int flags = PT_PTRACED;
@@ -160,6 +170,9 @@ static long ptrace_attach(struct task_struct *task, bool seize, unsigned long ad
 	if (seize) {
 		if (addr || (options & ~(unsigned long)PTRACE_O_MASK))
 			return -EIO;
+		ret = check_suspend_seccomp(options);
+		if (ret)
+			return ret;
 		flags |= PT_SEIZED | (unsigned int)options << PT_OPT_SHIFT;
 	}
 	if ((task->flags & PF_KTHREAD) || same_thread_group(task, current))
@@ -264,6 +277,17 @@ static long ptrace_detach(struct task_struct *child, unsigned long data)
 
 /* ---- requests ---- */
 
+/* The caller's word: 4 bytes for a 32-bit tracer. */
+static int word_size(void)
+{
+	return in_compat_syscall() ? sizeof(u32) : sizeof(unsigned long);
+}
+
+static int put_word(unsigned long word, void __user *to)
+{
+	return copy_to_user(to, &word, (size_t)word_size()) ? -EFAULT : 0;
+}
+
 /* The word at addr, there or from there.  The program may be another one than when we attached, and not for us to see. */
 static bool access_word(struct task_struct *child, unsigned long addr, unsigned long *word, unsigned int flags)
 {
@@ -273,22 +297,27 @@ static bool access_word(struct task_struct *child, unsigned long addr, unsigned 
 	if (!mm)
 		return false;
 	ok = (get_dumpable(mm) == SUID_DUMP_USER || ptracer_capable(child, mm->user_ns)) &&
-	     access_remote_vm(mm, addr, word, sizeof(*word), FOLL_FORCE | flags) == sizeof(*word);
+	     access_remote_vm(mm, addr, word, word_size(), FOLL_FORCE | flags) == word_size();
 	mmput(mm);
 	return ok;
 }
 
-static long ptrace_peek(struct task_struct *child, unsigned long addr, unsigned long __user *data)
+static long ptrace_peek(struct task_struct *child, unsigned long addr, void __user *data)
 {
 	unsigned long word;
 
-	return access_word(child, addr, &word, 0) ? put_user(word, data) : -EIO;
+	return access_word(child, addr, &word, 0) ? put_word(word, data) : -EIO;
 }
 
 static long ptrace_setoptions(struct task_struct *child, unsigned long data)
 {
+	long ret;
+
 	if (data & ~(unsigned long)PTRACE_O_MASK)
 		return -EINVAL;
+	ret = check_suspend_seccomp(data);
+	if (ret)
+		return ret;
 	spin_lock_irq(&child->sighand->siglock);
 	child->ptrace = (child->ptrace & ~((unsigned int)PTRACE_O_MASK << PT_OPT_SHIFT)) | (unsigned int)data << PT_OPT_SHIFT;
 	spin_unlock_irq(&child->sighand->siglock);
@@ -389,17 +418,30 @@ static long ptrace_sigmask(struct task_struct *child, bool set, unsigned long si
 	return 0;
 }
 
-static long ptrace_iovec_regset(struct task_struct *child, bool set, unsigned long type, struct iovec __user *uiov)
+static int get_iovec(struct iovec *iov, const void __user *uiov)
+{
+	struct compat_iovec c;
+
+	if (!in_compat_syscall())
+		return copy_from_user(iov, uiov, sizeof(*iov)) ? -EFAULT : 0;
+	if (copy_from_user(&c, uiov, sizeof(c)))
+		return -EFAULT;
+	*iov = (struct iovec){ .iov_base = compat_ptr(c.iov_base), .iov_len = c.iov_len };
+	return 0;
+}
+
+/* The length comes back behind the pointer, which is a word. */
+static long ptrace_iovec_regset(struct task_struct *child, bool set, unsigned long type, void __user *uiov)
 {
 	struct iovec iov;
 	size_t len;
 	long ret;
 
-	if (copy_from_user(&iov, uiov, sizeof(iov)))
+	if (get_iovec(&iov, uiov))
 		return -EFAULT;
 	len = iov.iov_len;
 	ret = ptrace_regset(child, set, type, iov.iov_base, &len);
-	return ret ? ret : put_user(len, &uiov->iov_len);
+	return ret ? ret : put_word(len, (char __user *)uiov + word_size());
 }
 
 /* Which kind of system-call stop it is in: PTRACE_SYSCALL_INFO_*. */
@@ -407,6 +449,8 @@ static u8 syscall_stop_kind(const struct task_struct *child)
 {
 	const kernel_siginfo_t *si = child->last_siginfo;
 
+	if (si && si->si_code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
+		return PTRACE_SYSCALL_INFO_SECCOMP;
 	if (!si || si->si_code != (SIGTRAP | 0x80))
 		return PTRACE_SYSCALL_INFO_NONE;
 	if (child->ptrace_message == PTRACE_EVENTMSG_SYSCALL_ENTRY)
@@ -426,18 +470,31 @@ static long ptrace_get_syscall_info(struct task_struct *child, unsigned long use
 	};
 	unsigned long args[6], size = offsetof(struct ptrace_syscall_info, entry);
 
-	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
 		syscall_get_arguments(child, regs, args);
 		info.entry.nr = (u64)(long)syscall_get_nr(regs);
 		for (int i = 0; i < 6; i++)
 			info.entry.args[i] = args[i];
 		size += sizeof(info.entry);
+		if (info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+			info.seccomp.ret_data = (u32)child->ptrace_message;
+			size += sizeof(info.seccomp.ret_data);
+		}
 	} else if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
 		info.exit.is_error = !is_syscall_success(regs);
 		info.exit.rval = (s64)regs->ax;
 		size += offsetof(typeof(info.exit), is_error) + 1;
 	}
 	return copy_to_user(to, &info, min(size, user_size)) ? -EFAULT : (long)size;
+}
+
+static long ptrace_get_rseq(struct task_struct *child, unsigned long user_size, void __user *to)
+{
+	struct ptrace_rseq_configuration conf = {
+		.rseq_abi_pointer = (u64)child->rseq, .rseq_abi_size = child->rseq_len, .signature = child->rseq_sig,
+	};
+
+	return copy_to_user(to, &conf, min(user_size, sizeof(conf))) ? -EFAULT : (long)sizeof(conf);
 }
 
 /* For seized tracees, in any state. */
@@ -488,7 +545,7 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 	case PTRACE_SETOPTIONS:
 		return ptrace_setoptions(child, data);
 	case PTRACE_GETEVENTMSG:
-		return put_user(child->ptrace_message, (unsigned long __user *)udata);
+		return put_word(child->ptrace_message, udata);
 	case PTRACE_GETSIGINFO:
 		return ptrace_getsiginfo(child, udata);
 	case PTRACE_SETSIGINFO:
@@ -503,6 +560,8 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 		return ptrace_iovec_regset(child, request == PTRACE_SETREGSET, addr, udata);
 	case PTRACE_GET_SYSCALL_INFO:
 		return ptrace_get_syscall_info(child, addr, udata);
+	case PTRACE_GET_RSEQ_CONFIGURATION:
+		return ptrace_get_rseq(child, addr, udata);
 	case PTRACE_INTERRUPT:
 		return ptrace_interrupt(child);
 	case PTRACE_LISTEN:
@@ -519,7 +578,8 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 	case PTRACE_SYSEMU_SINGLESTEP:
 		return ptrace_resume(child, request, data);
 	default:
-		return arch_ptrace(child, request, addr, data);
+		return in_compat_syscall() ? compat_arch_ptrace(child, request, addr, data) :
+					     arch_ptrace(child, request, addr, data);
 	}
 }
 

@@ -6,6 +6,9 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -843,6 +846,97 @@ TEST(kcmp_objects)
 		setresuid(1000, 1000, 1000);
 		CHECK_ERR(kcmp(1, 1, VM, 0, 0), EPERM);
 	}
+}
+
+TEST(kcmp_watched_by_epoll)
+{
+	struct { unsigned int efd, tfd, toff; } slot;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = CHECK_OK(epoll_create1(0)), p[2], q[2];
+	pid_t me = getpid();
+
+	CHECK_OK(pipe(p));
+	CHECK_OK(pipe(q));
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev));
+	slot.efd = ep;
+	slot.tfd = p[0];
+	slot.toff = 0;
+	CHECK_EQ(kcmp(me, me, 7, p[0], (long)&slot), 0);
+	CHECK(kcmp(me, me, 7, q[0], (long)&slot) > 0);
+	/* Another file under the same number: the second of that name. */
+	CHECK_OK(dup2(p[0], 100));
+	CHECK_OK(dup2(q[0], p[0]));
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev));
+	slot.toff = 1;
+	long second = kcmp(me, me, 7, q[0], (long)&slot);
+	slot.toff = 0;
+	long first = kcmp(me, me, 7, q[0], (long)&slot);
+	CHECK((first == 0) != (second == 0));
+	slot.toff = 2;
+	CHECK_ERR(kcmp(me, me, 7, q[0], (long)&slot), ENOENT);
+	CHECK_ERR(kcmp(me, me, 7, 999, (long)&slot), EBADF);
+	CHECK_ERR(kcmp(me, me, 7, q[0], 8), EFAULT);
+	slot.efd = q[0];
+	CHECK_ERR(kcmp(me, me, 7, q[0], (long)&slot), EINVAL);
+	slot.efd = 999;
+	CHECK_ERR(kcmp(me, me, 7, q[0], (long)&slot), EBADF);
+}
+
+static void getppid_is_refused(void)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 33),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 4, insns };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) || syscall(SYS_getppid) != -1 || errno != 33)
+		_exit(1);
+	raise(SIGUSR1);
+	_exit(syscall(SYS_getppid) > 0 ? 7 : 8);
+}
+
+TEST(seccomp_suspended)
+{
+	long option = 1 << 21;
+
+	if (geteuid())
+		SKIP("needs root");
+	for (int suspended = 0; suspended < 2; suspended++) {
+		pid_t pid = traced(getppid_is_refused);
+		int st = go(pid, PTRACE_CONT, 0);
+
+		CHECK(WIFSTOPPED(st) && WSTOPSIG(st) == SIGUSR1);
+		CHECK_OK(ptrace(PTRACE_SETOPTIONS, pid, 0, suspended ? option : 0));
+		st = go(pid, PTRACE_CONT, 0);
+		CHECK_EQ(WEXITSTATUS(st), suspended ? 7 : 8);
+	}
+	pid_t pid = traced(nothing);
+	CHECK_OK(setresuid(1000, 1000, 1000));
+	CHECK_ERR(ptrace(PTRACE_SETOPTIONS, pid, 0, option), EPERM);
+	CHECK_ERR(ptrace(PTRACE_SEIZE, getppid(), 0, option), EPERM);
+	finish(pid);
+}
+
+TEST(rseq_configuration)
+{
+	struct { uint64_t address; uint32_t size, signature, flags, pad; } conf;
+	pid_t pid = traced(nothing);
+
+	memset(&conf, 0xff, sizeof(conf));
+	CHECK_EQ(ptrace((enum __ptrace_request)0x420f, pid, sizeof(conf), &conf), 24);
+	CHECK_EQ(conf.flags, 0);
+	CHECK(conf.address);			/* the C library has registered it */
+	CHECK(conf.size >= 20);
+	CHECK_EQ(conf.signature, 0x53053053);
+	conf.size = 77;
+	CHECK_EQ(ptrace((enum __ptrace_request)0x420f, pid, 8, &conf), 24);
+	CHECK_EQ(conf.size, 77);
+	CHECK_ERR(ptrace((enum __ptrace_request)0x420f, pid, sizeof(conf), 8), EFAULT);
+	finish(pid);
 }
 
 TEST(process_vm_rights)

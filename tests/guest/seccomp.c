@@ -389,6 +389,25 @@ TEST(kill_one_thread)
 	CHECK_EQ(clear, 0);
 }
 
+TEST(actions_logged)
+{
+	const char *path = "/proc/sys/kernel/seccomp/actions_logged", *all = "kill_process kill_thread trap errno user_notif trace log\n";
+	int fd = CHECK_OK(open(path, geteuid() ? O_RDONLY : O_RDWR));
+	char buf[200] = "";
+
+	CHECK_OK(pread(fd, buf, sizeof(buf) - 1, 0));
+	CHECK_STR(buf, all);
+	if (geteuid())
+		SKIP("needs root");
+	CHECK_OK(pwrite(fd, "log trap", 8, 0));
+	memset(buf, 0, sizeof(buf));
+	CHECK_OK(pread(fd, buf, sizeof(buf) - 1, 0));
+	CHECK_STR(buf, "trap log\n");
+	CHECK_ERR(pwrite(fd, "trap allow", 10, 0), EINVAL);
+	CHECK_ERR(pwrite(fd, "nothing", 7, 0), EINVAL);
+	CHECK_OK(pwrite(fd, all, strlen(all), 0));
+}
+
 TEST(log_lets_through)
 {
 	pid_t parent = getppid();

@@ -247,7 +247,7 @@ TEST(sem_op_errors)
 	CHECK_ERR(semop(id, b, 0), EINVAL);
 	CHECK_ERR(semop(id, b, 501), E2BIG);
 	CHECK_ERR(semop(-1, b, 1), EINVAL);
-	CHECK_ERR(syscall(SYS_semop, id, (void *)8, 1UL), EFAULT);
+	CHECK_ERR(semop(id, (void *)8, 1), EFAULT);
 	b[0].sem_num = 2;
 	CHECK_ERR(semop(id, b, 1), EFBIG);
 	b[0] = (struct sembuf){ 0, -1, IPC_NOWAIT };
@@ -547,12 +547,40 @@ TEST(msg_errors)
 	CHECK_ERR(msgsnd(id, &m, 1, 0), EINVAL);
 	CHECK_ERR(msgsnd(id, &big, 9000, 0), EINVAL);
 	CHECK_ERR(msgsnd(-1, &big, 1, 0), EINVAL);
-	CHECK_ERR(syscall(SYS_msgsnd, id, (void *)8, 1UL, 0), EFAULT);
+	CHECK_ERR(msgsnd(id, (void *)8, 1, 0), EFAULT);
 	CHECK_ERR(msgrcv(id, &m, -1, 0, 0), EINVAL);
 	CHECK_ERR(msgctl(id, 99, NULL), EINVAL);
 	CHECK_OK(msgctl(id, IPC_RMID, NULL));
 	CHECK_ERR(msgsnd(id, &big, 1, 0), EINVAL);
 	CHECK_ERR(msgrcv(id, &m, 1, 0, 0), EINVAL);
+}
+
+TEST(msg_copy)
+{
+	int id = CHECK_OK(msgget(IPC_PRIVATE, 0600)), flags = MSG_COPY | IPC_NOWAIT;
+	struct text m = { .type = 3, .text = "first" };
+	struct msqid_ds ds;
+
+	if (msgrcv(id, &m, 1, 0, flags) < 0 && errno == ENOSYS)
+		SKIP("a kernel without checkpoints");
+	CHECK_OK(msgsnd(id, &m, 6, 0));
+	m = (struct text){ .type = 2, .text = "second" };
+	CHECK_OK(msgsnd(id, &m, 7, 0));
+	CHECK_EQ(msgrcv(id, &m, 64, 0, flags), 6);
+	CHECK_EQ(m.type, 3);
+	CHECK_STR(m.text, "first");
+	CHECK_EQ(msgrcv(id, &m, 64, 1, flags), 7);
+	CHECK_STR(m.text, "second");
+	CHECK_ERR(msgrcv(id, &m, 64, 2, flags), ENOMSG);
+	CHECK_ERR(msgrcv(id, &m, 64, -1, flags), ENOMSG);
+	CHECK_ERR(msgrcv(id, &m, 64, 0, MSG_COPY), EINVAL);
+	CHECK_ERR(msgrcv(id, &m, 64, 0, flags | MSG_EXCEPT), EINVAL);
+	CHECK_ERR(msgrcv(id, &m, 2, 0, flags), E2BIG);
+	CHECK_ERR(msgrcv(id, &m, 2, 0, flags | MSG_NOERROR), EINVAL);
+	CHECK_OK(msgctl(id, IPC_STAT, &ds));
+	CHECK_EQ(ds.msg_qnum, 2);
+	CHECK_EQ(ds.msg_lrpid, 0);
+	CHECK_OK(msgctl(id, IPC_RMID, NULL));
 }
 
 TEST(msg_full_queue)

@@ -74,7 +74,7 @@ int do_set_thread_area(struct task_struct *p, int idx, struct user_desc __user *
 	if (p == current) {
 		load_tls(p->thread.tls_array, smp_processor_id());
 		reload_selectors((unsigned int)idx);
-	} else {	/* it has not run yet: the switch to it takes the bases from here */
+	} else {	/* a child that has not run yet, or a tracee: the switch to it takes the bases from here */
 		if (p->thread.fsindex >> 3 == idx)
 			p->thread.fsbase = info.base_addr;
 		if (p->thread.gsindex >> 3 == idx)
@@ -95,22 +95,28 @@ static struct user_desc unpack_desc(u64 raw, unsigned int idx)
 
 	return (struct user_desc){
 		.entry_number = idx,
-		.base_addr = (u32)(raw >> 16 & 0xffffff) | (u32)(raw >> 56) << 24,
+		.base_addr = desc_base(raw),
 		.limit = (u32)(raw & 0xffff) | (u32)(raw >> 48 & 0xf) << 16,
 		.seg_32bit = flags >> 2 & 1, .contents = access >> 2 & 3, .read_exec_only = !(access & 2),
 		.limit_in_pages = flags >> 3 & 1, .seg_not_present = !(access & 0x80), .useable = flags & 1,
 	};
 }
 
-long sys_get_thread_area(struct user_desc __user *u_info)
+int do_get_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info)
 {
 	struct user_desc info;
-	unsigned int idx;
 
-	if (get_user(idx, &u_info->entry_number))
-		return -EFAULT;
 	if (idx < GDT_ENTRY_TLS_MIN || idx >= GDT_ENTRY_TLS_MIN + GDT_ENTRY_TLS_ENTRIES)
 		return -EINVAL;
-	info = unpack_desc(current->thread.tls_array[idx - GDT_ENTRY_TLS_MIN].raw, idx);
+	info = unpack_desc(p->thread.tls_array[idx - GDT_ENTRY_TLS_MIN].raw, (unsigned int)idx);
 	return copy_to_user(u_info, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+long sys_get_thread_area(struct user_desc __user *u_info)
+{
+	int idx;
+
+	if (get_user(idx, (int __user *)&u_info->entry_number))
+		return -EFAULT;
+	return do_get_thread_area(current, idx, u_info);
 }

@@ -96,7 +96,7 @@ static void set_flags(struct task_struct *child, unsigned long value)
 }
 
 /* -EIO: a value that the processor would refuse. */
-static long set_regs(struct task_struct *child, const struct user_regs_struct *u)
+long set_user_regs(struct task_struct *child, const struct user_regs_struct *u)
 {
 	struct thread_struct *t = &child->thread;
 	struct pt_regs *regs = task_pt_regs(child), old = *regs;
@@ -166,6 +166,16 @@ static long set_debugreg(struct thread_struct *t, unsigned int n, unsigned long 
 	}
 }
 
+unsigned long ptrace_get_debugreg(struct task_struct *child, unsigned int n)
+{
+	return get_debugreg(&child->thread, n);
+}
+
+long ptrace_set_debugreg(struct task_struct *child, unsigned int n, unsigned long value)
+{
+	return set_debugreg(&child->thread, n, value);
+}
+
 /* ---- struct user ---- */
 
 static bool bad_user_offset(unsigned long addr)
@@ -201,7 +211,7 @@ static long poke_user(struct task_struct *child, unsigned long addr, unsigned lo
 		return -EIO;
 	get_user_regs(child, &u);
 	((unsigned long *)&u)[addr / 8] = value;
-	return set_regs(child, &u);
+	return set_user_regs(child, &u);
 }
 
 /* ---- register sets ---- */
@@ -216,7 +226,7 @@ static long gp_regset(struct task_struct *child, bool set, void __user *buf, siz
 		return copy_to_user(buf, &u, *len) ? -EFAULT : 0;
 	if (copy_from_user(&u, buf, *len))
 		return -EFAULT;
-	return set_regs(child, &u);
+	return set_user_regs(child, &u);
 }
 
 /* size: how much of the image belongs to the set. */
@@ -243,15 +253,23 @@ static long fp_regset(struct task_struct *child, bool set, size_t size, void __u
 	return ret;
 }
 
+long ptrace_fxregset(struct task_struct *child, bool set, void __user *buf, size_t *len)
+{
+	return fp_regset(child, set, sizeof(struct fxregs_state), buf, len);
+}
+
+/* The view follows the tracee's code segment, not its tracer. */
 long ptrace_regset(struct task_struct *child, bool set, unsigned long type, void __user *buf, size_t *len)
 {
+	if (type != NT_X86_XSTATE && task_pt_regs(child)->cs == __USER32_CS)
+		return ptrace_regset32(child, set, type, buf, len);
 	if (*len % 8)
 		return -EINVAL;
 	switch (type) {
 	case NT_PRSTATUS:
 		return gp_regset(child, set, buf, len);
 	case NT_PRFPREG:
-		return fp_regset(child, set, sizeof(struct fxregs_state), buf, len);
+		return ptrace_fxregset(child, set, buf, len);
 	case NT_X86_XSTATE:
 		if (fpu_user_xstate_size <= sizeof(struct fxregs_state))
 			return -ENODEV;
@@ -279,6 +297,9 @@ long arch_ptrace(struct task_struct *child, long request, unsigned long addr, un
 	case PTRACE_GETFPREGS:
 	case PTRACE_SETFPREGS:
 		return fp_regset(child, request == PTRACE_SETFPREGS, fpregs, udata, &fpregs);
+	case PTRACE_GET_THREAD_AREA:
+	case PTRACE_SET_THREAD_AREA:
+		return ptrace_thread_area(child, request == PTRACE_SET_THREAD_AREA, addr, udata);
 	case PTRACE_ARCH_PRCTL:
 		return do_arch_prctl_64(child, (int)data, addr);
 	default:

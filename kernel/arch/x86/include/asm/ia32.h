@@ -33,9 +33,15 @@ int ia32_setup_rt_frame(struct ksignal *ksig, struct pt_regs *regs);
 /* ---- tls.c ---- */
 /* idx -1: the entry that u_info names (and if that is -1, too, and may_allocate: a free one, told in u_info).  -errno. */
 int do_set_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info, bool may_allocate);
+/* desc: filled in.  -EINVAL: idx is none of the three. */
+int do_get_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info);
 /* ldt.c */
 bool desc_is_empty(const struct user_desc *d);
 u64 pack_desc(const struct user_desc *d);
+static inline u32 desc_base(u64 raw)
+{
+	return (u32)(raw >> 16 & 0xffffff) | (u32)(raw >> 56) << 24;
+}
 
 /* ---- process.c ---- */
 /* The running task goes over to other selectors; a bad one becomes null. */
