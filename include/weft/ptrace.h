@@ -91,6 +91,12 @@ long ptrace_set_debugreg(struct task_struct *child, unsigned int n, unsigned lon
 long ptrace_fxregset(struct task_struct *child, bool set, void __user *buf, size_t *len);
 
 /* ---- arch, 32-bit tracees and tracers: ia32/ptrace_ia32.c ---- */
+#define FPREGS32_SIZE	108		/* struct user_i387_ia32_struct: FSAVE's image */
+#define NR_THREAD_AREAS	3
+struct xregs_state;
+struct user_desc;
+void get_fpregs32(const struct xregs_state *state, void *buf);
+void get_thread_areas(struct task_struct *child, struct user_desc *areas);	/* all three */
 void get_user_regs32(struct task_struct *child, struct user_regs_struct32 *u);
 long ptrace_regset32(struct task_struct *child, bool set, unsigned long type, void __user *buf, size_t *len);
 long compat_arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data);

@@ -208,6 +208,7 @@ int copy_siginfo_to_user(siginfo_t __user *to, const kernel_siginfo_t *from);
 int copy_siginfo_from_user(kernel_siginfo_t *to, const siginfo_t __user *from);
 int copy_siginfo_to_user64(siginfo_t __user *to, const kernel_siginfo_t *from);
 struct compat_siginfo;
+void siginfo_to_compat(struct compat_siginfo *to, const kernel_siginfo_t *from);
 int copy_siginfo_to_user32(struct compat_siginfo __user *to, const kernel_siginfo_t *from);
 int copy_siginfo_from_user32(kernel_siginfo_t *to, const struct compat_siginfo __user *from);
 int restore_altstack(const stack_t __user *uss);

@@ -202,7 +202,9 @@ int shm_info_to_user(void __user *buf, const struct shm_info *info)
 
 	if (!in_compat_syscall())
 		return copy_to_user(buf, info, sizeof(*info)) ? -EFAULT : 0;
-	c = (struct compat_shm_info){ .used_ids = info->used_ids, .shm_tot = (u32)info->shm_tot, .shm_rss = (u32)info->shm_rss };
+	c = (struct compat_shm_info){
+		.used_ids = info->used_ids, .shm_tot = (u32)info->shm_tot, .shm_rss = (u32)info->shm_rss,
+	};
 	return copy_to_user(buf, &c, sizeof(c)) ? -EFAULT : 0;
 }
 

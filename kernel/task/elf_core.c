@@ -8,7 +8,7 @@
  * Idea:    areas are written down first, with how much of each is to be saved (core(5), coredump_filter), because the
  *          headers say it before the memory comes; what has gone or never was there by then becomes zeros.
  * Locking: mmap_lock while the areas are written down and for each page.  The threads stand still (coredump.c).
- * See:     elf(5); uapi/elf.h; arch/x86/kernel/ptrace.c for the registers
+ * See:     elf(5); uapi/elf.h; elf_core32.c; arch/x86/kernel/ptrace.c for the registers
  */
 #include <weft/coredump.h>
 #include <weft/cred.h>
@@ -27,6 +27,7 @@
 #include <weft/time64.h>
 #include <asm/fpu.h>
 #include "coredump.h"
+#include "elf_core.h"
 #include "internal.h"
 
 #define NT_SIGINFO	0x53494749
@@ -53,18 +54,6 @@ struct elf_prpsinfo {
 	char		fname[16], psargs[80];
 };
 static_assert(sizeof(struct elf_prpsinfo) == 136);
-
-/* An area as it was when the dump began, and how much of it, from its start, is saved. */
-struct core_area {
-	unsigned long	start, end, flags, size;
-};
-
-struct elf_core {
-	struct core_area	*areas;
-	int			nr_areas;
-	char			*notes;
-	size_t			len, cap;	/* of notes, bytes */
-};
 
 /* ---- the areas ---- */
 
@@ -119,7 +108,7 @@ static bool collect_areas(struct elf_core *c, struct mm_struct *mm)
 
 /* ---- the notes ---- */
 
-static bool add_note(struct elf_core *c, const char *name, unsigned int type, const void *data, size_t len)
+bool elf_core_add_note(struct elf_core *c, const char *name, unsigned int type, const void *data, size_t len)
 {
 	Elf64_Nhdr head = { .n_namesz = (u32)strlen(name) + 1, .n_descsz = (u32)len, .n_type = type };
 	size_t name_room = round_up(head.n_namesz, 4), need = sizeof(head) + name_room + round_up(len, 4);
@@ -145,25 +134,6 @@ static bool add_note(struct elf_core *c, const char *name, unsigned int type, co
 	return true;
 }
 
-static void fill_times(struct elf_prstatus *st, struct task_struct *t)
-{
-	struct signal_struct *sig = t->signal;
-	u64 ut, st_ns;
-
-	if (thread_group_leader(t))
-		thread_group_cputime_adjusted(t, &ut, &st_ns);
-	else
-		task_cputime_adjusted(t, &ut, &st_ns);
-	st->utime.sec = (long)(ut / NSEC_PER_SEC);
-	st->utime.usec = (long)(ut % NSEC_PER_SEC / NSEC_PER_USEC);
-	st->stime.sec = (long)(st_ns / NSEC_PER_SEC);
-	st->stime.usec = (long)(st_ns % NSEC_PER_SEC / NSEC_PER_USEC);
-	st->cutime.sec = (long)(sig->cutime / NSEC_PER_SEC);
-	st->cutime.usec = (long)(sig->cutime % NSEC_PER_SEC / NSEC_PER_USEC);
-	st->cstime.sec = (long)(sig->cstime / NSEC_PER_SEC);
-	st->cstime.usec = (long)(sig->cstime % NSEC_PER_SEC / NSEC_PER_USEC);
-}
-
 static pid_t parent_of(struct task_struct *t)
 {
 	pid_t pid;
@@ -174,28 +144,68 @@ static pid_t parent_of(struct task_struct *t)
 	return pid;
 }
 
-static bool add_status(struct elf_core *c, struct task_struct *t, const kernel_siginfo_t *info)
+static void split_time(u64 ns, u64 *sec, u64 *usec)
 {
-	struct elf_prstatus st = {
-		.si_signo = info->si_signo, .si_code = info->si_code, .si_errno = info->si_errno,
-		.cursig = (short)info->si_signo, .sigpend = t->pending.signal.sig[0], .sighold = t->blocked.sig[0],
-		.pid = task_pid_vnr(t), .ppid = parent_of(t), .pgrp = task_pgrp_vnr(t), .sid = task_session_vnr(t),
-		.fpvalid = 1,
-	};
-
-	fill_times(&st, t);
-	get_user_regs(t, &st.regs);
-	return add_note(c, "CORE", NT_PRSTATUS, &st, sizeof(st));
+	*sec = ns / NSEC_PER_SEC;
+	*usec = ns % NSEC_PER_SEC / NSEC_PER_USEC;
 }
 
-/* x: room for any thread's state. */
+void elf_core_status(struct core_status *st, struct task_struct *t)
+{
+	struct signal_struct *sig = t->signal;
+	u64 ut, st_ns;
+
+	if (thread_group_leader(t))
+		thread_group_cputime_adjusted(t, &ut, &st_ns);
+	else
+		task_cputime_adjusted(t, &ut, &st_ns);
+	split_time(ut, &st->utime.sec, &st->utime.usec);
+	split_time(st_ns, &st->stime.sec, &st->stime.usec);
+	split_time(sig->cutime, &st->cutime.sec, &st->cutime.usec);
+	split_time(sig->cstime, &st->cstime.sec, &st->cstime.usec);
+	st->pid = task_pid_vnr(t);
+	st->ppid = parent_of(t);
+	st->pgrp = task_pgrp_vnr(t);
+	st->sid = task_session_vnr(t);
+}
+
+static bool add_status(struct elf_core *c, struct task_struct *t, const kernel_siginfo_t *info)
+{
+	struct core_status s;
+	struct elf_prstatus st;
+
+	elf_core_status(&s, t);
+	memset(&st, 0, sizeof(st));
+	st = (struct elf_prstatus){
+		.si_signo = info->si_signo, .si_code = info->si_code, .si_errno = info->si_errno,
+		.cursig = (short)info->si_signo, .sigpend = t->pending.signal.sig[0], .sighold = t->blocked.sig[0],
+		.pid = s.pid, .ppid = s.ppid, .pgrp = s.pgrp, .sid = s.sid,
+		.utime = { (long)s.utime.sec, (long)s.utime.usec }, .stime = { (long)s.stime.sec, (long)s.stime.usec },
+		.cutime = { (long)s.cutime.sec, (long)s.cutime.usec },
+		.cstime = { (long)s.cstime.sec, (long)s.cstime.usec }, .fpvalid = 1,
+	};
+	get_user_regs(t, &st.regs);
+	return elf_core_add_note(c, "CORE", NT_PRSTATUS, &st, sizeof(st));
+}
+
 static bool add_fpu(struct elf_core *c, struct task_struct *t, struct xregs_state *x)
 {
 	fpu_get_state(t, x);
-	if (!add_note(c, "CORE", NT_PRFPREG, x, sizeof(struct fxregs_state)))
+	if (!elf_core_add_note(c, "CORE", NT_PRFPREG, x, sizeof(struct fxregs_state)))
 		return false;
 	return fpu_user_xstate_size <= sizeof(struct fxregs_state) ||
-	       add_note(c, "LINUX", NT_X86_XSTATE, x, fpu_user_xstate_size);
+	       elf_core_add_note(c, "LINUX", NT_X86_XSTATE, x, fpu_user_xstate_size);
+}
+
+void elf_core_names(struct mm_struct *mm, char *fname, char *psargs)
+{
+	int len = (int)min(mm->arg_end - mm->arg_start, sizeof_field(struct elf_prpsinfo, psargs) - 1);
+
+	get_task_comm(fname, current);
+	len = access_remote_vm(mm, mm->arg_start, psargs, len, FOLL_FORCE);
+	for (int i = 0; i < len; i++)
+		if (!psargs[i])
+			psargs[i] = ' ';
 }
 
 static bool add_psinfo(struct elf_core *c, struct mm_struct *mm)
@@ -207,14 +217,9 @@ static bool add_psinfo(struct elf_core *c, struct mm_struct *mm)
 		.ppid = parent_of(current),
 		.pgrp = task_pgrp_vnr(current), .sid = task_session_vnr(current),
 	};
-	int len = (int)min(mm->arg_end - mm->arg_start, sizeof(ps.psargs) - 1);
 
-	get_task_comm(ps.fname, current);
-	len = access_remote_vm(mm, mm->arg_start, ps.psargs, len, FOLL_FORCE);
-	for (int i = 0; i < len; i++)
-		if (!ps.psargs[i])
-			ps.psargs[i] = ' ';
-	return add_note(c, "CORE", NT_PRPSINFO, &ps, sizeof(ps));
+	elf_core_names(mm, ps.fname, ps.psargs);
+	return elf_core_add_note(c, "CORE", NT_PRPSINFO, &ps, sizeof(ps));
 }
 
 static bool add_siginfo(struct elf_core *c, const kernel_siginfo_t *info)
@@ -222,7 +227,7 @@ static bool add_siginfo(struct elf_core *c, const kernel_siginfo_t *info)
 	siginfo_t user = { 0 };
 
 	memcpy(&user, info, sizeof(*info));
-	return add_note(c, "CORE", NT_SIGINFO, &user, sizeof(user));
+	return elf_core_add_note(c, "CORE", NT_SIGINFO, &user, sizeof(user));
 }
 
 static bool add_auxv(struct elf_core *c, struct mm_struct *mm)
@@ -232,18 +237,24 @@ static bool add_auxv(struct elf_core *c, struct mm_struct *mm)
 	do {
 		words += 2;
 	} while (mm->saved_auxv[words - 2] && words + 2 <= ARRAY_SIZE(mm->saved_auxv));
-	return add_note(c, "CORE", NT_AUXV, mm->saved_auxv, words * sizeof(mm->saved_auxv[0]));
+	return elf_core_add_note(c, "CORE", NT_AUXV, mm->saved_auxv, words * sizeof(mm->saved_auxv[0]));
+}
+
+/* The n-th word of the note that lists files, which has 4 or 8 bytes. */
+static void put_nth(void *body, size_t n, unsigned long value, size_t word)
+{
+	memcpy((char *)body + n * word, &value, word);
 }
 
 /*
  * The note's body: count, page size; start, end, offset in pages of each area with a file; their names.  Returns its
  * length, 0 if it is longer than room.  mmap_lock held.  path: PATH_MAX bytes to work in.
  */
-static size_t list_files(struct mm_struct *mm, long *body, size_t room, char *path)
+static size_t list_files(struct mm_struct *mm, char *body, size_t room, char *path, size_t word)
 {
-	size_t at = (2 + 3 * (size_t)mm->map_count) * sizeof(long), n = 0;
+	const size_t names = (2 + 3 * (size_t)mm->map_count) * word;	/* where they begin if all areas are files */
+	size_t at = names, n = 0;
 	struct vm_area_struct *vma;
-	char *names = (char *)body;
 
 	for_each_vma_of(mm, vma) {
 		const char *name = vma->vm_file ? d_path(&vma->vm_file->f_path, path, PATH_MAX) : NULL;
@@ -253,53 +264,52 @@ static size_t list_files(struct mm_struct *mm, long *body, size_t room, char *pa
 			continue;
 		if (at + len > room)
 			return 0;
-		body[2 + 3 * n] = (long)vma->vm_start;
-		body[3 + 3 * n] = (long)vma->vm_end;
-		body[4 + 3 * n] = (long)vma->vm_pgoff;
-		memcpy(names + at, name, len);
+		put_nth(body, 2 + 3 * n, vma->vm_start, word);
+		put_nth(body, 3 + 3 * n, vma->vm_end, word);
+		put_nth(body, 4 + 3 * n, vma->vm_pgoff, word);
+		memcpy(body + at, name, len);
 		at += len;
 		n++;
 	}
-	body[0] = (long)n;
-	body[1] = PAGE_SIZE;
+	put_nth(body, 0, n, word);
+	put_nth(body, 1, PAGE_SIZE, word);
 	/* Room was left for all areas: the names move up to those that are files. */
-	at -= (2 + 3 * (size_t)mm->map_count) * sizeof(long);
-	memmove(body + 2 + 3 * n, names + (2 + 3 * (size_t)mm->map_count) * sizeof(long), at);
-	return (2 + 3 * n) * sizeof(long) + at;
+	memmove(body + (2 + 3 * n) * word, body + names, at - names);
+	return (2 + 3 * n) * word + at - names;
 }
 
 /* A process with names beyond all measure goes without this note. */
-static bool add_files(struct elf_core *c, struct mm_struct *mm)
+static bool add_files(struct elf_core *c, struct mm_struct *mm, size_t word)
 {
 	char *path = kmalloc(PATH_MAX, GFP_KERNEL);
 	bool ok = path != NULL;
 	size_t len = 0;
 
 	for (size_t room = FILE_NOTE_FIRST; ok && !len && room <= FILE_NOTE_MAX; room *= 2) {
-		long *body = kvmalloc(room, GFP_KERNEL);
+		char *body = kvmalloc(room, GFP_KERNEL);
 
 		ok = body && !mmap_read_lock_killable(mm);
 		if (ok) {
-			if ((2 + 3 * (size_t)mm->map_count) * sizeof(long) < room)
-				len = list_files(mm, body, room, path);
+			if ((2 + 3 * (size_t)mm->map_count) * word < room)
+				len = list_files(mm, body, room, path, word);
 			mmap_read_unlock(mm);
 		}
 		if (len)
-			ok = add_note(c, "CORE", NT_FILE, body, len);
+			ok = elf_core_add_note(c, "CORE", NT_FILE, body, len);
 		kvfree(body);
 	}
 	kfree(path);
 	return ok;
 }
 
-static bool make_notes(struct elf_core *c, struct core_dump *d, struct mm_struct *mm)
+static bool make_notes(const struct core_format *f, struct elf_core *c, struct core_dump *d, struct mm_struct *mm)
 {
 	struct xregs_state *x = kzalloc(max((size_t)fpu_user_xstate_size, sizeof(struct xregs_state)), GFP_KERNEL);
-	bool ok = x && add_status(c, current, d->info) && add_psinfo(c, mm) && add_siginfo(c, d->info) &&
-		  add_auxv(c, mm) && add_files(c, mm) && add_fpu(c, current, x);
+	bool ok = x && f->add_status(c, current, d->info) && f->add_psinfo(c, mm) && f->add_siginfo(c, d->info) &&
+		  f->add_auxv(c, mm) && add_files(c, mm, f->word) && f->add_fpu(c, current, x);
 
 	for (struct core_thread *t = d->threads->next; ok && t; t = t->next)
-		ok = add_status(c, t->task, d->info) && add_fpu(c, t->task, x);
+		ok = f->add_status(c, t->task, d->info) && f->add_fpu(c, t->task, x);
 	kfree(x);
 	return ok;
 }
@@ -353,9 +363,15 @@ static bool put_area(struct core_dump *d, struct mm_struct *mm, const struct cor
 	return true;
 }
 
-static void put_all(struct core_dump *d, const struct elf_core *c, struct mm_struct *mm, char *page)
+static const struct core_format core_format64 = {
+	.add_status = add_status, .add_psinfo = add_psinfo, .add_siginfo = add_siginfo, .add_auxv = add_auxv,
+	.add_fpu = add_fpu, .put_headers = put_headers, .word = sizeof(unsigned long),
+};
+
+static void put_all(const struct core_format *f, struct core_dump *d, const struct elf_core *c, struct mm_struct *mm,
+		    char *page)
 {
-	bool ok = put_headers(d, c);
+	bool ok = f->put_headers(d, c);
 
 	for (int i = 0; ok && i < c->nr_areas; i++)
 		ok = put_area(d, mm, &c->areas[i], page);
@@ -366,10 +382,11 @@ bool elf_core_dump(struct core_dump *d)
 	struct mm_struct *mm = current->mm;
 	struct elf_core c = { .nr_areas = 0 };
 	char *page = (char *)__get_free_page(GFP_KERNEL);
-	bool ok = page && collect_areas(&c, mm) && make_notes(&c, d, mm);
+	const struct core_format *f = test_thread_flag(TIF_ADDR32) ? &core_format32 : &core_format64;
+	bool ok = page && collect_areas(&c, mm) && make_notes(f, &c, d, mm);
 
 	if (ok)
-		put_all(d, &c, mm, page);
+		put_all(f, d, &c, mm, page);
 	free_page((unsigned long)page);
 	kvfree(c.notes);
 	kvfree(c.areas);

@@ -21,7 +21,6 @@
 #include <asm/ia32.h>
 #include <asm/segment.h>
 
-#define FPREGS_SIZE	108		/* struct user_i387_ia32_struct: FSAVE's image without what signal frames add */
 #define USER32_SIZE	284		/* struct user32 */
 #define USER32_DEBUGREG	252		/* u_debugreg[8] in it */
 
@@ -96,13 +95,22 @@ static long gp_regset32(struct task_struct *child, bool set, void __user *buf, s
 
 /* ---- floating point ---- */
 
+/* Without what signal frames add to FSAVE's image. */
+void get_fpregs32(const struct xregs_state *state, void *buf)
+{
+	struct fregs_state env;
+
+	fregs_from_fxregs(&env, &state->i387);
+	memcpy(buf, &env, FPREGS32_SIZE);
+}
+
 static long fp_regset32(struct task_struct *child, bool set, void __user *buf, size_t *len)
 {
 	struct xregs_state *state;
 	struct fregs_state env;
 	long ret = 0;
 
-	*len = min(*len, (size_t)FPREGS_SIZE);
+	*len = min(*len, (size_t)FPREGS32_SIZE);
 	if (!child->thread.fpu.state)
 		return -ENODEV;
 	state = kzalloc(max((size_t)fpu_user_xstate_size, sizeof(*state)) + 64, GFP_KERNEL);
@@ -123,6 +131,13 @@ static long fp_regset32(struct task_struct *child, bool set, void __user *buf, s
 }
 
 /* ---- thread areas ---- */
+
+void get_thread_areas(struct task_struct *child, struct user_desc *areas)
+{
+	static_assert(NR_THREAD_AREAS == GDT_ENTRY_TLS_ENTRIES);
+	for (unsigned int i = 0; i < NR_THREAD_AREAS; i++)
+		areas[i] = get_thread_area_of(child, i);
+}
 
 static long tls_regset(struct task_struct *child, bool set, void __user *buf, size_t *len)
 {
@@ -201,7 +216,7 @@ static long poke_user32(struct task_struct *child, u32 addr, u32 value)
 
 long compat_arch_ptrace(struct task_struct *child, long request, unsigned long addr, unsigned long data)
 {
-	size_t regs = sizeof(struct user_regs_struct32), fpregs = FPREGS_SIZE, fxregs = sizeof(struct fxregs_state);
+	size_t regs = sizeof(struct user_regs_struct32), fpregs = FPREGS32_SIZE, fxregs = sizeof(struct fxregs_state);
 	void __user *udata = (void __user *)data;
 
 	switch (request) {

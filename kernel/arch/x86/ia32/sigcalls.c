@@ -38,47 +38,54 @@ static enum layout siginfo_layout(int sig, int code)
 	return SIL_POLL;	/* SIGIO, or what F_SETSIG chose in its place */
 }
 
-int copy_siginfo_to_user32(struct compat_siginfo __user *to, const kernel_siginfo_t *from)
+void siginfo_to_compat(struct compat_siginfo *to, const kernel_siginfo_t *from)
 {
-	struct compat_siginfo c = { .si_signo = from->si_signo, .si_errno = from->si_errno, .si_code = from->si_code };
+	*to = (struct compat_siginfo){ .si_signo = from->si_signo, .si_errno = from->si_errno, .si_code = from->si_code };
 
 	switch (siginfo_layout(from->si_signo, from->si_code)) {
 	case SIL_KILL:
-		c._kill._pid = from->si_pid;
-		c._kill._uid = from->si_uid;
+		to->_kill._pid = from->si_pid;
+		to->_kill._uid = from->si_uid;
 		break;
 	case SIL_TIMER:
-		c._timer._tid = from->si_tid;
-		c._timer._overrun = from->si_overrun;
-		c._timer._sigval = ptr_to_compat(from->_sifields._timer._sigval.sival_ptr);
-		c._timer._sys_private = from->si_sys_private;
+		to->_timer._tid = from->si_tid;
+		to->_timer._overrun = from->si_overrun;
+		to->_timer._sigval = ptr_to_compat(from->_sifields._timer._sigval.sival_ptr);
+		to->_timer._sys_private = from->si_sys_private;
 		break;
 	case SIL_RT:
-		c._rt._pid = from->si_pid;
-		c._rt._uid = from->si_uid;
-		c._rt._sigval = ptr_to_compat(from->si_ptr);
+		to->_rt._pid = from->si_pid;
+		to->_rt._uid = from->si_uid;
+		to->_rt._sigval = ptr_to_compat(from->si_ptr);
 		break;
 	case SIL_CHLD:
-		c._sigchld._pid = from->si_pid;
-		c._sigchld._uid = from->si_uid;
-		c._sigchld._status = from->si_status;
-		c._sigchld._utime = (s32)from->si_utime;
-		c._sigchld._stime = (s32)from->si_stime;
+		to->_sigchld._pid = from->si_pid;
+		to->_sigchld._uid = from->si_uid;
+		to->_sigchld._status = from->si_status;
+		to->_sigchld._utime = (s32)from->si_utime;
+		to->_sigchld._stime = (s32)from->si_stime;
 		break;
 	case SIL_FAULT:
-		c._sigfault._addr = ptr_to_compat(from->si_addr);
-		c._sigfault._addr_lsb = from->si_addr_lsb;
+		to->_sigfault._addr = ptr_to_compat(from->si_addr);
+		to->_sigfault._addr_lsb = from->si_addr_lsb;
 		break;
 	case SIL_POLL:
-		c._sigpoll._band = (s32)from->si_band;
-		c._sigpoll._fd = from->si_fd;
+		to->_sigpoll._band = (s32)from->si_band;
+		to->_sigpoll._fd = from->si_fd;
 		break;
 	case SIL_SYS:
-		c._sigsys._call_addr = ptr_to_compat(from->si_call_addr);
-		c._sigsys._syscall = from->si_syscall;
-		c._sigsys._arch = from->si_arch;
+		to->_sigsys._call_addr = ptr_to_compat(from->si_call_addr);
+		to->_sigsys._syscall = from->si_syscall;
+		to->_sigsys._arch = from->si_arch;
 		break;
 	}
+}
+
+int copy_siginfo_to_user32(struct compat_siginfo __user *to, const kernel_siginfo_t *from)
+{
+	struct compat_siginfo c;
+
+	siginfo_to_compat(&c, from);
 	return copy_to_user(to, &c, sizeof(c)) ? -EFAULT : 0;
 }
 

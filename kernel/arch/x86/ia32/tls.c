@@ -102,13 +102,18 @@ static struct user_desc unpack_desc(u64 raw, unsigned int idx)
 	};
 }
 
+struct user_desc get_thread_area_of(struct task_struct *p, unsigned int n)
+{
+	return unpack_desc(p->thread.tls_array[n].raw, GDT_ENTRY_TLS_MIN + n);
+}
+
 int do_get_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info)
 {
 	struct user_desc info;
 
 	if (idx < GDT_ENTRY_TLS_MIN || idx >= GDT_ENTRY_TLS_MIN + GDT_ENTRY_TLS_ENTRIES)
 		return -EINVAL;
-	info = unpack_desc(p->thread.tls_array[idx - GDT_ENTRY_TLS_MIN].raw, (unsigned int)idx);
+	info = get_thread_area_of(p, (unsigned int)idx - GDT_ENTRY_TLS_MIN);
 	return copy_to_user(u_info, &info, sizeof(info)) ? -EFAULT : 0;
 }
 

@@ -34,6 +34,7 @@ int ia32_setup_rt_frame(struct ksignal *ksig, struct pt_regs *regs);
 /* idx -1: the entry that u_info names (and if that is -1, too, and may_allocate: a free one, told in u_info).  -errno. */
 int do_set_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info, bool may_allocate);
 /* desc: filled in.  -EINVAL: idx is none of the three. */
+struct user_desc get_thread_area_of(struct task_struct *p, unsigned int n);	/* the n-th, from 0 */
 int do_get_thread_area(struct task_struct *p, int idx, struct user_desc __user *u_info);
 /* ldt.c */
 bool desc_is_empty(const struct user_desc *d);
