@@ -252,6 +252,7 @@ struct inode {
 	atomic64_t		i_version;
 	atomic_t		i_count;	/* [a] */
 	atomic_t		i_writecount;	/* [a] > 0 writers, < 0 being executed: deny_write_access() */
+	atomic_t		i_readcount;	/* [a] open for reading only */
 	union {
 		const struct file_operations *i_fop;	/* [I] */
 		void (*free_inode)(struct inode *inode);	/* once it is being freed */

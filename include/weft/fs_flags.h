@@ -22,6 +22,7 @@
 #define FMODE_PATH		((fmode_t)0x4000)	/* O_PATH */
 #define FMODE_ATOMIC_POS	((fmode_t)0x8000)	/* f_pos needs f_pos_lock when the file is shared */
 #define FMODE_WRITER		((fmode_t)0x10000)	/* holds write access to the mount and the inode */
+#define FMODE_READER		((fmode_t)0x400000)	/* of a regular file, and counted in i_readcount */
 #define FMODE_CAN_READ		((fmode_t)0x20000)
 #define FMODE_CAN_WRITE		((fmode_t)0x40000)
 #define FMODE_OPENED		((fmode_t)0x80000)	/* ->open() succeeded: ->release() is due */

@@ -443,6 +443,10 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg, struct file *f
 			return -EINVAL;
 		filp->f_owner.signum = arg;
 		return 0;
+	case F_SETLEASE:
+		return fcntl_setlease(fd, filp, (int)arg);
+	case F_GETLEASE:
+		return fcntl_getlease(filp);
 	case F_NOTIFY:
 		return fcntl_dirnotify(fd, filp, arg);
 	case F_SETPIPE_SZ: case F_GETPIPE_SZ:

@@ -192,6 +192,8 @@ static void __fput(struct file *file)
 	put_pid(file->f_owner.pid);
 	if (file->f_mode & FMODE_WRITER)
 		file_put_write_access(file);
+	else if (file->f_mode & FMODE_READER)
+		atomic_dec(&inode->i_readcount);
 	dput(dentry);
 	if (unlikely(file->f_mode & FMODE_NEED_UNMOUNT))
 		dissolve_detached(mnt);

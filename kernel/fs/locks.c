@@ -32,7 +32,7 @@ static DEFINE_SPINLOCK(blocked_lock_lock);
 
 /* ---- contexts and locks ---- */
 
-static struct file_lock_context *get_context(struct inode *inode, bool create)
+struct file_lock_context *locks_get_lock_context(struct inode *inode, bool create)
 {
 	struct file_lock_context *ctx = smp_load_acquire(&inode->i_flctx), *old;
 
@@ -44,6 +44,7 @@ static struct file_lock_context *get_context(struct inode *inode, bool create)
 	spin_lock_init(&ctx->flc_lock);
 	INIT_LIST_HEAD(&ctx->flc_flock);
 	INIT_LIST_HEAD(&ctx->flc_posix);
+	INIT_LIST_HEAD(&ctx->flc_lease);
 	old = cmpxchg(&inode->i_flctx, NULL, ctx);
 	if (old) {
 		kmem_cache_free(flctx_cache, ctx);
@@ -56,7 +57,7 @@ void locks_free_lock_context(struct inode *inode)
 {
 	struct file_lock_context *ctx = inode->i_flctx;
 
-	WARN_ON(!list_empty(&ctx->flc_flock) || !list_empty(&ctx->flc_posix));
+	WARN_ON(!list_empty(&ctx->flc_flock) || !list_empty(&ctx->flc_posix) || !list_empty(&ctx->flc_lease));
 	kmem_cache_free(flctx_cache, ctx);
 	inode->i_flctx = NULL;
 }
@@ -223,7 +224,7 @@ static bool posix_conflict(const struct file_lock *a, const struct file_lock *b)
 /* fl is given what stands in its way, or F_UNLCK. */
 static void posix_test_lock(struct file *filp, struct file_lock *fl)
 {
-	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock_context *ctx = locks_get_lock_context(file_inode(filp), false);
 	struct file_lock *cfl;
 
 	if (ctx) {
@@ -355,7 +356,7 @@ static int check_conflicts(struct file_lock_context *ctx, struct file_lock *requ
 
 static int posix_lock_inode(struct inode *inode, struct file_lock *request, struct file_lock *conflock)
 {
-	struct file_lock_context *ctx = get_context(inode, request->fl_type != F_UNLCK);
+	struct file_lock_context *ctx = locks_get_lock_context(inode, request->fl_type != F_UNLCK);
 	struct file_lock *new = NULL, *spare = NULL;
 	bool found = false;
 	LIST_HEAD(dispose);
@@ -549,7 +550,7 @@ out:
 /* One lock a file: a new kind replaces the old, not atomically: in between others may take it.  As flock_lock_inode. */
 static int flock_request(struct inode *inode, struct file_lock *request)
 {
-	struct file_lock_context *ctx = get_context(inode, request->fl_type != F_UNLCK);
+	struct file_lock_context *ctx = locks_get_lock_context(inode, request->fl_type != F_UNLCK);
 	struct file_lock *new = NULL, *fl;
 	bool found = false;
 	LIST_HEAD(dispose);
@@ -666,7 +667,7 @@ long sys_flock(unsigned int fd, unsigned int cmd)
 /* Any close() by a process drops all its record locks on the file: POSIX wants it so. */
 void locks_remove_posix(struct file *filp, fl_owner_t owner)
 {
-	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock_context *ctx = locks_get_lock_context(file_inode(filp), false);
 	struct file_lock lock;
 
 	if (likely(!ctx) || list_empty(&ctx->flc_posix))
@@ -683,7 +684,7 @@ void locks_remove_posix(struct file *filp, fl_owner_t owner)
 
 void locks_remove_file(struct file *filp)
 {
-	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock_context *ctx = locks_get_lock_context(file_inode(filp), false);
 	struct file_lock fl;
 
 	if (likely(!ctx))
@@ -693,6 +694,7 @@ void locks_remove_file(struct file *filp)
 		make_flock(&fl, filp, F_UNLCK);
 		flock_request(file_inode(filp), &fl);
 	}
+	locks_remove_lease(filp, ctx);
 }
 
 /* ---- /proc/locks ---- */
@@ -744,6 +746,7 @@ static void show_sb_locks(struct super_block *sb, void *arg)
 		spin_lock(&ctx->flc_lock);
 		show_list(args[0], &ctx->flc_flock, args[1]);
 		show_list(args[0], &ctx->flc_posix, args[1]);
+		show_leases(args[0], ctx, NULL, "", args[1]);
 		spin_unlock(&ctx->flc_lock);
 	}
 	spin_unlock(&sb->s_inode_list_lock);
@@ -761,7 +764,7 @@ int list_file_locks(struct seq_file *m, void *v)
 /* /proc/PID/fdinfo: what the task, or the open file itself, has locked. */
 void show_fd_locks(struct seq_file *m, struct file *filp, struct task_struct *task)
 {
-	struct file_lock_context *ctx = get_context(file_inode(filp), false);
+	struct file_lock_context *ctx = locks_get_lock_context(file_inode(filp), false);
 	struct list_head *lists[2];
 	struct file_lock *fl;
 	int id = 0;
@@ -779,6 +782,7 @@ void show_fd_locks(struct seq_file *m, struct file *filp, struct task_struct *ta
 			show_lock(m, fl, ++id, false);
 		}
 	}
+	show_leases(m, ctx, filp, "lock:\t", &id);
 	spin_unlock(&ctx->flc_lock);
 }
 

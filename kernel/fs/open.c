@@ -68,6 +68,13 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 		if (unlikely(err))
 			goto fail;
 	}
+	if (S_ISREG(mode) && (f->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ) {
+		atomic_inc(&inode->i_readcount);
+		f->f_mode |= FMODE_READER;
+	}
+	err = break_lease(inode, f->f_flags);
+	if (unlikely(err))
+		goto fail;
 	if (S_ISREG(mode) || S_ISDIR(mode))
 		f->f_mode |= FMODE_ATOMIC_POS;
 	f->f_op = inode->i_fop;
@@ -103,6 +110,8 @@ release:
 fail:
 	if (f->f_mode & FMODE_WRITER)
 		file_put_write_access(f);
+	else if (f->f_mode & FMODE_READER)
+		atomic_dec(&inode->i_readcount);
 	path_put(&f->f_path);
 	f->f_path = (struct path){ };
 	f->f_inode = NULL;
@@ -343,7 +352,9 @@ int vfs_truncate(const struct path *path, loff_t length)
 	err = IS_APPEND(inode) ? -EPERM : get_write_access(inode);
 	if (err)
 		goto drop;
-	err = do_truncate(path->dentry, length, 0, NULL);
+	err = break_lease(inode, O_WRONLY);
+	if (!err)
+		err = do_truncate(path->dentry, length, 0, NULL);
 	put_write_access(inode);
 drop:
 	mnt_drop_write(path->mnt);
