@@ -381,6 +381,7 @@ struct task_struct {
 	unsigned int		seccomp_mode;	/* [siglock] SECCOMP_MODE_* */
 	unsigned int		seccomp_count;	/* [siglock] filters in the chain */
 	struct sem_undo_list	*sysvsem_undo;
+	struct perf_task	*perf;		/* [perf_mutex] counters of perf_event_open(2); NULL: none */
 	unsigned int		trace_recursion;
 
 #ifdef CONFIG_DEBUG
@@ -459,6 +460,8 @@ int __cond_resched(void);
 unsigned long nr_running(void);
 unsigned long nr_iowait(void);
 unsigned long long nr_context_switches(void);
+u64 nr_context_switches_cpu(int cpu);
+u64 nr_migrations_cpu(int cpu);
 void get_avenrun(unsigned long *loads, unsigned long offset, int shift);
 u64 task_sched_runtime(struct task_struct *p);	/* ns on a processor, up to now */
 struct task_cputime {

@@ -195,6 +195,7 @@ void set_task_cpu(struct task_struct *p, unsigned int cpu)
 		return;
 	trace_sched_migrate_task(p->pid, p->prio, task_cpu(p), cpu);
 	p->se.nr_migrations++;
+	this_rq()->nr_migrations++;	/* preemption is off, and no other CPU writes it */
 	/* After on_rq = MIGRATING, before the new queue is unlocked: see __task_rq_lock(). */
 	smp_wmb();
 	WRITE_ONCE(p->cpu, cpu);

@@ -45,6 +45,16 @@ unsigned long long nr_context_switches(void)
 	return sum;
 }
 
+u64 nr_context_switches_cpu(int cpu)
+{
+	return READ_ONCE(cpu_rq(cpu)->nr_switches);
+}
+
+u64 nr_migrations_cpu(int cpu)
+{
+	return READ_ONCE(cpu_rq(cpu)->nr_migrations);
+}
+
 static unsigned long nr_active(void)
 {
 	unsigned long sleeping = 0;

@@ -84,6 +84,7 @@ struct rq {
 	spinlock_t		lock;		/* class: rq; after task->pi_lock */
 	unsigned int		nr_running;
 	u64			nr_switches;
+	u64			nr_migrations;	/* [c] tasks that this CPU sent to another run queue */
 	struct task_struct __rcu *curr;		/* [r:lock] */
 	struct task_struct	*idle;		/* [I] */
 	struct task_struct	*stop;		/* [I] migration/N */

@@ -27,6 +27,7 @@
 #include <weft/kthread.h>
 #include <weft/mm.h>
 #include <weft/nsproxy.h>
+#include <weft/perf_event.h>
 #include <weft/pid_namespace.h>
 #include <weft/posix-timers.h>
 #include <weft/rseq.h>
@@ -210,11 +211,16 @@ static int copy_parts(struct task_struct *p, const struct kernel_clone_args *arg
 	err = copy_namespaces(flags, p);
 	if (err)
 		goto out_mm;
-	err = copy_thread(p, args);
+	err = perf_event_fork(p, flags);
 	if (err)
 		goto out_namespaces;
+	err = copy_thread(p, args);
+	if (err)
+		goto out_perf;
 	return 0;
 
+out_perf:
+	perf_event_exit(p);
 out_namespaces:
 	exit_namespaces(p);
 out_mm:
@@ -235,6 +241,7 @@ out_semundo:
 
 static void drop_parts(struct task_struct *p, u64 flags)
 {
+	perf_event_exit(p);
 	exit_namespaces(p);
 	drop_mm(p);
 	if (!(flags & CLONE_THREAD))
@@ -267,6 +274,7 @@ static void init_new_task(struct task_struct *p, const struct kernel_clone_args 
 	p->io_uring = NULL;
 	p->io_worker = NULL;
 	p->io_sq = NULL;
+	p->perf = NULL;
 	INIT_LIST_HEAD(&p->children);
 	INIT_LIST_HEAD(&p->sibling);
 	INIT_LIST_HEAD(&p->ptraced);

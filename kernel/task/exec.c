@@ -11,6 +11,7 @@
 #include <weft/nsproxy.h>
 #include <weft/pid_namespace.h>
 #include <weft/io_uring.h>
+#include <weft/perf_event.h>
 #include <weft/ptrace.h>
 #include <weft/kernel.h>
 #include <weft/binfmts.h>
@@ -430,6 +431,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 		return err;
 	reset_task(bprm, me);
 	commit_rights(bprm, me);
+	perf_event_exec();
 	return 0;
 }
 

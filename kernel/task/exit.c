@@ -30,6 +30,7 @@
 #include <weft/pid_namespace.h>
 #include <weft/pipe_fs_i.h>
 #include <weft/posix-timers.h>
+#include <weft/perf_event.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
 #include <weft/mempolicy.h>
@@ -442,6 +443,7 @@ void __noreturn do_exit(long code)
 	if (group_dead)
 		disassociate_ctty(1);
 	exit_task_work(tsk);
+	perf_event_exit(tsk);
 	exit_namespaces(tsk);
 	exit_thread(tsk);
 	sched_exit(tsk);
