@@ -8,6 +8,7 @@
 #include <weft/kernel.h>
 #include <weft/minmax.h>
 #include <weft/mm.h>
+#include <weft/sched.h>
 #include <weft/string.h>
 
 struct mmu_gather;
@@ -105,6 +106,31 @@ int filemap_read_page(struct file *file, struct address_space *mapping, struct p
 pte_t *page_entry_lock(struct page *page, struct vm_area_struct *vma, unsigned long addr, spinlock_t **ptl);
 /* Makes all entries of a file's page read-only and clean: the next write to each faults.  Page locked.  Entries changed. */
 int page_mkclean(struct page *page);
+
+/* ---- alloc_context.c: debug builds check that no request waits for itself ---- */
+enum reclaim_kind { RECLAIM_PAGES, RECLAIM_IO, RECLAIM_FS };
+#ifdef CONFIG_DEBUG
+void reclaim_enter(enum reclaim_kind kind);		/* reclaim begins to do what only some requests allow */
+void reclaim_exit(enum reclaim_kind kind);
+void might_reclaim(gfp_t gfp);				/* every request, whether memory is short or not */
+#else
+static inline void reclaim_enter(enum reclaim_kind kind) { }
+static inline void reclaim_exit(enum reclaim_kind kind) { }
+static inline void might_reclaim(gfp_t gfp) { }
+#endif
+
+/* The task frees memory from now on: its requests get the reserves and never reclaim.  Gives what to restore. */
+static inline unsigned int memalloc_noreclaim_save(void)
+{
+	unsigned int had = current->flags & PF_MEMALLOC;
+
+	current->flags |= PF_MEMALLOC;
+	return had;
+}
+static inline void memalloc_noreclaim_restore(unsigned int had)
+{
+	current->flags = (current->flags & ~PF_MEMALLOC) | had;
+}
 
 /* ---- shrinker.c, vmscan.c: reclaim; may sleep ---- */
 unsigned long shrink_slab(gfp_t gfp, unsigned int shift);	/* objects freed; shift: reclaim's priority */

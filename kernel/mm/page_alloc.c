@@ -27,6 +27,7 @@
 #include <weft/swap.h>
 #include <weft/trace.h>
 #include <weft/vmstat.h>
+#include "internal.h"
 #include "page_alloc.h"
 
 /* How far down a request may go, beside a WMARK_* number in the low bits. */
@@ -435,13 +436,13 @@ static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 /* Pages that were freed; they may still not make up a block of the order. */
 static unsigned long direct_reclaim(gfp_t gfp, unsigned int order, nodemask_t nodes)
 {
-	unsigned int had_flag = current->flags & PF_MEMALLOC;
+	unsigned int had;
 	unsigned long freed;
 
 	count_vm_event(ALLOCSTALL);
-	current->flags |= PF_MEMALLOC;
+	had = memalloc_noreclaim_save();
 	freed = try_to_free_pages(order, gfp, nodes);
-	current->flags = (current->flags & ~PF_MEMALLOC) | had_flag;
+	memalloc_noreclaim_restore(had);
 	trace_mm_direct_reclaim(order, freed);
 	return freed;
 }
@@ -538,6 +539,7 @@ static __always_inline struct page *alloc_from(gfp_t gfp, unsigned int order, st
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
 	might_sleep_if(gfpflags_allow_blocking(gfp));
+	might_reclaim(gfp);
 	page = get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes);
 	return likely(page) ? page : alloc_pages_slow(gfp, order, zonelist, nodes);
 }

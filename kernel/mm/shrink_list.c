@@ -124,7 +124,9 @@ static bool pageout(struct page *page, struct scan_control *sc)
 		return false;
 	sc->unwritten++;
 	ClearPageDirty(page);
+	reclaim_enter(RECLAIM_IO);
 	swap_writepage(page);
+	reclaim_exit(RECLAIM_IO);
 	return true;
 }
 

@@ -21,6 +21,7 @@
 #include <weft/smp.h>
 #include <weft/string.h>
 #include <weft/vmstat.h>
+#include "internal.h"
 #include "slab.h"
 
 #define MAX_SLAB_ORDER		3
@@ -281,6 +282,7 @@ void *slab_alloc(struct kmem_cache *s, gfp_t gfp, size_t size, unsigned long ip)
 	void *obj;
 
 	might_sleep_if(gfpflags_allow_blocking(gfp));
+	might_reclaim(gfp);
 	with_this_cpu_chain(s, chain, obj = chain_pop(s, chain));
 	if (unlikely(!obj)) {
 		obj = refill(s, gfp);

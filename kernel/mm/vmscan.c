@@ -200,11 +200,16 @@ static void shrink_node(struct scan_control *sc)
 	unsigned long before = nr_free_pages(), now;
 	struct zone *zone;
 
+	reclaim_enter(RECLAIM_PAGES);
 	for_each_populated_zone(zone)
 		if (!sc->nodes || (sc->nodes >> zone->node & 1))
 			shrink_zone(zone, sc);
-	if (sc->gfp & __GFP_FS)
+	reclaim_exit(RECLAIM_PAGES);
+	if (sc->gfp & __GFP_FS) {
+		reclaim_enter(RECLAIM_FS);
 		shrink_slab(sc->gfp, (unsigned int)sc->priority);
+		reclaim_exit(RECLAIM_FS);
+	}
 	slab_reclaim();
 	now = nr_free_pages();
 	/* Slabs come free as pages without being counted: what is free now and was not is progress as well. */
@@ -274,8 +279,11 @@ unsigned long shrink_lru(unsigned long nr_to_scan)
 unsigned long reclaim_pages(struct list_head *pages)
 {
 	struct scan_control sc = { .gfp = GFP_KERNEL, .may_swap = may_swap(GFP_KERNEL), .ignore_references = true };
+	unsigned int had = memalloc_noreclaim_save();
+	unsigned long freed = shrink_page_list(pages, &sc);
 
-	return shrink_page_list(pages, &sc);
+	memalloc_noreclaim_restore(had);
+	return freed;
 }
 
 /* ---- kswapd ---- */
