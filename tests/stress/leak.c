@@ -1,6 +1,6 @@
 /*
  * leak.c: processes of every kind come and go, and nothing of them stays: leak [PROCESSES [area]]
- * Guest: mem=192M append=ramswap=32 args="600" long="10000"
+ * Guest: mem=192M append=ramswap=32 args="200" long="10000"
  *
  * Kinds: plain fork; fork and exec; vfork and exec; a program with threads; one that writes memory, shared and private, and
  * has some of it in swap; one with files, pipes, sockets and a System V segment; one that is killed in the middle; one that
@@ -191,7 +191,7 @@ static struct state settle(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long processes = argc > 1 ? strtoul(argv[1], 0, 0) : 600;
+	unsigned long processes = argc > 1 ? strtoul(argv[1], 0, 0) : 200;
 	const char *area = argc > 2 ? argv[2] : "/dev/ramswap";
 	struct state before, after;
 	long allowed;
