@@ -304,7 +304,8 @@ static void end_link_timeout(struct io_kiocb *req)
 		req->link = timeout->link;
 	}
 	timeout->link = NULL;
-	io_req_done(timeout, -ECANCELED);
+	timeout->res = -ECANCELED;		/* but no failure: IOSQE_CQE_SKIP_SUCCESS keeps it quiet */
+	io_add_done(req->ctx, timeout);
 }
 
 /* The request that begins now that req has ended, or NULL.  uring_lock held. */

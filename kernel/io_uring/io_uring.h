@@ -316,6 +316,13 @@ static inline unsigned int io_cqes_ready(struct io_ring_ctx *ctx)
 	return READ_ONCE(ctx->rings->cq.tail) - READ_ONCE(ctx->rings->cq.head);
 }
 
+static inline void io_add_done(struct io_ring_ctx *ctx, struct io_kiocb *req)
+{
+	req->next = NULL;
+	*ctx->done_last = req;
+	ctx->done_last = &req->next;
+}
+
 /* It has ended; posted by the next flush.  uring_lock held. */
 static inline void io_req_done(struct io_kiocb *req, s32 res)
 {
@@ -324,9 +331,7 @@ static inline void io_req_done(struct io_kiocb *req, s32 res)
 	req->res = res;
 	if (unlikely(res < 0 || req->flags & (REQ_F_CQE_SKIP | REQ_F_BUFFER_SELECTED)))
 		io_req_settle(req);
-	req->next = NULL;
-	*ctx->done_last = req;
-	ctx->done_last = &req->next;
+	io_add_done(ctx, req);
 }
 
 /* ---- submit.c ---- */

@@ -170,6 +170,9 @@ static bool queued_untried(struct io_kiocb *req)
 	bool timeout;
 
 	if (req->flags & REQ_F_FAIL) {
+		/* An entry that was refused breaks hard links, too. */
+		if (req->flags & REQ_F_HARDLINK)
+			req->flags = (req->flags & ~REQ_F_HARDLINK) | REQ_F_LINK;
 		io_req_done(req, req->res);
 		return true;
 	}

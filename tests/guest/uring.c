@@ -643,6 +643,36 @@ TEST(link_timeout_of_a_broken_chain)
 	close_ring(&r);
 }
 
+TEST(refused_entry_breaks_hard_links)
+{
+	struct ring r = open_ring(8, 0);
+	int res[3];
+
+	for (int bad = 0; bad < 3; bad++) {
+		for (int i = 0; i < 3; i++)
+			sqe(&r, i == bad ? 200 : IORING_OP_NOP, -1, NULL, 0, 0, i)->flags = i < 2 ? IOSQE_IO_HARDLINK : 0;
+		submit(&r, 3);
+		reap_all(&r, 3, res);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(res[i], i == bad ? -EINVAL : -ECANCELED);
+	}
+	close_ring(&r);
+}
+
+/* A timeout that was not needed says nothing when it was told to be quiet. */
+TEST(quiet_link_timeout)
+{
+	struct ring r = open_ring(8, 0);
+	struct __kernel_timespec t = ms(100000);
+
+	sqe(&r, IORING_OP_NOP, -1, NULL, 0, 0, 0)->flags = IOSQE_IO_LINK;
+	sqe(&r, IORING_OP_LINK_TIMEOUT, -1, &t, 1, 0, 1)->flags = IOSQE_CQE_SKIP_SUCCESS;
+	submit(&r, 1);
+	expect(&r, 0, 0);
+	expect_none(&r);
+	close_ring(&r);
+}
+
 TEST(priorities)
 {
 	struct ring r = open_ring(8, 0);
