@@ -387,16 +387,5 @@ static inline u32 io_sqes_waiting(struct io_ring_ctx *ctx)
 
 	return min(n, ctx->sq_entries);
 }
-/* For what a worker does to registered things: the submitter has the lock already. */
-static inline void io_lock_unless_inline(struct io_ring_ctx *ctx, unsigned int issue_flags) __no_context_analysis /* a flag */
-{
-	if (!(issue_flags & IO_URING_F_NONBLOCK))
-		mutex_lock(&ctx->uring_lock);
-}
-static inline void io_unlock_unless_inline(struct io_ring_ctx *ctx, unsigned int issue_flags) __no_context_analysis /* a flag */
-{
-	if (!(issue_flags & IO_URING_F_NONBLOCK))
-		mutex_unlock(&ctx->uring_lock);
-}
 
 #endif

@@ -88,4 +88,16 @@ void io_sq_thread_stop(struct io_ring_ctx *ctx);
 void io_sq_thread_wake(struct io_ring_ctx *ctx);
 int io_sq_wait(struct io_ring_ctx *ctx);
 
+/* For what a worker does to registered things: the submitter has the lock already. */
+static inline void io_lock_unless_inline(struct io_ring_ctx *ctx, unsigned int issue_flags) __no_context_analysis /* a flag */
+{
+	if (!(issue_flags & IO_URING_F_NONBLOCK))
+		mutex_lock(&ctx->uring_lock);
+}
+static inline void io_unlock_unless_inline(struct io_ring_ctx *ctx, unsigned int issue_flags) __no_context_analysis /* a flag */
+{
+	if (!(issue_flags & IO_URING_F_NONBLOCK))
+		mutex_unlock(&ctx->uring_lock);
+}
+
 #endif
