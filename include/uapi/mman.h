@@ -67,6 +67,7 @@
 #define MADV_POPULATE_READ	22
 #define MADV_POPULATE_WRITE	23
 #define MADV_DONTNEED_LOCKED	24
+#define MADV_COLLAPSE		25
 
 #define OVERCOMMIT_GUESS	0	/* /proc/sys/vm/overcommit_memory */
 #define OVERCOMMIT_ALWAYS	1

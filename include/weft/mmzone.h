@@ -84,6 +84,7 @@ struct zone {
 	unsigned long		free_pages;		/* [lock, read racily] in free_area */
 	unsigned long		fresh_pages;		/* [lock, read racily] free, but without struct pages yet */
 	unsigned int		compact_failed;		/* [-] compactions in a row that gave no block; compaction.c */
+	unsigned long		compact_cursor;		/* [-] frame where it looks next */
 	unsigned int		compact_skipped;	/* [-] and how often it was not tried since */
 	unsigned long		fresh_next_pfn;		/* [fresh_lock] where to look for the next fresh chunk */
 

@@ -16,6 +16,7 @@
  * Cost:    one short step for each present entry; no page is allocated but for the tables.
  * See:     spec.md §5 "COW"; man 2 fork
  */
+#include <weft/huge_mm.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
 #include <weft/swap.h>
@@ -95,6 +96,14 @@ static int copy_pte_range(struct vm_area_struct *dst_vma, struct vm_area_struct 
 	return err;
 }
 
+static int copy_pmd_entry(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma, pmd_t *dst_pmd, pmd_t *src_pmd,
+			  unsigned long addr, unsigned long end)
+{
+	int ret = pmd_huge(src_pmd) ? copy_huge_pmd(dst_vma, src_vma, dst_pmd, src_pmd) : 0;
+
+	return ret ? min(ret, 0) : copy_pte_range(dst_vma, src_vma, dst_pmd, src_pmd, addr, end);
+}
+
 /*
  * Copies the entries of src_vma to dst_vma, which covers the same addresses in the child.  The caller flushes the parent's
  * TLBs.  0 or -ENOMEM: then what was copied stays, for exit_mmap() to take away.
@@ -124,7 +133,7 @@ int copy_page_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_v
 		if (pmd_none(*src_pmd))
 			continue;
 		dst_pmd = mm_alloc_pmd(dst_vma->vm_mm, addr);
-		err = dst_pmd ? copy_pte_range(dst_vma, src_vma, dst_pmd, src_pmd, addr, next) : -ENOMEM;
+		err = dst_pmd ? copy_pmd_entry(dst_vma, src_vma, dst_pmd, src_pmd, addr, next) : -ENOMEM;
 	}
 	return err;
 }

@@ -11,6 +11,7 @@
  */
 #include <weft/fs.h>
 #include <weft/highmem.h>
+#include <weft/huge_mm.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -43,6 +44,10 @@ static struct page *follow_page(struct vm_area_struct *vma, unsigned long addr, 
 	pte_t *pte;
 
 	if (!pmd)
+		return untouched(vma, flags);
+	if (pmd_huge(pmd) && follow_huge_pmd(vma, pmd, addr, flags, &page))
+		return page;
+	if (!pmd_has_table(vma->vm_mm, pmd, addr))
 		return untouched(vma, flags);
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (pte_none(*pte))

@@ -81,6 +81,7 @@ void vma_set_pgoff(struct vm_area_struct *vma, pgoff_t pgoff);
 bool anon_page_is_ours(struct page *page);
 struct zone;
 void lruvecs_init(struct zone *zone);
+void lru_cache_add_row(struct page *pages, unsigned long nr);
 unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 
 /* ---- workingset.c ---- */

@@ -156,6 +156,18 @@ void lru_cache_add(struct page *page)
 	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
 }
 
+/* `nr` fresh pages in a row, all of one CPU. */
+void lru_cache_add_row(struct page *pages, unsigned long nr)
+{
+	struct lruvec *lruvec = page_lruvec(pages);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lruvec->lru_lock, flags);
+	for (struct page *page = pages; page < pages + nr; page++)
+		add_to_list(lruvec, page);
+	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+}
+
 void lru_cache_del(struct page *page)
 {
 	struct lruvec *lruvec = page_lruvec(page);

@@ -11,6 +11,7 @@
 #include <weft/err.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/pagemap.h>
 #include <weft/capability.h>
@@ -39,6 +40,7 @@ static enum advice_kind advice_kind(int behavior)
 	case MADV_REMOVE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
+	case MADV_COLLAPSE:
 		return ADVICE_PAGES;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
@@ -85,6 +87,7 @@ static int advised_flags(const struct vm_area_struct *vma, int behavior, unsigne
 	case MADV_UNMERGEABLE:
 		return 0;			/* no page is ever merged: nothing to remember */
 	case MADV_HUGEPAGE:
+		khugepaged_enter(vma->vm_mm);
 		*flags = (*flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
 		return 0;
 	default:
@@ -164,6 +167,26 @@ static int advise_remove(struct vm_area_struct *vma, unsigned long start, unsign
 	return err;
 }
 
+/* Each aligned 2 MiB of the range becomes one huge mapping.  -EAGAIN: a page of it has another user, or is in swap. */
+static int advise_collapse(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool *dropped)
+	__no_context_analysis	/* mmap_lock outlives vma, through which it is known */
+{
+	struct mm_struct *mm = vma->vm_mm;
+	int err = 0;
+
+	if (!area_may_be_huge(vma, true))
+		return -EINVAL;
+	mmap_read_unlock(mm);
+	for (start = ALIGN(start, PMD_SIZE); start + PMD_SIZE <= end && !err; start += PMD_SIZE) {
+		err = collapse_range(mm, start, true);
+		if (err == -EEXIST)
+			err = 0;
+	}
+	mmap_read_lock(mm);
+	*dropped = true;
+	return err;
+}
+
 static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigned long end, int behavior, bool *dropped)
 {
 	switch (behavior) {
@@ -176,6 +199,8 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 		return advise_cold(vma, start, end, behavior == MADV_PAGEOUT);
 	case MADV_FREE:
 		return advise_free(vma, start, end);
+	case MADV_COLLAPSE:
+		return advise_collapse(vma, start, end, dropped);
 	default:
 		return advise_dontneed(vma, start, end, behavior);
 	}
@@ -328,7 +353,8 @@ long sys_process_madvise(int pidfd, const struct iovec __user *vec, size_t vlen,
 		goto free_iov;
 	}
 	ret = -EINVAL;
-	if (behavior != MADV_COLD && behavior != MADV_PAGEOUT && behavior != MADV_WILLNEED)
+	if (behavior != MADV_COLD && behavior != MADV_PAGEOUT && behavior != MADV_WILLNEED &&
+	    behavior != MADV_COLLAPSE)
 		goto put_mm;
 	ret = -EPERM;
 	if (mm != current->mm && !capable(CAP_SYS_NICE))

@@ -17,6 +17,7 @@
  * See:     man 2 madvise; madvise.c; vmscan.c reclaim_pages()
  */
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
@@ -48,7 +49,7 @@ static unsigned long cold_range(struct vm_area_struct *vma, unsigned long addr, 
 	spinlock_t *ptl;
 	pte_t *pte;
 
-	if (!pmd)
+	if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr))
 		return end;
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	for (; addr < end && taken < PAGEOUT_BATCH; addr += PAGE_SIZE, pte++) {
@@ -157,7 +158,7 @@ int advise_free(struct vm_area_struct *vma, unsigned long start, unsigned long e
 		pte_t *pte;
 
 		stop = pmd_boundary(addr, end);
-		if (!pmd)
+		if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr))
 			continue;
 		pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 		for (; addr < stop; addr += PAGE_SIZE, pte++)

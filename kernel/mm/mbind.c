@@ -14,6 +14,7 @@
 #include <weft/capability.h>
 #include <weft/compat.h>
 #include <weft/err.h>
+#include <weft/huge_mm.h>
 #include <weft/mempolicy.h>
 #include <weft/mm.h>
 #include <weft/pid.h>
@@ -58,7 +59,7 @@ static unsigned long collect(struct vm_area_struct *vma, unsigned long addr, uns
 	spinlock_t *ptl;
 	pte_t *pte;
 
-	if (!pmd)
+	if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr))
 		return end;
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	for (; addr < end && c->nr < COLLECT_MAX; addr += PAGE_SIZE, pte++) {

@@ -31,6 +31,7 @@
  */
 #include <weft/fs.h>
 #include <weft/highmem.h>
+#include <weft/huge_mm.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -96,6 +97,8 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (pte_alloc_failed(vmf->vma->vm_mm, vmf->pmd))
 		return VM_FAULT_OOM;
+	if (unlikely(pmd_none(pmdp_get(vmf->pmd)) || pmd_leaf(pmdp_get(vmf->pmd))))
+		return 0;			/* another thread has put a huge page there */
 	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
 		map_zero_page(vmf);
 		return 0;
@@ -422,11 +425,18 @@ static vm_fault_t do_wp_page(struct vm_fault *vmf) __releases(vmf->ptl)
 
 static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
 {
+	pmd_t pmd = pmdp_get(vmf->pmd);		/* once: it may change, see huge_mm.h */
 	pte_t entry;
 
 	vmf->orig_pte = __pte(0);
-	if (!pmd_none(*vmf->pmd)) {
-		vmf->pte = pte_offset_kernel(vmf->pmd, vmf->address);
+	if (pmd_none(pmd)) {
+		if (thp_enabled && do_huge_anonymous_page(vmf))
+			return 0;
+	} else if (unlikely(pmd_leaf(pmd))) {
+		do_huge_fault(vmf);
+		return 0;			/* if it was split, the access comes again */
+	} else {
+		vmf->pte = pte_offset_kernel(&pmd, vmf->address);
 		vmf->orig_pte = READ_ONCE(*vmf->pte);
 	}
 	if (pte_none(vmf->orig_pte))

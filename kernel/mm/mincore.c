@@ -8,6 +8,7 @@
  * See:     man 2 mincore
  */
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
@@ -55,8 +56,12 @@ static void mincore_range(struct vm_area_struct *vma, unsigned long addr, unsign
 	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 	unsigned long i, pages = (end - addr) >> PAGE_SHIFT;
 
+	if (pmd && pmd_huge(pmd)) {
+		memset(vec, 1, pages);
+		return;
+	}
 	memset(vec, 0, pages);
-	if (pmd) {
+	if (pmd && pmd_has_table(vma->vm_mm, pmd, addr)) {
 		spinlock_t *ptl;
 		pte_t *pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 

@@ -26,6 +26,7 @@
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/llist.h>
 #include <weft/mman.h>
 #include <weft/ptrace.h>
@@ -50,6 +51,8 @@ struct mm_struct init_mm = {
 	.mmap_lock		= __RWSEM_INITIALIZER(init_mm.mmap_lock),
 	.page_table_lock	= __SPIN_LOCK_UNLOCKED(init_mm.page_table_lock),
 	.mmlist			= LIST_HEAD_INIT(init_mm.mmlist),
+	.huge_list		= LIST_HEAD_INIT(init_mm.huge_list),
+	.spare_tables		= LIST_HEAD_INIT(init_mm.spare_tables),
 	.context		= { .ctx_id = 1, .tlb_gen = ATOMIC64_INIT(1) },
 };
 
@@ -72,6 +75,8 @@ static struct mm_struct *mm_init(struct mm_struct *mm, struct task_struct *tsk, 
 	mm->mm_rb = RB_ROOT;
 	INIT_LIST_HEAD(&mm->mmap);
 	INIT_LIST_HEAD(&mm->mmlist);
+	INIT_LIST_HEAD(&mm->huge_list);
+	INIT_LIST_HEAD(&mm->spare_tables);
 	INIT_LIST_HEAD(&mm->aio_contexts);
 	refcount_set(&mm->mm_users, 1);
 	refcount_set(&mm->mm_count, 1);
@@ -229,6 +234,7 @@ static void __mmput(struct mm_struct *mm)
 {
 	exit_aio(mm);
 	destroy_context_ldt(mm);
+	khugepaged_exit(mm);
 	exit_mmap(mm);
 	swap_forget_mm(mm);
 	set_mm_exe_file(mm, NULL);

@@ -13,6 +13,7 @@
  * See:     spec.md §5 "VMAs"; man 2 mprotect
  */
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/personality.h>
 #include <weft/sched.h>
@@ -52,7 +53,9 @@ static void change_protection(struct vm_area_struct *vma, unsigned long start, u
 		pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 
 		next = pmd_addr_end(addr, end);
-		if (pmd)
+		if (pmd && pmd_huge(pmd) && change_huge_pmd(vma, pmd, addr, next))
+			changed++;
+		else if (pmd && pmd_has_table(vma->vm_mm, pmd, addr))
 			changed += change_pte_range(vma, pmd, addr, next);
 		cond_resched();
 	}

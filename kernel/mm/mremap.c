@@ -15,6 +15,7 @@
  */
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/sched.h>
 #include <weft/syscalls.h>
@@ -72,7 +73,16 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old_add
 
 		if (old_pmd) {
 			new_pmd = mm_alloc_pmd(vma->vm_mm, to);
-			if (!new_pmd || pte_alloc_failed(vma->vm_mm, new_pmd))
+			if (!new_pmd)
+				break;
+			if (pmd_huge(old_pmd)) {
+				if (step == PMD_SIZE && move_huge_pmd(vma, from, old_pmd, to, new_pmd)) {
+					done += step;
+					continue;
+				}
+				split_huge_pmd(vma->vm_mm, old_pmd, from);
+			}
+			if (pte_alloc_failed(vma->vm_mm, new_pmd))
 				break;
 			move_ptes(vma, old_pmd, from, from + step, new_vma, new_pmd, to);
 		}

@@ -57,6 +57,15 @@ static void del_from_free_list(struct page *page, struct zone *zone, unsigned in
 	zone->free_area[order].nr_free--;
 }
 
+void __take_free_block(struct page *page, struct zone *zone)
+{
+	unsigned int order = (unsigned int)page->private;
+
+	lockdep_assert_held(&zone->lock);
+	del_from_free_list(page, zone, order);
+	WRITE_ONCE(zone->free_pages, zone->free_pages - (1UL << order));
+}
+
 /* A buddy lies in the same 4 MiB, thus in the same chunk: its struct page exists. */
 void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order)
 {
@@ -514,6 +523,11 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, struct zone 
 			return page;
 		if (!may_reclaim)
 			break;
+		if (order && round < 2 && try_to_compact(order, zonelist, nodes)) {
+			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
+			if (page)
+				return page;
+		}
 		progress = direct_reclaim(gfp, order, nodes) > 0;
 		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 		if (!page) {			/* it may be in another processor's list */
@@ -592,6 +606,8 @@ unsigned long get_zeroed_page(gfp_t gfp)
 void split_page(struct page *page, unsigned int order)
 {
 	VM_BUG_ON_PAGE(PageCompound(page), page);
-	for (unsigned long i = 1; i < 1UL << order; i++)
+	for (unsigned long i = 1; i < 1UL << order; i++) {
 		set_page_count(page + i, 1);
+		page[i].flags = page->flags;	/* node, zone, LRU set */
+	}
 }

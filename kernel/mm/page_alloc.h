@@ -14,6 +14,10 @@
 
 /* Puts a block into the free lists, joined with its free neighbours.  Its pages have count 0 and no flags. */
 void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order) __must_hold(&zone->lock);
+/* Takes one block, the page is its head, out of the lists. */
+void __take_free_block(struct page *page, struct zone *zone) __must_hold(&zone->lock);
+/* compaction.c.  True: a block of the order came free in one of the zones.  May sleep. */
+bool try_to_compact(unsigned int order, struct zone *const *zonelist, nodemask_t nodes);
 /* Gives the frames [start, end) of one zone to its free lists. */
 void free_frames(struct zone *zone, unsigned long start_pfn, unsigned long end_pfn);
 /* Brings one fresh chunk of the zone into being.  False: there is none left. */

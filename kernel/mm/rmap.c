@@ -28,6 +28,7 @@
  * See:     spec.md §5 "COW", §6 "reverse mapping"; rmap.h; doc/reclaim.md
  */
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/pagemap.h>
 #include <weft/rcu.h>
 #include <weft/rmap.h>
@@ -152,6 +153,10 @@ pte_t *page_entry_lock(struct page *page, struct vm_area_struct *vma, unsigned l
 
 	if (!pmd)
 		return NULL;
+	if (pmd_huge(pmd) && !huge_pmd_maps(vma->vm_mm, pmd, page))
+		return NULL;			/* another one's: not to be split for nothing */
+	if (!pmd_has_table(vma->vm_mm, pmd, addr))
+		return NULL;
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, ptl);
 	if (pte_present(*pte) && !pte_special(*pte) && pte_pfn(*pte) == page_to_pfn(page))
 		return pte;
@@ -172,15 +177,37 @@ struct referenced {
 	unsigned long	vm_flags;
 };
 
+/* A huge mapping is looked at as it is, not split. */
+static bool huge_referenced_one(struct page *page, struct vm_area_struct *vma, pmd_t *pmd, struct referenced *r)
+{
+	bool used;
+
+	if (!huge_pmd_referenced(vma->vm_mm, pmd, page, &used))
+		return true;
+	if (vma->vm_flags & VM_LOCKED) {
+		r->vm_flags |= VM_LOCKED;
+		return false;
+	}
+	if (used) {
+		r->count++;
+		r->vm_flags |= vma->vm_flags;
+	}
+	return --r->mapcount > 0;
+}
+
 /* No flush: a processor that has the translation in its TLB does not set the bit again at once, which only makes the page
  * look a little older than it is. */
 static bool referenced_one(struct page *page, struct vm_area_struct *vma, unsigned long addr, void *arg)
 	__no_context_analysis	/* page_entry_lock() */
 {
 	struct referenced *r = arg;
+	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 	spinlock_t *ptl;
-	pte_t *pte = page_entry_lock(page, vma, addr, &ptl);
+	pte_t *pte;
 
+	if (pmd && pmd_huge(pmd))
+		return huge_referenced_one(page, vma, pmd, r);
+	pte = page_entry_lock(page, vma, addr, &ptl);
 	if (!pte)
 		return true;
 	if (vma->vm_flags & VM_LOCKED) {

@@ -22,6 +22,7 @@
  * See:     spec.md §6 "swap"; seed 002; swapfile.c
  */
 #include <weft/kernel.h>
+#include <weft/huge_mm.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -128,10 +129,10 @@ static int unuse_vma(struct vm_area_struct *vma, unsigned int type)
 	if (!vma->vm_has_anon)
 		return 0;
 	for (addr = vma->vm_start; addr < vma->vm_end && !err; addr = next) {
-		pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
+		pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr), value = pmd ? pmdp_get(pmd) : __pmd(0);
 
 		next = pmd_addr_end(addr, vma->vm_end);
-		if (pmd)
+		if (pmd && !pmd_none(value) && !pmd_leaf(value))	/* a leaf has no slots */
 			err = unuse_table(vma, pmd, addr, next, type);
 		cond_resched();
 	}

@@ -16,6 +16,7 @@
  * See:     spec.md §5; mmu_gather.c
  */
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -159,7 +160,9 @@ void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsign
 			continue;
 		pmd = pmd_offset(pud, addr);
 		next = pmd_addr_end(addr, end);
-		if (pmd_none(*pmd))
+		if (pmd_huge(pmd) && zap_huge_pmd(tlb, vma, pmd, addr, next))
+			continue;
+		if (!pmd_has_table(tlb->mm, pmd, addr))
 			continue;
 		zap_pmd_entry(tlb, vma, pmd, addr, next, even_cows);
 	}

@@ -254,6 +254,21 @@ static long fixed_prctl(int option, unsigned long arg2)
 	}
 }
 
+/* mmap_lock for writing: no fault is half-way through a huge page. */
+static int set_thp_disable(bool disable)
+{
+	struct mm_struct *mm = current->mm;
+
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (disable)
+		set_bit(MMF_DISABLE_THP, &mm->flags);
+	else
+		clear_bit(MMF_DISABLE_THP, &mm->flags);
+	mmap_write_unlock(mm);
+	return 0;
+}
+
 long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)
 {
 	struct task_struct *me = current;
@@ -296,6 +311,10 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 		return (long)me->seccomp_mode;
 	case PR_GET_TID_ADDRESS:
 		return put_user(me->clear_child_tid, (int __user *__user *)arg2);
+	case PR_SET_THP_DISABLE:
+		return arg3 || arg4 || arg5 ? -EINVAL : set_thp_disable(arg2 != 0);
+	case PR_GET_THP_DISABLE:
+		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : test_bit(MMF_DISABLE_THP, &me->mm->flags);
 	case PR_SET_MM:
 		return set_mm(arg2, arg3, arg4, arg5);
 	default:

@@ -203,7 +203,7 @@ int proc_pid_status(struct seq_file *m, struct pid *pid, struct task_struct *p)
 	status_ids(m, p);
 	if (mm) {
 		status_mm(m, mm);
-		seq_printf(m, "CoreDumping:\t0\nTHP_enabled:\t1\n");
+		seq_printf(m, "CoreDumping:\t0\nTHP_enabled:\t%d\n", !(mm->flags & MMF_DISABLE_THP_MASK));
 		mmput(mm);
 	}
 	status_signals_and_caps(m, p);

@@ -190,6 +190,7 @@ static int meminfo_show(struct seq_file *m, void *v)
 	show_kb(m, "SUnreclaim:", i.slab - i.slab_reclaimable);
 	seq_printf(m, "%-15s %8lu kB\n", "KernelStack:", i.kernel_stack_kb);
 	show_kb(m, "PageTables:", i.page_tables);
+	show_kb(m, "AnonHugePages:", i.anon_huge);
 	show_kb(m, "CommitLimit:", vm_commit_limit());
 	show_kb(m, "Committed_AS:", vm_memory_committed());
 	show_kb(m, "VmallocTotal:", (VMALLOC_END - VMALLOC_START) >> PAGE_SHIFT);

@@ -12,6 +12,7 @@
 #include <weft/err.h>
 #include <weft/minmax.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mm.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
@@ -21,6 +22,19 @@
 #include "internal.h"
 #include "task_mmu.h"
 
+/* A huge mapping is shown as the small ones that it stands for; what fn writes to them is lost. */
+static int walk_huge(struct vm_area_struct *vma, pmd_t pmd, unsigned long addr, unsigned long end, pte_walk_fn *fn, void *arg)
+{
+	int err = 0;
+
+	for (; addr < end && !err; addr += PAGE_SIZE) {
+		pte_t pte = pmd_to_pte(pmd, (addr & ~PMD_MASK) >> PAGE_SHIFT);
+
+		err = fn(vma, &pte, addr, addr + PAGE_SIZE, arg);
+	}
+	return err;
+}
+
 int walk_area(struct vm_area_struct *vma, unsigned long start, unsigned long end, pte_walk_fn *fn, void *arg)
 {
 	unsigned long addr, next;
@@ -29,10 +43,13 @@ int walk_area(struct vm_area_struct *vma, unsigned long start, unsigned long end
 	for (addr = start; addr < end && !err; addr = next) {
 		pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 		spinlock_t *ptl;
+		pmd_t huge;
 		pte_t *pte;
 
 		next = pmd_addr_end(addr, end);
-		if (!pmd) {
+		if (pmd && pmd_huge(pmd) && read_huge_pmd(vma->vm_mm, pmd, &huge)) {
+			err = walk_huge(vma, huge, addr, next, fn, arg);
+		} else if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr)) {
 			err = fn(vma, NULL, addr, next, arg);
 		} else {
 			pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
@@ -243,6 +260,7 @@ static int clear_refs(struct mm_struct *mm, enum clear_refs_types type)
 				continue;
 			if (type == CLEAR_REFS_SOFT_DIRTY)
 				vma->vm_flags &= ~VM_SOFTDIRTY;
+			split_area(vma, vma->vm_start, vma->vm_end);
 			walk_area(vma, vma->vm_start, vma->vm_end, clear_refs_table, &type);
 		}
 		mm_flush_tlb(mm);

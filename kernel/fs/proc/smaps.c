@@ -11,6 +11,7 @@
 #include <weft/err.h>
 #include <weft/minmax.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mm.h>
 #include <weft/sched.h>
 #include <weft/seq_file.h>
@@ -24,7 +25,7 @@
 /* Bytes; pss* in fractions. */
 struct mem_size_stats {
 	unsigned long	resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
-	unsigned long	lazyfree, swap;
+	unsigned long	lazyfree, swap, anon_huge;
 	u64		pss, pss_dirty, pss_anon, pss_file, pss_shmem, pss_locked, swap_pss;
 };
 
@@ -81,6 +82,7 @@ static int smaps_table(struct vm_area_struct *vma, pte_t *pte, unsigned long add
 static void gather(struct vm_area_struct *vma, struct mem_size_stats *mss)
 {
 	walk_area(vma, vma->vm_start, vma->vm_end, smaps_table, mss);
+	mss->anon_huge += area_huge_bytes(vma);
 	if (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping))
 		mss->swap += shmem_swap_usage(vma);
 }
@@ -107,7 +109,7 @@ static void show_stats(struct seq_file *m, const struct mem_size_stats *mss, boo
 	show_kb(m, "Referenced:", mss->referenced);
 	show_kb(m, "Anonymous:", mss->anonymous);
 	show_kb(m, "LazyFree:", mss->lazyfree);
-	show_kb(m, "AnonHugePages:", 0);
+	show_kb(m, "AnonHugePages:", mss->anon_huge);
 	show_kb(m, "ShmemPmdMapped:", 0);
 	show_kb(m, "FilePmdMapped:", 0);
 	show_kb(m, "Shared_Hugetlb:", 0);
@@ -146,7 +148,8 @@ static int smaps_show(struct seq_file *m, void *v)
 	show_kb(m, "KernelPageSize:", PAGE_SIZE);
 	show_kb(m, "MMUPageSize:", PAGE_SIZE);
 	show_stats(m, &mss, false);
-	seq_puts(m, "THPeligible:    0\n");
+	seq_printf(m, "THPeligible:    %d\n", vma->vm_end - ALIGN(vma->vm_start, PMD_SIZE) >= PMD_SIZE &&
+		   ALIGN(vma->vm_start, PMD_SIZE) < vma->vm_end && area_may_be_huge(vma, false));
 	show_flags(m, vma->vm_flags);
 	return 0;
 }
