@@ -191,13 +191,16 @@ static bool deferred(struct zone *zone)
 	return zone->compact_skipped;
 }
 
+/* What moves needs room besides: twice the block, above the reserve. */
+static bool worth_trying(struct zone *zone, unsigned int order)
+{
+	return populated_zone(zone) && zone_free_pages(zone) >= zone->watermark[WMARK_LOW] + (2UL << order) && !deferred(zone);
+}
+
 static bool compact_zone(struct zone *zone, unsigned int order)
 {
 	unsigned long start;
 
-	/* What moves needs room besides: twice the block, above the reserve. */
-	if (zone_free_pages(zone) < zone->watermark[WMARK_LOW] + (2UL << order) || deferred(zone))
-		return false;
 	for (int tries = 0; tries < 4; tries++) {
 		start = choose_range(zone, order, &zone->compact_cursor);
 		if (!start)
@@ -214,14 +217,20 @@ static bool compact_zone(struct zone *zone, unsigned int order)
 /* Of the zones on the list that the mask allows.  True: a block of the order came free.  May sleep. */
 bool try_to_compact(unsigned int order, struct zone *const *zonelist, nodemask_t nodes)
 {
-	bool done = false;
+	bool done = false, tried = false;
 	struct zone *zone;
 
-	count_vm_event(COMPACT_STALL);
-	drain_all_pages();			/* a page on a CPU's list looks as if it were used */
-	for (; !done && (zone = *zonelist); zonelist++)
-		if (!nodes || (nodes >> zone->node & 1))
-			done = compact_zone(zone, order);
-	count_vm_event(done ? COMPACT_SUCCESS : COMPACT_FAIL);
+	for (; !done && (zone = *zonelist); zonelist++) {
+		if ((nodes && !(nodes >> zone->node & 1)) || !worth_trying(zone, order))
+			continue;
+		if (!tried) {
+			count_vm_event(COMPACT_STALL);
+			drain_all_pages();	/* a page on a CPU's list looks as if it were used */
+		}
+		tried = true;
+		done = compact_zone(zone, order);
+	}
+	if (tried)
+		count_vm_event(done ? COMPACT_SUCCESS : COMPACT_FAIL);
 	return done;
 }

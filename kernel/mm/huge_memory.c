@@ -52,12 +52,15 @@ bool area_may_be_huge(const struct vm_area_struct *vma, bool forced)
 /* 512 single pages in a row, aligned, or NULL.  Memory is moved and reclaimed for it only where thp_defrag says so. */
 struct page *alloc_huge_page(struct vm_area_struct *vma, unsigned long addr, gfp_t more)
 {
-	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY | more;
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOMEMALLOC | __GFP_NOWARN | more;
 	int mode = READ_ONCE(thp_defrag);
 	struct page *page;
 
-	if (!(mode == THP_ALWAYS || (mode == THP_MADVISE && (vma->vm_flags & VM_HUGEPAGE))))
-		gfp &= ~__GFP_RECLAIM;
+	if (!(more & __GFP_RETRY_MAYFAIL)) {
+		gfp |= __GFP_NORETRY;
+		if (!(mode == THP_ALWAYS || (mode == THP_MADVISE && (vma->vm_flags & VM_HUGEPAGE))))
+			gfp &= ~__GFP_RECLAIM;
+	}
 	page = numa_enabled() ? alloc_pages_area(gfp, HPAGE_ORDER, vma, addr) : alloc_pages(gfp, HPAGE_ORDER);
 	if (page)
 		split_page(page, HPAGE_ORDER);
@@ -192,7 +195,7 @@ void split_huge_pmd(struct mm_struct *mm, pmd_t *pmd, unsigned long addr)
 static bool all_ours(struct page *pages)
 {
 	for (struct page *page = pages; page < pages + HPAGE_NR; page++)
-		if (page_count(page) != 1)
+		if (page_ref_count(page) != 1)
 			return false;
 	return true;
 }
@@ -260,9 +263,27 @@ int copy_huge_pmd(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma
 
 /* ---- taking away ---- */
 
-/* The pages' references are ours now: noted in the gather, which may have to be emptied on the way. */
+/* Takes the last reference of all 512.  False: somebody else has one of some page; nothing has changed. */
+static bool freeze_row(struct page *pages)
+{
+	for (struct page *page = pages; page < pages + HPAGE_NR; page++) {
+		if (likely(!PageSwapCache(page) && page_ref_freeze(page, 1)))
+			continue;
+		while (page-- > pages)
+			page_ref_unfreeze(page, 1);
+		return false;
+	}
+	return true;
+}
+
+/* The pages' references are ours now: noted in the gather, as one block if it can be one. */
 static void gather_huge_pages(struct mmu_gather *tlb, struct page *pages)
 {
+	if (freeze_row(pages)) {
+		mod_node_state(NR_ANON_MAPPED, -(long)HPAGE_NR);
+		tlb_remove_row(tlb, pages, HPAGE_ORDER);
+		return;
+	}
 	for (struct page *page = pages; page < pages + HPAGE_NR; page++) {
 		page_remove_rmap(page);
 		if (unlikely(__tlb_remove_page(tlb, page)))

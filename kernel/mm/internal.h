@@ -82,6 +82,7 @@ bool anon_page_is_ours(struct page *page);
 struct zone;
 void lruvecs_init(struct zone *zone);
 void lru_cache_add_row(struct page *pages, unsigned long nr);
+void free_row(struct page *pages, unsigned int order);
 unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 
 /* ---- workingset.c ---- */

@@ -144,6 +144,29 @@ void release_pages(struct page **pages, unsigned int nr)
 	free_unref_pages(pages, dead);
 }
 
+/* One of a row: nobody can find it any more.  It leaves its list; what is left are the bits of a free page. */
+static __always_inline void take_row_page_off(struct lru_hold *hold, struct page *page)
+{
+	unsigned long flags = page->flags;
+
+	if (likely(flags & 1UL << PG_lru))
+		take_dead_page_off(hold, page, flags);
+	page->flags = flags & PAGE_FLAGS_ZONE_MASK;
+	page->mapping = NULL;
+	page_mapcount_reset(page);
+}
+
+/* 2^order single pages in a row whose counts are 0: off their lists, and free as one block. */
+void free_row(struct page *pages, unsigned int order)
+{
+	struct lru_hold hold = { };
+
+	for (struct page *page = pages; page < pages + (1UL << order); page++)
+		take_row_page_off(&hold, page);
+	let_go(&hold);
+	free_unref_page(pages, order);
+}
+
 /* ---- on and off ---- */
 
 void lru_cache_add(struct page *page)

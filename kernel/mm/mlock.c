@@ -11,6 +11,7 @@
  */
 #include <weft/capability.h>
 #include <weft/fs.h>
+#include <weft/huge_mm.h>
 #include <weft/mman.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -54,8 +55,11 @@ static void mark_entry(struct vm_area_struct *vma, unsigned long addr, pte_t pte
 void mlock_faulted(struct vm_fault *vmf)
 {
 	spinlock_t *ptl;
-	pte_t *pte = pte_offset_map_lock(vmf->vma->vm_mm, vmf->pmd, vmf->address, &ptl);
+	pte_t *pte;
 
+	if (!pmd_has_table(vmf->vma->vm_mm, vmf->pmd, vmf->address))
+		return;				/* another thread has unmapped it */
+	pte = pte_offset_map_lock(vmf->vma->vm_mm, vmf->pmd, vmf->address, &ptl);
 	mark_entry(vmf->vma, vmf->address, *pte, true);
 	pte_unmap_unlock(pte, ptl);
 }
@@ -71,7 +75,7 @@ static void mark_range(struct vm_area_struct *vma, unsigned long start, unsigned
 		pte_t *pte;
 
 		next = pmd_boundary(addr, end);
-		if (!pmd)
+		if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr))	/* a huge mapping is split */
 			continue;
 		pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 		for (; addr < next; addr += PAGE_SIZE, pte++)

@@ -22,6 +22,7 @@
 #include <weft/trace.h>
 #include <asm/pgalloc.h>
 #include <asm/tlb.h>
+#include "internal.h"
 
 static void reset_range(struct mmu_gather *tlb)
 {
@@ -35,6 +36,7 @@ static void gather_init(struct mmu_gather *tlb, struct mm_struct *mm, bool fullm
 	tlb->mm = mm;
 	tlb->fullmm = fullmm;
 	tlb->batch_count = 0;
+	tlb->rows = NULL;
 	tlb->local.next = NULL;
 	tlb->local.nr = 0;
 	tlb->local.max = MMU_GATHER_BUNDLE;
@@ -105,9 +107,27 @@ static void free_batches(struct mmu_gather *tlb)
 	tlb->active = &tlb->local;
 }
 
+void tlb_remove_row(struct mmu_gather *tlb, struct page *pages, unsigned int order)
+{
+	pages->index = (pgoff_t)tlb->rows;
+	pages[1].index = order;
+	tlb->rows = pages;
+}
+
+static void free_rows(struct mmu_gather *tlb)
+{
+	while (tlb->rows) {
+		struct page *pages = tlb->rows;
+
+		tlb->rows = (struct page *)pages->index;
+		free_row(pages, (unsigned int)pages[1].index);
+	}
+}
+
 void tlb_flush_mmu(struct mmu_gather *tlb)
 {
 	tlb_flush_mmu_tlbonly(tlb);
+	free_rows(tlb);
 	free_batches(tlb);
 }
 

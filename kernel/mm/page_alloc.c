@@ -523,11 +523,14 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, struct zone 
 			return page;
 		if (!may_reclaim)
 			break;
-		if (order && round < 2 && try_to_compact(order, zonelist, nodes)) {
+		if (order && try_to_compact(order, zonelist, nodes)) {
 			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 			if (page)
 				return page;
 		}
+		/* A large block that the caller can do without is not worth that others lose their pages. */
+		if (order > PAGE_ALLOC_COSTLY_ORDER && (gfp & __GFP_NORETRY))
+			break;
 		progress = direct_reclaim(gfp, order, nodes) > 0;
 		page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 		if (!page) {			/* it may be in another processor's list */

@@ -28,6 +28,7 @@ struct mmu_gather {
 	bool			fullmm;		/* the whole address space goes: nobody runs in it any more */
 	bool			freed_tables;
 	unsigned int		batch_count;
+	struct page		*rows;		/* blocks of frozen pages, linked by the first one's index */
 	struct mmu_gather_batch	*active;
 	struct mmu_gather_batch	local;
 	struct page		*__pages[MMU_GATHER_BUNDLE];	/* local.pages[] */
@@ -40,6 +41,8 @@ void tlb_flush_mmu_tlbonly(struct mmu_gather *tlb);
 void tlb_finish_mmu(struct mmu_gather *tlb);
 /* Notes a page whose reference goes with it.  True: full, the caller must drop the ptl and call tlb_flush_mmu(). */
 bool __tlb_remove_page(struct mmu_gather *tlb, struct page *page);
+/* 2^order single pages, aligned, whose counts are 0 already: they come free as one block. */
+void tlb_remove_row(struct mmu_gather *tlb, struct page *pages, unsigned int order);
 void tlb_remove_table(struct mmu_gather *tlb, struct page *table, unsigned long addr, unsigned long span);
 
 static inline void tlb_track_range(struct mmu_gather *tlb, unsigned long addr, unsigned long size)
