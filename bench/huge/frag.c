@@ -39,7 +39,7 @@ static void round_of(int share)
 	char *p, *h;
 
 	sysinfo(&si);
-	pages = (si.freeram / 100 * 88) / PG;
+	pages = si.freeram * si.mem_unit / 100 * 88 / PG;
 	p = mmap(NULL, pages * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	madvise(p, pages * PG, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < pages; i++)
@@ -49,7 +49,7 @@ static void round_of(int share)
 		if (rand() % 100 < share)
 			madvise(p + i * PG, PG, MADV_DONTNEED);
 	sysinfo(&si);
-	want = si.freeram / HUGE;
+	want = si.freeram * si.mem_unit / HUGE;
 	h = mmap(NULL, (want + 1) * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	h = (char *)(((unsigned long)h + HUGE - 1) & ~(HUGE - 1));
 	madvise(h, want * HUGE, MADV_HUGEPAGE);

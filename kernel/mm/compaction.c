@@ -33,6 +33,7 @@
 #include "page_alloc.h"
 
 #define CANDIDATES	128		/* ranges looked at for one request */
+#define MAX_TRIES	4		/* ranges tried for it */
 #define MAX_DEFER_SHIFT	6
 
 /* ---- choosing ---- */
@@ -56,8 +57,17 @@ static unsigned long pages_to_move(unsigned long start, unsigned long end, unsig
 	return n;
 }
 
-/* The range of the order, from *cursor on and round the zone, that has least to move.  0: none. */
-static unsigned long choose_range(struct zone *zone, unsigned int order, unsigned long *cursor)
+static bool was_tried(unsigned long start, const unsigned long *tried, int nr_tried)
+{
+	while (nr_tried-- > 0)
+		if (tried[nr_tried] == start)
+			return true;
+	return false;
+}
+
+/* The range of the order, from *cursor on and round the zone, that has least to move and was not tried.  0: none. */
+static unsigned long choose_range(struct zone *zone, unsigned int order, unsigned long *cursor, const unsigned long *tried,
+				  int nr_tried)
 {
 	unsigned long size = 1UL << order, end = zone_end_pfn(zone) & ~(size - 1), best = 0, least = size - size / 8;
 	unsigned long first = ALIGN(zone->zone_start_pfn, size), ranges = (end - first) >> order;
@@ -68,7 +78,8 @@ static unsigned long choose_range(struct zone *zone, unsigned int order, unsigne
 		if (start >= end)
 			start = first;
 		*cursor = start + size;
-		if (!pfn_valid(start) || !pfn_valid(start + size - 1) || page_zone(pfn_to_page(start)) != zone)
+		if (was_tried(start, tried, nr_tried) || !pfn_valid(start) || !pfn_valid(start + size - 1) ||
+		    page_zone(pfn_to_page(start)) != zone)
 			continue;
 		n = pages_to_move(start, start + size, least);
 		if (n < least || (n == least && !best)) {
@@ -199,13 +210,13 @@ static bool worth_trying(struct zone *zone, unsigned int order)
 
 static bool compact_zone(struct zone *zone, unsigned int order)
 {
-	unsigned long start;
+	unsigned long tried[MAX_TRIES];
 
-	for (int tries = 0; tries < 4; tries++) {
-		start = choose_range(zone, order, &zone->compact_cursor);
-		if (!start)
+	for (int i = 0; i < MAX_TRIES; i++) {
+		tried[i] = choose_range(zone, order, &zone->compact_cursor, tried, i);
+		if (!tried[i])
 			break;
-		if (empty_range(zone, start, order)) {
+		if (empty_range(zone, tried[i], order)) {
 			zone->compact_failed = 0;
 			return true;
 		}

@@ -69,14 +69,17 @@ static ssize_t uint_store(void *data, const char *buf, size_t n)
 	return (ssize_t)n;
 }
 
+#define SETTING(file, variable) \
+	{ { .name = file, .mode = 0644, .show = uint_show, .store = uint_store }, &(variable) }
+
 static const struct {
 	struct sysfs_attr	attr;
 	void			*data;
 } thread_attrs[] = {
-	{ { .name = "pages_to_scan", .mode = 0644, .show = uint_show, .store = uint_store }, &khugepaged_pages_to_scan },
-	{ { .name = "scan_sleep_millisecs", .mode = 0644, .show = uint_show, .store = uint_store }, &khugepaged_scan_sleep_ms },
-	{ { .name = "alloc_sleep_millisecs", .mode = 0644, .show = uint_show, .store = uint_store }, &khugepaged_alloc_sleep_ms },
-	{ { .name = "max_ptes_none", .mode = 0644, .show = uint_show, .store = uint_store }, &khugepaged_max_ptes_none },
+	SETTING("pages_to_scan", khugepaged_pages_to_scan),
+	SETTING("scan_sleep_millisecs", khugepaged_scan_sleep_ms),
+	SETTING("alloc_sleep_millisecs", khugepaged_alloc_sleep_ms),
+	SETTING("max_ptes_none", khugepaged_max_ptes_none),
 	{ { .name = "max_ptes_swap", .show = zero_show }, NULL },
 	{ { .name = "max_ptes_shared", .show = zero_show }, NULL },
 	{ { .name = "pages_collapsed", .show = ulong_show }, &khugepaged_pages_collapsed },
