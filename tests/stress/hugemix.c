@@ -1,9 +1,9 @@
 /*
- * hugepages.c: huge mappings made, split, shared, moved, collapsed and swapped out at random, compared with a model.
+ * hugemix.c: huge mappings made, split, shared, moved, collapsed and swapped out at random, compared with a model.
  *
- * Guest: mem=144M append=ramswap=96 args="20 2" long="240 4"
+ * Guest: mem=144M append=ramswap=96 args="3 2" long="240 4"
  *
- * What:    hugepages SECONDS PROCESSES: each process has an area of some huge ranges.  The model is one word for each small page:
+ * What:    hugemix SECONDS PROCESSES: each process has an area of some huge ranges.  The model is one word for each small page:
  *          what its two stamped words must hold (0: the page must be zero).  Steps: write, read, fork (the child checks, writes,
  *          sometimes forks itself, checks again), mprotect, madvise (DONTNEED, COLD, PAGEOUT, FREE of pages that are then
  *          rewritten, HUGEPAGE, NOHUGEPAGE, COLLAPSE), mremap to and fro, munmap and mmap, process_vm_readv, mlock.
@@ -46,7 +46,7 @@ static unsigned long rnd(unsigned long n)
 
 static void die(const char *what, size_t page, unsigned got)
 {
-	printf("hugepages: %d: %s: page %zu holds %#x, not %#x (errno %d)\n", getpid(), what, page, got, page < PAGES ? model[page] : 0, errno);
+	printf("hugemix: %d: %s: page %zu holds %#x, not %#x (errno %d)\n", getpid(), what, page, got, page < PAGES ? model[page] : 0, errno);
 	fflush(stdout);
 	_exit(1);
 }
@@ -225,7 +225,7 @@ static void worker(int seconds)
 	check(0, PAGES, "end");
 	for (int i = 0; i < 16; i++)
 		total += steps[i];
-	printf("hugepages: %d: %lu steps\n", getpid(), total);
+	printf("hugemix: %d: %lu steps\n", getpid(), total);
 	fflush(stdout);
 	_exit(0);
 }
@@ -246,7 +246,7 @@ int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 10, processes = argc > 2 ? atoi(argv[2]) : 2, bad = 0, status;
 	if (swapon("/dev/ramswap", 0))
-		printf("hugepages: no swap\n");
+		printf("hugemix: no swap\n");
 	fflush(stdout);
 	for (int i = 0; i < processes; i++)
 		if (!fork())
