@@ -81,7 +81,8 @@ TEST(fault_gives_huge_page)
 	NEED_THP();
 	for (int i = 0; i < 4; i++)
 		p[i * HUGE + 5 * PG] = 1;
-	CHECK(huge_bytes(p, 4 * HUGE) > 0);
+	if (sysconf(_SC_AVPHYS_PAGES) > 64 << 8)
+		CHECK(huge_bytes(p, 4 * HUGE) > 0);
 	for (size_t i = 0; i < 4 * HUGE; i++)
 		CHECK_EQ(p[i], i % HUGE == 5 * PG);
 }
@@ -200,11 +201,11 @@ TEST(mprotect_whole)
 	fill(p, 2 * HUGE, 7);
 	before = huge_bytes(p, 2 * HUGE);
 	CHECK(!mprotect(p, 2 * HUGE, PROT_READ));
-	CHECK_EQ(huge_bytes(p, 2 * HUGE), before);
+	CHECK(huge_bytes(p, 2 * HUGE) >= before);	/* more: khugepaged was here */
 	CHECK(!mprotect(p, 2 * HUGE, PROT_READ | PROT_WRITE));
 	fill(p, 2 * HUGE, 9);
 	verify(p, 2 * HUGE, 9);
-	CHECK_EQ(huge_bytes(p, 2 * HUGE), before);
+	CHECK(huge_bytes(p, 2 * HUGE) >= before);	/* more: khugepaged was here */
 }
 
 TEST(munmap_part)
