@@ -57,7 +57,10 @@ void mpol_exit(struct task_struct *tsk);
 
 /* migrate.c: the page moves to the node if it can: 0, -EBUSY, -ENOMEM.  A reference is held; it stays the caller's. */
 int migrate_page_to_node(struct page *page, int nid);
-/* Moves what `page` holds to `new`, fresh from the allocator and used up by this.  page: isolated, locked.  0, -EBUSY */
-int migrate_page(struct page *page, struct page *new);
+/*
+ * Moves what `page` holds to `new`, fresh from the allocator and used up by this.  page: isolated, locked.  0, -EBUSY.
+ * may_wait: for the lock of the tree of areas; not from the allocator, whose caller may hold it.
+ */
+int migrate_page(struct page *page, struct page *new, bool may_wait);
 
 #endif

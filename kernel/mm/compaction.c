@@ -134,7 +134,7 @@ static bool evacuate(struct page *page, struct zone *zone)
 		return false;
 	}
 	if (trylock_page(page)) {
-		done = !migrate_page(page, new);
+		done = !migrate_page(page, new, false);
 		unlock_page(page);
 	} else {
 		put_page(new);

@@ -89,10 +89,10 @@ static bool move_entry(struct page *page, struct vm_area_struct *vma, unsigned l
 	return false;
 }
 
-static int migrate_anon(struct page *page, struct page *new)
+static int migrate_anon(struct page *page, struct page *new, bool may_wait)
 {
 	struct move move = { .new = new };
-	struct rmap_walk_control rwc = { .arg = &move, .rmap_one = move_entry };
+	struct rmap_walk_control rwc = { .arg = &move, .try_lock = !may_wait, .rmap_one = move_entry };
 
 	if (PageSwapCache(page) && !try_to_free_swap(page))
 		return -EBUSY;
@@ -148,12 +148,12 @@ static int migrate_cache_page(struct page *page, struct page *new)
 
 /* ---- any page ---- */
 
-int migrate_page(struct page *page, struct page *new)
+int migrate_page(struct page *page, struct page *new, bool may_wait)
 {
 	int err = -EBUSY;
 
 	if (!PageWriteback(page) && !PageCompound(page))
-		err = PageAnon(page) ? migrate_anon(page, new) : migrate_cache_page(page, new);
+		err = PageAnon(page) ? migrate_anon(page, new, may_wait) : migrate_cache_page(page, new);
 	count_vm_event(err ? PGMIGRATE_FAIL : PGMIGRATE_SUCCESS);
 	if (err)
 		put_page(new);
@@ -173,7 +173,7 @@ int migrate_page_to_node(struct page *page, int nid)
 	}
 	put_page(page);				/* isolation's: the caller has one */
 	lock_page(page);
-	err = migrate_page(page, new);
+	err = migrate_page(page, new, true);
 	unlock_page(page);
 	if (err)
 		lru_cache_add(page);

@@ -523,7 +523,8 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, struct zone 
 			return page;
 		if (!may_reclaim)
 			break;
-		if (order && try_to_compact(order, zonelist, nodes)) {
+		/* Moving a page may call into its file system. */
+		if (order && (gfp & __GFP_FS) && try_to_compact(order, zonelist, nodes)) {
 			page = get_page_from_freelist(gfp, order, gfp_to_alloc_flags(gfp), zonelist, nodes);
 			if (page)
 				return page;
