@@ -40,7 +40,9 @@ struct pt_regs;
 #define VM_MAYEXEC	0x00000040
 #define VM_MAYSHARE	0x00000080	/* was asked for as MAP_SHARED */
 #define VM_GROWSDOWN	0x00000100	/* a fault just below extends it */
+#define VM_UFFD_MISSING	0x00000200	/* a program is told of pages that are not there ... */
 #define VM_PFNMAP	0x00000400	/* bare frame numbers without struct page behind */
+#define VM_UFFD_WP	0x00001000	/* ... and of writes to pages that it protected: userfaultfd.h */
 #define VM_LOCKED	0x00002000	/* never taken away by reclaim */
 #define VM_IO		0x00004000	/* a device: no get_user_pages, no dump */
 #define VM_SEQ_READ	0x00008000
@@ -60,6 +62,7 @@ struct pt_regs;
 
 #define VM_ACCESS_FLAGS	(VM_READ | VM_WRITE | VM_EXEC)
 #define VM_SPECIAL	(VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_UFFD_FLAGS	(VM_UFFD_MISSING | VM_UFFD_WP)
 #define VM_LOCKED_MASK	(VM_LOCKED | VM_LOCKONFAULT)
 #define VM_STACK_FLAGS	(VM_GROWSDOWN | VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT)
 #define VM_DATA_FLAGS_TSK_EXEC	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)

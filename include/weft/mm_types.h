@@ -106,6 +106,7 @@ struct vm_area_struct {
 						 * copy, and reclaim finds the area; cleared when it leaves the tree */
 	struct swap_readahead	swap_ra;
 	struct mempolicy	*vm_policy;
+	struct userfaultfd_ctx	*vm_uffd;	/* [mmap_lock] who handles its faults; set while a VM_UFFD_ flag is */
 };
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };

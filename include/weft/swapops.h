@@ -21,6 +21,7 @@
 typedef struct { unsigned long val; } swp_entry_t;	/* type in the top 5 bits; 0: none (slot 0 holds the header) */
 
 #define _SWP_SOFT_DIRTY		(1UL << 1)
+#define _SWP_UFFD_WP		(1UL << 2)
 #define _SWP_TYPE_SHIFT		9
 #define _SWP_OFFSET_SHIFT	14
 
@@ -54,10 +55,14 @@ static inline swp_entry_t xa_value_to_swp(const void *entry)
 static inline pte_t pte_swp_mksoft_dirty(pte_t pte) { return __pte(pte_val(pte) | _SWP_SOFT_DIRTY); }
 static inline pte_t pte_swp_clear_soft_dirty(pte_t pte) { return __pte(pte_val(pte) & ~_SWP_SOFT_DIRTY); }
 static inline bool pte_swp_soft_dirty(pte_t pte) { return pte_val(pte) & _SWP_SOFT_DIRTY; }
+static inline pte_t pte_swp_mkuffd_wp(pte_t pte) { return __pte(pte_val(pte) | _SWP_UFFD_WP); }
+static inline pte_t pte_swp_clear_uffd_wp(pte_t pte) { return __pte(pte_val(pte) & ~_SWP_UFFD_WP); }
+static inline bool pte_swp_uffd_wp(pte_t pte) { return pte_val(pte) & _SWP_UFFD_WP; }
+static inline pte_t pte_swp_clear_notes(pte_t pte) { return pte_swp_clear_uffd_wp(pte_swp_clear_soft_dirty(pte)); }
 /* The same slot, whatever is noted beside it. */
 static inline bool pte_same_as_swp(pte_t pte, pte_t swp)
 {
-	return pte_same(pte_swp_clear_soft_dirty(pte), pte_swp_clear_soft_dirty(swp));
+	return pte_same(pte_swp_clear_notes(pte), pte_swp_clear_notes(swp));
 }
 
 #endif

@@ -46,7 +46,7 @@ static inline pte_t copy_entry(struct vm_area_struct *src_vma, pte_t *src_pte, u
 	}
 	if (src_vma->vm_flags & VM_SHARED)
 		pte = pte_mkclean(pte);
-	return pte_mkold(pte);
+	return pte_clear_uffd_wp(pte_mkold(pte));
 }
 
 /* The child names the slot as well.  0, or -ENOMEM: more than 32766 processes do. */
@@ -58,7 +58,7 @@ static int copy_swap_entry(struct mm_struct *dst_mm, pte_t entry, pte_t *dst_pte
 		return err;
 	swap_note_mm(dst_mm);
 	rss[MM_SWAPENTS]++;
-	set_pte(dst_pte, entry);
+	set_pte(dst_pte, pte_swp_clear_uffd_wp(entry));
 	return 0;
 }
 

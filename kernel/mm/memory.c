@@ -37,6 +37,7 @@
 #include <weft/sched.h>
 #include <weft/swap.h>
 #include <weft/trace.h>
+#include <weft/userfaultfd.h>
 #include <weft/vmstat.h>
 #include <weft/writeback.h>
 #include <asm/pgalloc.h>
@@ -95,6 +96,8 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 
 	if (vmf->vma->vm_flags & VM_SHARED)
 		return VM_FAULT_SIGBUS;
+	if (unlikely(vmf->vma->vm_flags & VM_UFFD_MISSING))
+		return handle_userfault(vmf, VM_UFFD_MISSING);
 	if (pte_alloc_failed(vmf->vma->vm_mm, vmf->pmd))
 		return VM_FAULT_OOM;
 	if (unlikely(pmd_none(pmdp_get(vmf->pmd)) || pmd_leaf(pmdp_get(vmf->pmd))))
@@ -294,7 +297,7 @@ static vm_fault_t do_fault(struct vm_fault *vmf)
 /* The page need not be copied: makes the entry writable.  ptl held, dropped here. */
 static void wp_page_reuse(struct vm_fault *vmf) __releases(vmf->ptl)
 {
-	pte_t entry = maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma);
+	pte_t entry = maybe_mkwrite(pte_mkdirty(pte_mkyoung(pte_clear_uffd_wp(vmf->orig_pte))), vmf->vma);
 
 	set_pte(vmf->pte, entry);	/* more rights than before: a stale TLB entry costs one more fault, no flush */
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
@@ -452,6 +455,10 @@ static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
 		return 0;
 	}
 	if (vmf->flags & FAULT_FLAG_WRITE) {
+		if (unlikely(pte_uffd_wp(entry)) && (vmf->vma->vm_flags & VM_UFFD_WP)) {
+			spin_unlock(vmf->ptl);
+			return handle_userfault(vmf, VM_UFFD_WP);
+		}
 		if (!pte_write(entry))
 			return do_wp_page(vmf);
 		entry = pte_mkdirty(entry);

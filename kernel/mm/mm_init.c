@@ -36,6 +36,7 @@
 #include <weft/slab.h>
 #include <weft/swap.h>
 #include <weft/trace.h>
+#include <weft/userfaultfd.h>
 #include <weft/workqueue.h>
 #include <asm/mmu_context.h>
 #include <asm/pgalloc.h>
@@ -158,6 +159,7 @@ static int dup_area(struct mm_struct *mm, struct vm_area_struct *old)
 	}
 	vma->vm_mm = mm;
 	vma->vm_flags &= ~VM_LOCKED_MASK;
+	userfaultfd_forget(vma);
 	if (vma->vm_flags & VM_WIPEONFORK)
 		vma->vm_has_anon = false;
 	if (vma->vm_file)

@@ -19,6 +19,7 @@
 #include <weft/mman.h>
 #include <weft/sched.h>
 #include <weft/syscalls.h>
+#include <weft/userfaultfd.h>
 #include <asm/tlb.h>
 #include <asm/pgalloc.h>
 #include "internal.h"
@@ -127,6 +128,7 @@ static struct vm_area_struct *copy_vma(struct vm_area_struct *vma, unsigned long
 	new->vm_start = addr;
 	new->vm_end = addr + len;
 	new->vm_pgoff = pgoff;
+	userfaultfd_forget(new);
 	if (new->vm_file)
 		get_file(new->vm_file);
 	if (new->vm_ops && new->vm_ops->open)

@@ -254,7 +254,11 @@ static bool leave_swap_entry(struct page *page, struct vm_area_struct *vma, unsi
 	swap_note_mm(vma->vm_mm);
 	dec_mm_counter(vma->vm_mm, MM_ANONPAGES);
 	inc_mm_counter(vma->vm_mm, MM_SWAPENTS);
-	set_pte(pte, pte_soft_dirty(old) ? pte_swp_mksoft_dirty(swp) : swp);
+	if (pte_soft_dirty(old))
+		swp = pte_swp_mksoft_dirty(swp);
+	if (unlikely(pte_uffd_wp(old)))
+		swp = pte_swp_mkuffd_wp(swp);
+	set_pte(pte, swp);
 	return true;
 }
 

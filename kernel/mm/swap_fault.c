@@ -54,6 +54,8 @@ void swap_map_page(struct vm_area_struct *vma, unsigned long addr, pte_t *pte, s
 		new = pte_mkwrite(pte_mkdirty(new));
 	if (pte_swp_soft_dirty(old))
 		new = pte_mksoft_dirty(new);
+	if (unlikely(pte_swp_uffd_wp(old)))
+		new = pte_mkuffd_wp(pte_wrprotect(new));
 	set_pte(pte, new);
 	swap_free(pte_to_swp_entry(old));
 }

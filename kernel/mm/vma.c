@@ -437,7 +437,7 @@ static bool is_mergeable(const struct vm_area_struct *vma, unsigned long vm_flag
 {
 	if ((vma->vm_flags ^ vm_flags) & ~VM_SOFTDIRTY)
 		return false;
-	if ((vm_flags & VM_SPECIAL) || vma->vm_file != file || !mpol_equal(vma->vm_policy, pol))
+	if ((vm_flags & (VM_SPECIAL | VM_UFFD_FLAGS)) || vma->vm_file != file || !mpol_equal(vma->vm_policy, pol))
 		return false;
 	return !(vma->vm_ops && vma->vm_ops->close);
 }

@@ -148,6 +148,9 @@ static void repair_user_fault(struct pt_regs *regs, unsigned long error_code, un
 				kernelmode_fixup_or_oops(regs, error_code, address);
 			return;
 		}
+		/* A handler of a signal runs first; it comes back to the instruction, and so to the fault. */
+		if (user_mode(regs) && signal_pending(current))
+			return;
 		flags |= FAULT_FLAG_TRIED;
 	}
 	mmap_read_unlock(mm);

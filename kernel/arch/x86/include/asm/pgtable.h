@@ -53,6 +53,7 @@ static __always_inline int pte_young(pte_t pte) { return !!(pte_val(pte) & _PAGE
 static __always_inline int pte_exec(pte_t pte) { return !(pte_val(pte) & _PAGE_NX); }
 static __always_inline int pte_special(pte_t pte) { return !!(pte_val(pte) & _PAGE_SPECIAL); }
 static __always_inline int pte_soft_dirty(pte_t pte) { return !!(pte_val(pte) & _PAGE_SOFT_DIRTY); }
+static __always_inline int pte_uffd_wp(pte_t pte) { return !!(pte_val(pte) & _PAGE_UFFD_WP); }
 static __always_inline int pte_user(pte_t pte) { return !!(pte_val(pte) & _PAGE_USER); }
 static __always_inline int pte_same(pte_t a, pte_t b) { return pte_val(a) == pte_val(b); }
 static __always_inline unsigned long pte_pfn(pte_t pte) { return (pte_val(pte) & PTE_PFN_MASK) >> PAGE_SHIFT; }
@@ -79,6 +80,8 @@ PTE_CHANGE(pte_mkexec, v & ~_PAGE_NX)
 PTE_CHANGE(pte_mkspecial, v | _PAGE_SPECIAL)
 PTE_CHANGE(pte_mksoft_dirty, v | _PAGE_SOFT_DIRTY)
 PTE_CHANGE(pte_clear_soft_dirty, v & ~_PAGE_SOFT_DIRTY)
+PTE_CHANGE(pte_mkuffd_wp, v | _PAGE_UFFD_WP)
+PTE_CHANGE(pte_clear_uffd_wp, v & ~_PAGE_UFFD_WP)
 #undef PTE_CHANGE
 
 /* The same page with other rights. */

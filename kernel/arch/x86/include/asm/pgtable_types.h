@@ -42,7 +42,7 @@
 #define _PAGE_PAT		(1UL << _PAGE_BIT_PAT)
 #define _PAGE_GLOBAL		(1UL << _PAGE_BIT_GLOBAL)	/* survives a CR3 load: kernel pages */
 #define _PAGE_SPECIAL		(1UL << _PAGE_BIT_SOFTW1)	/* no struct page is counted behind this entry */
-#define _PAGE_SOFTW2		(1UL << _PAGE_BIT_SOFTW2)
+#define _PAGE_UFFD_WP		(1UL << _PAGE_BIT_SOFTW2)	/* a program wants to know of the first write */
 #define _PAGE_SOFT_DIRTY	(1UL << _PAGE_BIT_SOFTW3)	/* written since /proc/PID/clear_refs */
 #define _PAGE_SOFTW4		(1UL << _PAGE_BIT_SOFTW4)
 #define _PAGE_NX		(1UL << _PAGE_BIT_NX)
@@ -52,7 +52,7 @@
 #define PTE_FLAGS_MASK		(~PTE_PFN_MASK)
 /* What mprotect leaves alone. */
 #define _PAGE_CHG_MASK		(PTE_PFN_MASK | _PAGE_PCD | _PAGE_PWT | _PAGE_PAT | _PAGE_SPECIAL | _PAGE_ACCESSED | \
-				 _PAGE_DIRTY | _PAGE_SOFT_DIRTY)
+				 _PAGE_DIRTY | _PAGE_SOFT_DIRTY | _PAGE_UFFD_WP)
 
 /*
  * Memory types through PAT, which arch sets up with entries 0 WB, 1 WC, 2 UC-, 3 UC (pat_cpu_init()): so PWT alone is
