@@ -16,10 +16,13 @@ PER_GUEST = 12
 REPORT = re.compile(r"(Kernel panic|kernel BUG|KASAN|UBSAN|LOCKDEP|WARNING|Oops|BUG:|=======).*")
 
 
-def make_images(folder, src):
-    """With and without checksums."""
+FEATURES = "metadata_csum:^metadata_csum:^metadata_csum,^extent,^64bit"
+
+
+def make_images(folder, src, features_of):
+    """By default with and without checksums."""
     images = []
-    for n, features in enumerate(("metadata_csum", "^metadata_csum", "^metadata_csum,^extent,^64bit")):
+    for n, features in enumerate(features_of.split(":")):
         image = folder / f"base{n}.img"
         run(["truncate", "-s", "8M", image])
         run(["mke2fs", "-q", "-t", "ext4", "-b", "1024", "-O", features, "-d", src, "-F", image])
@@ -74,6 +77,8 @@ def main():
     p.add_argument("--images", type=int, default=36)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--first", type=int, default=0, help="images before this one are made, but not tried")
+    p.add_argument("--features", default=FEATURES, help="for mke2fs, of each kind of image: F,F:F:...")
+    p.add_argument("--limit", type=int, default=400, help="seconds for a guest")
     a = p.parse_args()
     rng, failed = random.Random(a.seed), 0
     with tempfile.TemporaryDirectory() as tmp:
@@ -81,7 +86,7 @@ def main():
         make_tree(tmp / "src")
         cpio = tmp / "root.cpio"
         crash.make_root(tmp / "root", cpio)
-        bases = [(bytearray(i.read_bytes()), metadata_blocks(i)) for i in make_images(tmp, tmp / "src")]
+        bases = [(bytearray(i.read_bytes()), metadata_blocks(i)) for i in make_images(tmp, tmp / "src", a.features)]
         for first in range(0, a.images, PER_GUEST):
             paths = []
             for n in range(min(PER_GUEST, a.images - first)):
@@ -94,7 +99,7 @@ def main():
                 continue
             made = [path.read_bytes() for path in paths]
             commands = "mkdir -p /m\n" + "".join(WORK.format(dev=f"/dev/vd{chr(97 + n)}", n=n) for n in range(len(paths)))
-            text = crash.guest(a.kernel, cpio, commands, [f"file={q},cache=unsafe" for q in paths], 400, tmp).stdout
+            text = crash.guest(a.kernel, cpio, commands, [f"file={q},cache=unsafe" for q in paths], a.limit, tmp).stdout
             through = len(re.findall(r"^through \d+", text, re.M))
             report = REPORT.search(text)
             ok = through == len(paths) and not report

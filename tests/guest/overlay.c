@@ -163,6 +163,7 @@ TEST(copy_up_on_write)
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_ino, before.st_ino);
 	CHECK(st.st_mtim.tv_sec > 2000);
+	ino_t dir_before = (CHECK_OK(stat("m/d", &st)), st.st_ino);
 	put("m/d/new", "n");
 	CHECK_STR(names("u/d"), "new ");
 	CHECK_STR(names("m/d"), "g new ");
@@ -173,6 +174,15 @@ TEST(copy_up_on_write)
 	CHECK_OK(truncate("m/d/g", 0));
 	CHECK_STR(get("l1/d/g"), "g");
 	CHECK_STR(names("w/work"), "");
+	close(fd);
+	close(reader);
+	CHECK_OK(umount("m"));
+	overlay_usual();			/* numbers are kept for good */
+	CHECK_OK(stat("m/f", &st));
+	CHECK_EQ(st.st_ino, before.st_ino);
+	CHECK_OK(stat("m/d", &st));
+	CHECK_EQ(st.st_ino, dir_before);
+	CHECK_EQ(listxattr("m/f", text, sizeof(text)), sizeof("trusted.t"));
 	close(fd);
 	close(reader);
 	CHECK_OK(umount("m"));

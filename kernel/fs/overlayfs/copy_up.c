@@ -222,8 +222,19 @@ static int fill_copy(struct ovl_fs *ofs, const struct path *lower, struct dentry
 	return err ?: copy_attributes(d_inode(lower->dentry), temp);
 }
 
-/* A whole copy in the work directory, + reference. */
-static struct dentry *make_copy(struct ovl_fs *ofs, const struct path *lower, bool with_data)
+/* A file's number does not change; that of one of several links does, because they will be several files. */
+static int keep_number(struct dentry *temp, const struct path *lower, u64 number)
+{
+	int err;
+
+	if (d_is_dir(temp) || d_inode(lower->dentry)->i_nlink != 1)
+		return 0;
+	err = vfs_setxattr(temp, OVL_XATTR_NUMBER, &number, sizeof(number), 0);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
+/* A whole copy in the work directory, + reference.  number: the overlay's inode number. */
+static struct dentry *make_copy(struct ovl_fs *ofs, const struct path *lower, bool with_data, u64 number)
 {
 	struct inode *inode = d_inode(lower->dentry);
 	struct ovl_kind kind = { .mode = inode->i_mode, .rdev = inode->i_rdev };
@@ -240,7 +251,7 @@ static struct dentry *make_copy(struct ovl_fs *ofs, const struct path *lower, bo
 	do_delayed_call(&done);
 	if (IS_ERR(temp))
 		return temp;
-	err = fill_copy(ofs, lower, temp, with_data);
+	err = fill_copy(ofs, lower, temp, with_data) ?: keep_number(temp, lower, number);
 	if (err) {
 		ovl_drop_temp(ofs, temp);
 		return ERR_PTR(err);
@@ -275,7 +286,7 @@ static int move_into_place(struct ovl_fs *ofs, struct dentry *temp, struct dentr
 static int copy_up_locked(struct ovl_fs *ofs, struct dentry *dentry, struct dentry *parent, bool with_data)
 {
 	struct inode *inode = d_inode(dentry);
-	struct dentry *temp = make_copy(ofs, &OVL_I(inode)->lower[0], with_data);
+	struct dentry *temp = make_copy(ofs, &OVL_I(inode)->lower[0], with_data, inode->i_ino);
 	struct name_snapshot name;
 	int err = 0;
 

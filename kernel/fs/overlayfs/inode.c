@@ -3,7 +3,9 @@
  *
  * Idea:    one inode for each real object, found by the real inode: names that are links of one file on the upper layer are so
  *          in the overlay.  Links on a lower layer are not: each of them is copied up by itself.
- *          The overlay gives the device number and its own inode numbers: the real one, and the layer in the highest bits.
+ *          The overlay gives the device number and its own inode numbers: the real one, and the layer in the highest bits.  A
+ *          number outlives copying up: a directory's is that of its uppermost lower one, and a file's copy has it in an
+ *          attribute.  Links on a lower layer lose it, because they become files of their own.
  * Locking: i_rwsem of the overlay's inode over changes; oi->lock when `upper` is set.
  */
 #include <weft/err.h>
@@ -76,14 +78,24 @@ void ovl_set_upper(struct inode *inode, struct dentry *upper)
 
 static const struct inode_operations ovl_file_inode_operations, ovl_symlink_inode_operations;
 
-static unsigned int layer_of(const struct super_block *sb, const struct ovl_found *found)
+static u64 number_of_lower(const struct super_block *sb, const struct path *lower)
 {
-	unsigned int layer = 0;
+	u64 layer = 0;
 
-	if (!found->upper)
-		while (OVL_FS(sb)->lower_mnt[layer++] != found->lower[0].mnt)
-			;
-	return layer;
+	while (OVL_FS(sb)->lower_mnt[layer++] != lower->mnt)
+		;
+	return d_inode(lower->dentry)->i_ino | layer << LAYER_SHIFT;
+}
+
+static u64 number_of(const struct super_block *sb, const struct ovl_found *found)
+{
+	u64 kept;
+
+	if (found->nr_lower)			/* of a directory, or there is no upper */
+		return number_of_lower(sb, &found->lower[0]);
+	if (!d_is_dir(found->upper) && vfs_getxattr(found->upper, OVL_XATTR_NUMBER, &kept, sizeof(kept)) == sizeof(kept))
+		return kept;
+	return d_inode(found->upper)->i_ino;
 }
 
 static void fill_inode(struct inode *inode, struct ovl_found *found)
@@ -92,7 +104,7 @@ static void fill_inode(struct inode *inode, struct ovl_found *found)
 	struct ovl_inode *oi = OVL_I(inode);
 
 	lockdep_set_class(&inode->i_rwsem, &ovl_i_rwsem_key[inode->i_sb->s_stack_depth]);
-	inode->i_ino = real->i_ino | (u64)layer_of(inode->i_sb, found) << LAYER_SHIFT;
+	inode->i_ino = number_of(inode->i_sb, found);
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;	/* the real one's times count */
 	oi->upper = found->upper;
 	oi->lower = found->lower;

@@ -25,6 +25,7 @@
 #define OVL_MAX_DEPTH		2	/* overlays upon overlays */
 #define OVL_XATTR_PREFIX	"trusted.overlay."
 #define OVL_XATTR_OPAQUE	OVL_XATTR_PREFIX "opaque"
+#define OVL_XATTR_NUMBER	OVL_XATTR_PREFIX "weft.ino"	/* u64: the inode number from before the file was copied up */
 
 struct ovl_fs {
 	struct vfsmount		*upper_mnt;	/* [I] a private mount; NULL: the overlay is read-only */
