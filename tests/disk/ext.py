@@ -104,6 +104,34 @@ cd /; umount /mnt && echo unmounted""", [f"file={image},cache=unsafe"], limit, t
     yield os.path.exists(out) and pathlib.Path(out).read_bytes() == data, "host-copy", "contents differ"
 
 
+def orphan_file(kernel, cpio, tmp, limit):
+    """What a Linux that was cut off has left in its orphan file: an inode without a name, and one that was being shortened."""
+    image, big = os.path.join(tmp, "orphans.img"), os.path.join(tmp, "orphan.data")
+    pathlib.Path(big).write_bytes(b"o" * 300_000)
+    run(["truncate", "-s", "16M", image])
+    run(["mke2fs", "-q", "-t", "ext4", "-b", "1024", "-O", "orphan_file,^metadata_csum", "-F", image])
+    for command in (f"write {big} gone", f"write {big} shorter"):
+        run(["debugfs", "-w", "-R", command, image])
+    inode = [int(re.search(r"Inode: (\d+)", run(["debugfs", "-R", f"stat {name}", image]).stdout)[1]) for name in ("gone", "shorter")]
+    for command in ("unlink gone", f"sif <{inode[0]}> links_count 0", f"sif <{inode[1]}> size 5000"):
+        run(["debugfs", "-w", "-R", command, image])
+    orphans = re.search(r"Orphan file inode:\s+(\d+)", run(["dumpe2fs", "-h", image]).stdout)[1]
+    block = int(re.search(r"^(\d+)", run(["debugfs", "-R", f"blocks <{orphans}>", image]).stdout, re.M)[1])
+    with open(image, "r+b") as f:
+        f.seek(block * 1024 + 8)
+        f.write(b"".join(n.to_bytes(4, "little") for n in inode))
+        f.seek(1024 + 0x64)
+        features = int.from_bytes(f.read(4), "little") | 0x10000
+        f.seek(1024 + 0x64)
+        f.write(features.to_bytes(4, "little"))
+    yield run(["e2fsck", "-fn", image]).returncode != 0, "left-by-linux", "e2fsck sees nothing to clean up"
+    r = crash.guest(kernel, cpio, "mount -t ext4 /dev/vda /mnt && ls -l /mnt/shorter && umount /mnt && echo unmounted; dmesg | grep ext:",
+                    [f"file={image},cache=unsafe"], limit, tmp)
+    yield "cleaned up 2 orphan" in r.stdout and "unmounted" in r.stdout, "cleaned", r.stdout[-800:]
+    r = run(["e2fsck", "-fn", image])
+    yield r.returncode == 0, "e2fsck", r.stdout[:800]
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default=ROOT / "build/weft.elf")
@@ -124,6 +152,9 @@ def main():
         for ok, case, why in little_memory(a.kernel, cpio, tmp, a.limit):
             total += 1
             failed += not crash.say(ok, f"ext/64M/{case}", why)
+        for ok, case, why in orphan_file(a.kernel, cpio, tmp, a.limit):
+            total += 1
+            failed += not crash.say(ok, f"ext/orphan-file/{case}", why)
     print(f"ext: {total - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

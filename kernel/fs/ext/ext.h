@@ -301,6 +301,8 @@ bool ext_is_fast_symlink(const struct inode *inode);
 int ext_orphan_add(struct jbd_handle *handle, struct inode *inode);
 int ext_orphan_del(struct jbd_handle *handle, struct inode *inode);	/* handle NULL: in memory only */
 void ext_orphan_cleanup(struct ext_fs *fs);
+bool ext_orphan_clean_one(struct ext_fs *fs, u32 ino);	/* one that is not on the list */
+int ext_orphan_file_cleanup(struct ext_fs *fs);	/* orphan_file.c */
 
 /* ---- dir.c ---- */
 extern const struct file_operations ext_dir_fops;

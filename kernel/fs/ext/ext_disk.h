@@ -36,6 +36,7 @@
 #define COMPAT_RESIZE_INODE	0x0010
 #define COMPAT_DIR_INDEX	0x0020
 #define COMPAT_SPARSE_SUPER2	0x0200
+#define COMPAT_ORPHAN_FILE	0x1000
 
 #define INCOMPAT_FILETYPE	0x0002
 #define INCOMPAT_RECOVER	0x0004		/* the journal holds what is not yet in its place */
@@ -57,9 +58,10 @@
 #define RO_COMPAT_EXTRA_ISIZE	0x0040
 #define RO_COMPAT_BIGALLOC	0x0200
 #define RO_COMPAT_METADATA_CSUM	0x0400
+#define RO_COMPAT_ORPHAN_PRESENT 0x10000	/* the orphan file is not empty */
 /* What we may write to; with others the file system is read-only. */
 #define RO_COMPAT_KNOWN		(RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_HUGE_FILE | RO_COMPAT_GDT_CSUM | \
-				 RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE | RO_COMPAT_METADATA_CSUM)
+				 RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE | RO_COMPAT_METADATA_CSUM | RO_COMPAT_ORPHAN_PRESENT)
 
 struct ext_super_block {
 	__le32	s_inodes_count, s_blocks_count_lo, s_r_blocks_count_lo, s_free_blocks_count_lo;
@@ -106,7 +108,8 @@ struct ext_super_block {
 	u8	s_encrypt_algos[4], s_encrypt_pw_salt[16];
 	__le32	s_lpf_ino, s_prj_quota_inum, s_checksum_seed;
 	u8	s_time_hi[8];
-	__le32	s_reserved[96];
+	__le16	s_encoding, s_encoding_flags;
+	__le32	s_orphan_file_inum, s_reserved[94];
 	__le32	s_checksum;
 } __packed;
 static_assert(sizeof(struct ext_super_block) == 1024);

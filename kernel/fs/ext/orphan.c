@@ -85,9 +85,27 @@ static void clean_one(struct ext_fs *fs, struct inode *inode)
 	iput(inode);				/* without a name: the last reference frees it */
 }
 
+bool ext_orphan_clean_one(struct ext_fs *fs, u32 ino)
+{
+	struct inode *inode = ext_iget(fs->sb, ino);
+
+	if (IS_ERR(inode)) {
+		pr_err("ext: %s: orphan inode %u cannot be read\n", fs->sb->s_id, ino);
+		return false;
+	}
+	if (inode->i_nlink)
+		ext_std_error(fs->sb, ext_truncate(inode));
+	else if (EXT_I(inode)->dtime)
+		EXT_I(inode)->group = ~0u;	/* a clean-up that was cut off has freed it already */
+	iput(inode);
+	return true;
+}
+
+/* The list, then the file, which is not touched any more after that. */
 void ext_orphan_cleanup(struct ext_fs *fs)
 {
 	unsigned int n = 0;
+	int in_file;
 
 	fs->cleaning_orphans = true;
 	while (fs->es->s_last_orphan && n < fs->es->s_inodes_count) {
@@ -105,6 +123,13 @@ void ext_orphan_cleanup(struct ext_fs *fs)
 			break;
 		}
 		n++;
+	}
+	in_file = ext_orphan_file_cleanup(fs);
+	if (in_file >= 0) {
+		mutex_lock(&fs->orphan_lock);
+		fs->es->s_feature_ro_compat &= ~RO_COMPAT_ORPHAN_PRESENT;	/* sync_fs and unmounting write it */
+		mutex_unlock(&fs->orphan_lock);
+		n += (unsigned int)in_file;
 	}
 	fs->cleaning_orphans = false;
 	if (n)
