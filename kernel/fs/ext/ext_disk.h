@@ -61,7 +61,8 @@
 #define RO_COMPAT_ORPHAN_PRESENT 0x10000	/* the orphan file is not empty */
 /* What we may write to; with others the file system is read-only. */
 #define RO_COMPAT_KNOWN		(RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_HUGE_FILE | RO_COMPAT_GDT_CSUM | \
-				 RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE | RO_COMPAT_METADATA_CSUM | RO_COMPAT_ORPHAN_PRESENT)
+				 RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE | RO_COMPAT_METADATA_CSUM | \
+				 RO_COMPAT_ORPHAN_PRESENT)
 
 struct ext_super_block {
 	__le32	s_inodes_count, s_blocks_count_lo, s_r_blocks_count_lo, s_free_blocks_count_lo;
