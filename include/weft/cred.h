@@ -13,6 +13,7 @@
 
 #include <weft/types.h>
 #include <weft/capability.h>
+#include <weft/key.h>
 #include <weft/refcount.h>
 #include <weft/atomic.h>
 #include <weft/rcu.h>
@@ -84,6 +85,7 @@ struct cred {
 	struct user_namespace	*user_ns;	/* where the capabilities hold; a reference (init_user_ns: none) */
 	struct user_struct	*user;		/* of the real uid; a reference */
 	struct group_info	*group_info;	/* a reference */
+	struct cred_keys	keys;		/* keyrings; references */
 	struct rcu_head		rcu;
 };
 extern struct cred init_cred;

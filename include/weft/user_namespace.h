@@ -18,12 +18,14 @@
 #define WEFT_USER_NAMESPACE_H
 
 #include <weft/capability.h>
+#include <weft/list.h>
 #include <weft/nsproxy.h>
 #include <weft/rcu.h>
 #include <weft/types.h>
 
 struct cred;
 struct inode;
+struct key;
 struct seq_file;
 
 #define MAX_USER_NS_LEVEL	32
@@ -50,6 +52,8 @@ struct user_namespace {
 	kgid_t			group;
 	bool			setgroups_allowed;	/* [userns_state_mutex] */
 	bool			parent_could_setfcap;	/* [I] its maker had CAP_SETFCAP: may map the parent's root */
+	struct key		*keyring_register, *persistent_register;	/* set once: its users' keyrings */
+	struct list_head	keyring_names;	/* kernel/security/keys/keyring.c: of sessions; zeroes: none yet */
 	struct rcu_head		rcu;
 };
 extern struct user_namespace init_user_ns;

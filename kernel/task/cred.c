@@ -43,6 +43,7 @@ static void put_cred_rcu(struct rcu_head *rcu)
 {
 	struct cred *cred = container_of(rcu, struct cred, rcu);
 
+	put_cred_keys(&cred->keys);
 	put_group_info(cred->group_info);
 	free_uid(cred->user);
 	put_user_ns(cred->user_ns);
@@ -65,6 +66,7 @@ static struct cred *copy_cred(const struct cred *old)
 	get_group_info(new->group_info);
 	get_uid(new->user);
 	get_user_ns(new->user_ns);
+	get_cred_keys(&new->keys);
 	return new;
 }
 
@@ -81,6 +83,7 @@ struct cred *prepare_exec_creds(void)
 	if (new) {
 		new->suid = new->fsuid = new->euid;
 		new->sgid = new->fsgid = new->egid;
+		exec_keys(new);
 	}
 	return new;
 }
@@ -107,13 +110,30 @@ const struct cred *get_task_cred(struct task_struct *task)
 	return cred;
 }
 
+/* *new: the child's own, or NULL when it shares its parent's. */
+static int creds_for_child(u64 clone_flags, struct cred **new)
+{
+	int err = unshare_userns(clone_flags, new);
+
+	if (err || likely(fork_shares_keys(&current->cred->keys, clone_flags)))
+		return err;
+	if (!*new)
+		*new = prepare_creds();
+	if (!*new)
+		return -ENOMEM;
+	err = fork_keys(*new, clone_flags);
+	if (err)
+		put_cred(*new);
+	return err;
+}
+
 /* fork: the child shares, since nobody changes a cred in place; but in a new user namespace it has all capabilities. */
 int copy_creds(struct task_struct *p, u64 clone_flags)
 {
 	struct cred *new;
 	int err;
 
-	err = unshare_userns(clone_flags, &new);
+	err = creds_for_child(clone_flags, &new);
 	if (err)
 		return err;
 	p->real_cred = new ? new : get_cred(current->cred);
@@ -170,6 +190,8 @@ int commit_creds(struct cred *new)
 		atomic_long_inc(&new->user->processes);
 		atomic_long_dec(&old->user->processes);
 	}
+	if (unlikely(new->keys.thread) && (new->fsuid != old->fsuid || new->fsgid != old->fsgid))
+		keys_fsid_changed(new);
 	get_new_cred(new);		/* it came with one reference: two are needed */
 	rcu_assign_pointer(task->real_cred, new);
 	rcu_assign_pointer(task->cred, new);

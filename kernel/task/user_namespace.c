@@ -102,6 +102,8 @@ static void set_cred_user_ns(struct cred *cred, struct user_namespace *ns)
 	cap_clear(cred->cap_ambient);
 	put_user_ns(cred->user_ns);
 	cred->user_ns = ns;
+	key_put(cred->keys.request_auth);
+	cred->keys.request_auth = NULL;
 }
 
 int create_user_ns(struct cred *new)
@@ -172,6 +174,7 @@ void put_user_ns(struct user_namespace *ns)
 	for (; ns && ns != &init_user_ns && refcount_dec_and_test(&ns->ns.count); ns = parent) {
 		parent = ns->parent;
 		ns_free_inum(&ns->ns);
+		free_user_ns_keys(ns);
 		call_rcu(&ns->rcu, free_user_ns_rcu);
 	}
 }
