@@ -30,6 +30,7 @@
 #define O_CLOEXEC	02000000
 #define __O_SYNC	04000000
 #define O_SYNC		(__O_SYNC | O_DSYNC)
+#define __FMODE_EXEC	040		/* in the kernel only: opened by execve, FMODE_EXEC as a flag */
 #define O_PATH		010000000
 #define __O_TMPFILE	020000000
 #define O_TMPFILE	(__O_TMPFILE | O_DIRECTORY)

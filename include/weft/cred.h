@@ -26,6 +26,8 @@
 #define SUID_DUMP_ROOT		2	/* only root may */
 extern int suid_dumpable;		/* for programs that changed ids: /proc/sys/fs/suid_dumpable */
 
+struct landlock_ruleset;
+
 /* What all tasks of one user share: counts against per-user limits. */
 struct user_struct {
 	refcount_t		__count;
@@ -86,6 +88,7 @@ struct cred {
 	struct user_struct	*user;		/* of the real uid; a reference */
 	struct group_info	*group_info;	/* a reference */
 	struct cred_keys	keys;		/* keyrings; references */
+	struct landlock_ruleset	*landlock;	/* what the task has restricted itself to; a reference, or NULL */
 	struct rcu_head		rcu;
 };
 extern struct cred init_cred;

@@ -57,6 +57,7 @@ struct dentry *kern_path_create(int dfd, const char *name, struct path *path, un
 void done_path_create(struct path *path, struct dentry *dentry);
 struct dentry *kern_path_locked(const char *name, struct path *path);
 
+bool follow_up(struct path *path);	/* from a mount's root to where it stands; false: nowhere */
 struct dentry *lookup_one_len(const char *name, struct dentry *base, int len);	/* base's i_rwsem held */
 struct dentry *lock_rename(struct dentry *p1, struct dentry *p2);
 void unlock_rename(struct dentry *p1, struct dentry *p2);

@@ -17,6 +17,7 @@
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/mount.h>
 #include <weft/namei.h>
 #include <weft/slab.h>
@@ -177,7 +178,7 @@ static int reconfigure(struct fs_context *fc)
 	if (fc->phase != RECOLLECT)
 		return -EBUSY;
 	fc->phase = FAILED;
-	if (!ns_capable(sb->s_user_ns, CAP_SYS_ADMIN))
+	if (landlock_mount() || !ns_capable(sb->s_user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
 	down_write(&sb->s_umount);
 	flags = ((unsigned int)sb->s_flags & ~fc->sb_mask) | fc->sb_flags;

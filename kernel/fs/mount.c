@@ -9,6 +9,7 @@
 #include <weft/kernel.h>
 #include <weft/init.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/fs_struct.h>
 #include <weft/mount.h>
 #include <weft/namei.h>
@@ -438,7 +439,7 @@ int path_mount(const char *dev_name, struct path *path, const char *type, unsign
 		flags &= ~MS_MGC_MSK;
 	if (flags & MS_NOUSER)
 		return -EINVAL;
-	if (!may_mount())
+	if (landlock_mount() || !may_mount())
 		return -EPERM;
 	mnt_flags = to_mnt_flags(flags);
 	/* A remount that says nothing about access times keeps what there is. */
@@ -599,7 +600,7 @@ int path_umount(struct path *path, int flags)
 	struct mount *mnt = real_mount(path->mnt);
 	int err = -EINVAL;
 
-	if (!may_mount() || (flags & MNT_FORCE && !capable(CAP_SYS_ADMIN)))
+	if (landlock_mount() || !may_mount() || (flags & MNT_FORCE && !capable(CAP_SYS_ADMIN)))
 		err = -EPERM;
 	else if (path->dentry == path->mnt->mnt_root && check_mnt(mnt) && !(mnt->mnt.mnt_flags & MNT_LOCKED))
 		err = do_umount(mnt, flags);
@@ -667,7 +668,7 @@ long sys_pivot_root(const char __user *new_root, const char __user *put_old)
 	struct mountpoint *old_mp;
 	int err;
 
-	if (!may_mount())
+	if (landlock_mount() || !may_mount())
 		return -EPERM;
 	err = user_path_at(AT_FDCWD, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
 	if (err)

@@ -8,6 +8,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/posix_acl.h>
 #include <weft/fs_struct.h>
 #include <weft/file.h>
@@ -163,6 +164,9 @@ static int create_file(struct nameidata *nd, struct dentry *dentry, struct file 
 		return err;
 	if (!dir->i_op->create)
 		return -EACCES;
+	err = landlock_make(&nd->path, S_IFREG);
+	if (err)
+		return err;
 	err = dir->i_op->create(dir, dentry, mode, op->open_flag & O_EXCL);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/posix_acl.h>
 #include <weft/fs_struct.h>
 #include <weft/namei.h>
@@ -221,6 +222,9 @@ int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev)
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
 	mode = mode_strip_umask(d_inode(path.dentry), mode);
+	err = landlock_make(&path, mode);
+	if (err)
+		goto done;
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
@@ -233,6 +237,7 @@ int do_mknodat(int dfd, struct filename *name, umode_t mode, unsigned int dev)
 	default:
 		err = vfs_mknod(d_inode(path.dentry), dentry, mode, 0);
 	}
+done:
 	done_path_create(&path, dentry);
 	return err;
 }
@@ -274,7 +279,9 @@ int do_mkdirat(int dfd, struct filename *name, umode_t mode)
 
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	err = vfs_mkdir(d_inode(path.dentry), dentry, mode_strip_umask(d_inode(path.dentry), mode));
+	err = landlock_make(&path, S_IFDIR);
+	if (!err)
+		err = vfs_mkdir(d_inode(path.dentry), dentry, mode_strip_umask(d_inode(path.dentry), mode));
 	done_path_create(&path, dentry);
 	return err;
 }
@@ -316,7 +323,9 @@ int do_symlinkat(struct filename *from, int newdfd, struct filename *to)
 
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	err = vfs_symlink(d_inode(path.dentry), dentry, from->name);
+	err = landlock_make(&path, S_IFLNK);
+	if (!err)
+		err = vfs_symlink(d_inode(path.dentry), dentry, from->name);
 	done_path_create(&path, dentry);
 	return err;
 }
@@ -411,6 +420,8 @@ int do_linkat(int olddfd, struct filename *old, int newdfd, struct filename *new
 	err = -EXDEV;
 	if (old_path.mnt == new_path.mnt) {
 		err = may_linkat(&old_path);
+		if (!err)
+			err = landlock_link(old_path.dentry, &new_path);
 		if (!err)
 			err = vfs_link(old_path.dentry, d_inode(new_path.dentry), dentry);
 	}
@@ -519,7 +530,9 @@ int do_rmdir(int dfd, struct filename *name)
 	dentry = lookup_one_qstr(&last, path.dentry, 0);
 	err = PTR_ERR(dentry);
 	if (!IS_ERR(dentry)) {
-		err = d_is_negative(dentry) ? -ENOENT : vfs_rmdir(d_inode(path.dentry), dentry);
+		err = d_is_negative(dentry) ? -ENOENT : landlock_remove(&path, dentry);
+		if (!err)
+			err = vfs_rmdir(d_inode(path.dentry), dentry);
 		dput(dentry);
 	}
 	inode_unlock(d_inode(path.dentry));
@@ -557,7 +570,9 @@ int do_unlinkat(int dfd, struct filename *name)
 	} else {
 		inode = d_inode(dentry);
 		ihold(inode);		/* its pages may go only after the directory is unlocked: that takes long */
-		err = vfs_unlink(d_inode(path.dentry), dentry);
+		err = landlock_remove(&path, dentry);
+		if (!err)
+			err = vfs_unlink(d_inode(path.dentry), dentry);
 	}
 	dput(dentry);
 unlock:

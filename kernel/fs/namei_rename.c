@@ -7,6 +7,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/namei.h>
 #include <weft/mount.h>
 #include <weft/string.h>
@@ -170,7 +171,9 @@ static int rename_locked(const struct path *old_path, const struct qstr *old_las
 	err = flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	if (new == trap)
 		goto put_new;		/* onto a directory above it: not empty for sure */
-	err = vfs_rename(d_inode(old_path->dentry), old, d_inode(new_path->dentry), new, flags);
+	err = landlock_rename(old, new_path, new, flags & RENAME_EXCHANGE);
+	if (!err)
+		err = vfs_rename(d_inode(old_path->dentry), old, d_inode(new_path->dentry), new, flags);
 put_new:
 	dput(new);
 put_old:

@@ -346,6 +346,25 @@ const char *step_into(struct nameidata *nd, int flags, struct dentry *dentry, un
 
 /* ---- ".." ---- */
 
+/* By references, for who walks up with a path of his own: they move along. */
+bool follow_up(struct path *path)
+{
+	struct mount *mnt = real_mount(path->mnt);
+	struct path up;
+
+	read_seqlock_excl(&mount_lock);
+	if (!mnt_has_parent(mnt)) {
+		read_sequnlock_excl(&mount_lock);
+		return false;
+	}
+	up = (struct path){ .mnt = &mnt->mnt_parent->mnt, .dentry = mnt->mnt_mountpoint };
+	path_get(&up);
+	read_sequnlock_excl(&mount_lock);
+	path_put(path);
+	*path = up;
+	return true;
+}
+
 /* The mount point that the root of mnt hangs on, through as many mounts as end there.  False at the walk's root. */
 static bool choose_mountpoint_rcu(struct mount *m, const struct path *root, struct path *path, unsigned int *seqp)
 {

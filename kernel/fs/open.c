@@ -11,6 +11,7 @@
 #include <weft/kernel.h>
 #include <weft/compat.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/fs_struct.h>
 #include <weft/file.h>
 #include <weft/fdtable.h>
@@ -68,6 +69,9 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 		if (unlikely(err))
 			goto fail;
 	}
+	err = landlock_open(f);
+	if (unlikely(err))
+		goto fail;
 	if (S_ISREG(mode) && (f->f_mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ) {
 		atomic_inc(&inode->i_readcount);
 		f->f_mode |= FMODE_READER;

@@ -11,6 +11,7 @@
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/mount.h>
 #include <weft/namei.h>
 #include <weft/syscalls.h>
@@ -169,7 +170,7 @@ long sys_move_mount(int from_dfd, const char __user *from_name, int to_dfd, cons
 	unsigned int lookup;
 	int err;
 
-	if (!may_mount())
+	if (landlock_mount() || !may_mount())
 		return -EPERM;
 	if (flags & ~MOVE_MOUNT__MASK)
 		return -EINVAL;

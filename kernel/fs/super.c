@@ -12,6 +12,7 @@
 #include <weft/init.h>
 #include <weft/blkdev.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/slab.h>
 #include <weft/idr.h>
 #include <weft/magic.h>
@@ -146,6 +147,7 @@ void generic_shutdown_super(struct super_block *sb)
 		sync_filesystem(sb);
 		sb->s_flags &= ~SB_ACTIVE;
 		fsnotify_unmount_inodes(sb);
+		landlock_release_sb(sb);
 		evict_inodes(sb);
 		if (sop->put_super)
 			sop->put_super(sb);

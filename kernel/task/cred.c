@@ -12,6 +12,7 @@
 #include <weft/errno.h>
 #include <weft/init.h>
 #include <weft/cred.h>
+#include <weft/landlock.h>
 #include <weft/mm.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
@@ -44,6 +45,8 @@ static void put_cred_rcu(struct rcu_head *rcu)
 	struct cred *cred = container_of(rcu, struct cred, rcu);
 
 	put_cred_keys(&cred->keys);
+	if (cred->landlock)
+		put_landlock(cred->landlock);
 	put_group_info(cred->group_info);
 	free_uid(cred->user);
 	put_user_ns(cred->user_ns);
@@ -67,6 +70,8 @@ static struct cred *copy_cred(const struct cred *old)
 	get_uid(new->user);
 	get_user_ns(new->user_ns);
 	get_cred_keys(&new->keys);
+	if (new->landlock)
+		get_landlock(new->landlock);
 	return new;
 }
 
@@ -271,6 +276,7 @@ bool ptrace_may_access(struct task_struct *task, unsigned int mode)
 	allowed = ns_capable(tcred->user_ns, CAP_SYS_PTRACE) ||
 		  (same_owner(current_cred(), tcred, mode) && tcred->user_ns == current_user_ns() &&
 		   cap_issubset(tcred->cap_permitted, current_cred()->cap_permitted));
+	allowed = allowed && landlock_may_ptrace(current_cred(), tcred);
 	rcu_read_unlock();
 	if (!allowed)
 		return false;

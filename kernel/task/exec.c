@@ -70,7 +70,7 @@ static struct file *do_open_execat(int fd, struct filename *name, int flags)
 	err = inode_permission(d_inode(path.dentry), MAY_EXEC | MAY_OPEN);
 	if (err)
 		goto out;
-	file = dentry_open(&path, O_LARGEFILE | O_RDONLY, current_cred());
+	file = dentry_open(&path, O_LARGEFILE | O_RDONLY | __FMODE_EXEC, current_cred());
 	err = PTR_ERR_OR_ZERO(file);
 	if (err)
 		goto out;

@@ -15,6 +15,7 @@
 #include <weft/compat.h>
 #include <weft/kernel.h>
 #include <weft/capability.h>
+#include <weft/landlock.h>
 #include <weft/cred.h>
 #include <weft/mm.h>
 #include <weft/ptrace.h>
@@ -119,13 +120,24 @@ void exit_ptrace(struct task_struct *tracer, struct list_head *dead)
 
 /* ---- becoming a tracer ---- */
 
+/* Not by who has restricted himself more than we have. */
+static bool may_be_traced_by(struct task_struct *parent)
+{
+	bool may;
+
+	rcu_read_lock();
+	may = landlock_may_ptrace(__task_cred(parent), current_cred());
+	rcu_read_unlock();
+	return may;
+}
+
 static long ptrace_traceme(void)
 {
 	struct task_struct *me = current;
 	long ret = -EPERM;
 
 	write_lock_irq(&tasklist_lock);
-	if (!me->ptrace) {
+	if (!me->ptrace && may_be_traced_by(me->real_parent)) {
 		ret = 0;
 		/* A parent that exits has let go of its tracees already. */
 		if (!(me->real_parent->flags & PF_EXITING)) {

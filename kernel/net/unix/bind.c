@@ -14,6 +14,7 @@
 #include <weft/hash.h>
 #include <weft/jhash.h>
 #include <weft/fs.h>
+#include <weft/landlock.h>
 #include <weft/fs_struct.h>
 #include <weft/namei.h>
 #include <weft/mount.h>
@@ -221,7 +222,9 @@ static int bind_path(struct sock *sk, const struct sockaddr_un *sunaddr, int add
 		err = PTR_ERR(dentry);
 		goto release;
 	}
-	err = vfs_mknod(d_inode(parent.dentry), dentry, mode, 0);
+	err = landlock_make(&parent, mode);
+	if (!err)
+		err = vfs_mknod(d_inode(parent.dentry), dentry, mode, 0);
 	if (err)
 		goto done;
 	mutex_lock(&u->bindlock);

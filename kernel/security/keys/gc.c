@@ -15,7 +15,7 @@
 #include <weft/workqueue.h>
 #include "internal.h"
 
-#define LONGEST_WAIT	(24 * 60 * 60)		/* seconds; then it looks whether it is time */
+#define LONGEST_WAIT	(24 * 60 * 60LL)	/* seconds; then it looks whether it is time */
 
 static LLIST_HEAD(freed_keys);
 static DEFINE_SPINLOCK(gc_lock);
@@ -99,12 +99,12 @@ static DECLARE_DELAYED_WORK(gc_work, collect);
 
 void key_gc_at(time64_t when)
 {
-	time64_t now = ktime_get_real_seconds();
+	time64_t now = ktime_get_real_seconds(), wait = clamp(when - now, 0LL, LONGEST_WAIT);
 
 	spin_lock_bh(&gc_lock);
 	if (when < gc_next) {
 		gc_next = when;
-		mod_delayed_work(system_wq, &gc_work, when <= now ? 0 : (unsigned long)min(when - now, LONGEST_WAIT + 0LL) * HZ);
+		mod_delayed_work(system_wq, &gc_work, (unsigned long)wait * HZ);
 	}
 	spin_unlock_bh(&gc_lock);
 }
