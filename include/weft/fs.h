@@ -523,6 +523,8 @@ struct super_operations {
 	int (*statfs)(struct dentry *dentry, struct kstatfs *buf);
 	int (*remount_fs)(struct super_block *sb, int *flags, char *data);
 	void (*umount_begin)(struct super_block *sb);
+	/* open_by_handle_at(2): + reference; ERR_PTR(-ESTALE).  NULL: no handles. */
+	struct inode *(*inode_by_handle)(struct super_block *sb, u64 ino, u32 generation);
 	int (*show_options)(struct seq_file *m, struct dentry *root);
 	int (*show_path)(struct seq_file *m, struct dentry *root);	/* in mountinfo, the root of a mount: NULL: its path */
 };

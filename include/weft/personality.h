@@ -10,10 +10,12 @@
 
 #define personality(pers)	((pers) & PER_MASK)
 
+extern int randomize_va_space;		/* [-] 0: no random places at all; else: all of them */
+
 /* Does the running task's next address space get random places? */
 static inline bool layout_is_random(void)
 {
-	return !(current->personality & ADDR_NO_RANDOMIZE);
+	return READ_ONCE(randomize_va_space) && !(current->personality & ADDR_NO_RANDOMIZE);
 }
 
 #endif

@@ -17,8 +17,10 @@
 #include <weft/file.h>
 #include <weft/fs.h>
 #include <weft/hrtimer.h>
+#include <weft/init.h>
 #include <weft/mm.h>
 #include <weft/poll.h>
+#include <weft/proc_fs.h>
 #include <weft/rcu.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -32,7 +34,6 @@
 #include <uapi/aio_abi.h>
 #include <uapi/mman.h>
 
-#define MAX_EVENTS	0x10000		/* of all contexts together, as /proc/sys/fs/aio-max-nr on Linux */
 
 struct aio_ctx {
 	struct list_head	list;		/* [aio_lock] mm->aio_contexts; empty: destroyed */
@@ -65,6 +66,7 @@ struct aio_req {
 
 static DEFINE_SPINLOCK(aio_lock);
 static unsigned long aio_nr;			/* [aio_lock] sum of all max */
+static unsigned long aio_max_nr = 0x10000;	/* [-] of all contexts together */
 
 static void put_ctx(struct aio_ctx *ctx)
 {
@@ -398,7 +400,7 @@ static int list_ctx(struct aio_ctx *ctx)
 	int err = 0;
 
 	spin_lock(&aio_lock);
-	if (aio_nr + ctx->max > MAX_EVENTS) {
+	if (aio_nr + ctx->max > aio_max_nr) {
 		err = -EAGAIN;
 	} else {
 		aio_nr += ctx->max;
@@ -416,7 +418,7 @@ static int setup(unsigned int nr_reqs, unsigned long old, unsigned long *id)
 
 	if (old || !nr_reqs)
 		return -EINVAL;
-	if (nr_reqs > MAX_EVENTS)
+	if (nr_reqs > aio_max_nr)
 		return -EAGAIN;
 	ctx = new_ctx(nr_reqs);
 	if (IS_ERR(ctx))
@@ -717,3 +719,15 @@ long sys_io_pgetevents(unsigned long ctx_id, long min_nr, long nr, struct io_eve
 		restore_saved_sigmask_unless(ret == -EINTR);
 	return ret;
 }
+
+static const struct ctl_table aio_table[] = {
+	{ "aio-nr", &aio_nr, sizeof(aio_nr), 0444, proc_doulongvec_minmax },
+	{ "aio-max-nr", &aio_max_nr, sizeof(aio_max_nr), 0644, proc_doulongvec_minmax },
+	{ }
+};
+
+static int __init aio_sysctl_init(void)
+{
+	return register_sysctl("fs", aio_table);
+}
+fs_initcall(aio_sysctl_init);

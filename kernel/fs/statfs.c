@@ -97,6 +97,54 @@ static int do_statfs(const struct path *path, struct statfs __user *p)
 	return copy_to_user(p, &buf, sizeof(buf)) ? -EFAULT : 0;
 }
 
+/* ---- ustat(2) ---- */
+
+struct ustat {
+	s32		f_tfree;		/* blocks */
+	unsigned long	f_tinode;
+	char		f_fname[6], f_fpack[6];	/* empty */
+};
+
+struct compat_ustat {
+	s32		f_tfree;
+	u32		f_tinode;
+	char		f_fname[6], f_fpack[6];
+};
+
+struct ustat_search {
+	dev_t		dev;
+	struct kstatfs	st;
+	int		err;
+};
+
+static void ustat_one(struct super_block *sb, void *arg)
+{
+	struct ustat_search *s = arg;
+
+	if (sb->s_dev == s->dev && sb->s_op->statfs)
+		s->err = sb->s_op->statfs(sb->s_root, &s->st);
+}
+
+/* The file system on that device: what it has left. */
+long sys_ustat(unsigned int dev, struct ustat __user *ubuf)
+{
+	struct ustat_search s = { .dev = new_decode_dev(dev), .err = -EINVAL };
+	struct compat_ustat small = { };
+	struct ustat buf = { };
+
+	iterate_supers(ustat_one, &s);
+	if (s.err)
+		return s.err;
+	buf.f_tfree = small.f_tfree = (s32)s.st.f_bfree;
+	buf.f_tinode = s.st.f_ffree;
+	small.f_tinode = (u32)s.st.f_ffree;
+	if (in_compat_syscall())
+		return copy_to_user(ubuf, &small, sizeof(small)) ? -EFAULT : 0;
+	return copy_to_user(ubuf, &buf, sizeof(buf)) ? -EFAULT : 0;
+}
+
+/* ---- statfs(2) ---- */
+
 long sys_statfs(const char __user *pathname, struct statfs __user *buf)
 {
 	struct path path;

@@ -13,6 +13,7 @@
 #include <weft/bug.h>
 #include <weft/console.h>
 #include <weft/init.h>
+#include <weft/proc_fs.h>
 #include <weft/lockdep.h>
 #include <weft/main.h>
 #include <weft/printk.h>
@@ -151,3 +152,24 @@ static int __init panic_on_warn_setup(char *value)
 	return 0;
 }
 early_param("panic_on_warn", panic_on_warn_setup);
+
+static int tainted(const struct ctl_table *t, int write, char *buf, size_t *len)
+{
+	*len = (size_t)scnprintf(buf, *len, "%lu\n", __atomic_load_n(&taint, __ATOMIC_RELAXED));
+	return 0;
+}
+
+static const int zero, one = 1;
+static const struct ctl_table kernel_table[] = {
+	{ "panic", &panic_timeout, sizeof(int), 0644, proc_dointvec },
+	{ "panic_on_oops", &panic_on_oops, sizeof(int), 0644, proc_dointvec_minmax, &zero, &one },
+	{ "panic_on_warn", &panic_on_warn, sizeof(int), 0644, proc_dointvec_minmax, &zero, &one },
+	{ "tainted", NULL, 0, 0444, tainted },
+	{ }
+};
+
+static int __init panic_sysctl_init(void)
+{
+	return register_sysctl("kernel", kernel_table);
+}
+fs_initcall(panic_sysctl_init);

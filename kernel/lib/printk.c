@@ -24,6 +24,7 @@
 #include <weft/string.h>
 #include <weft/timekeeping.h>
 #include <weft/wait.h>
+#include <weft/proc_fs.h>
 #include "printk_internal.h"
 
 #ifdef CONFIG_DEBUG
@@ -345,3 +346,15 @@ static int __init debug_setup(char *value)
 	return 0;
 }
 early_param("debug", debug_setup);
+
+/* What is shown on the console; the level of messages without one; the lowest allowed; the first one's at start-up. */
+static const struct ctl_table printk_table[] = {
+	{ "printk", console_printk, sizeof(console_printk), 0644, proc_dointvec },
+	{ }
+};
+
+static int __init printk_sysctl_init(void)
+{
+	return register_sysctl("kernel", printk_table);
+}
+fs_initcall(printk_sysctl_init);

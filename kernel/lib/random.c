@@ -17,6 +17,7 @@
 #include <weft/init.h>
 #include <weft/kernel.h>
 #include <weft/percpu.h>
+#include <weft/personality.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
 #include <weft/spinlock.h>
@@ -32,6 +33,8 @@
 #define READY_BITS	256
 #define ABSORB_BYTES	32			/* of 64: the other 32 are the sponge's capacity */
 #define RESEED_NS	(60ull * NSEC_PER_SEC)
+
+int randomize_va_space = 2;			/* [-] personality.h: are address spaces laid out at random? */
 
 static DEFINE_SPINLOCK(pool_lock);
 static u32 pool[16];				/* [pool_lock] */

@@ -19,9 +19,11 @@
 #include <weft/capability.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/init.h>
 #include <weft/mman.h>
 #include <weft/mount.h>
 #include <weft/personality.h>
+#include <weft/proc_fs.h>
 #include <weft/sched.h>
 #include <weft/shmem_fs.h>
 #include <weft/signal.h>
@@ -456,3 +458,16 @@ void exit_mmap(struct mm_struct *mm)
 	vm_unacct_memory(remove_areas(mm, &mm->mmap));
 	mmap_write_unlock(mm);
 }
+
+static const int count_min = 1;
+static const struct ctl_table vm_table[] = {
+	{ "max_map_count", &sysctl_max_map_count, sizeof(int), 0644, proc_dointvec_minmax, &count_min },
+	{ "mmap_min_addr", &mmap_min_addr, sizeof(long), 0644, proc_doulongvec_minmax },
+	{ }
+};
+
+static int __init mmap_sysctl_init(void)
+{
+	return register_sysctl("vm", vm_table);
+}
+fs_initcall(mmap_sysctl_init);

@@ -9,9 +9,11 @@
  */
 #include <weft/capability.h>
 #include <weft/cpumask.h>
+#include <weft/init.h>
 #include <weft/minmax.h>
 #include <weft/mman.h>
 #include <weft/percpu.h>
+#include <weft/proc_fs.h>
 #include <weft/sched.h>
 #include <weft/swap.h>
 #include <weft/vmstat.h>
@@ -93,6 +95,22 @@ int __vm_enough_memory(struct mm_struct *mm, long pages, int cap_sys_admin)
 	vm_unacct_memory(pages);
 	return -ENOMEM;
 }
+
+static const int mode_min = OVERCOMMIT_GUESS, mode_max = OVERCOMMIT_NEVER, ratio_min;
+static const struct ctl_table vm_table[] = {
+	{ "overcommit_memory", &sysctl_overcommit_memory, sizeof(int), 0644, proc_dointvec_minmax, &mode_min, &mode_max },
+	{ "overcommit_ratio", &sysctl_overcommit_ratio, sizeof(int), 0644, proc_dointvec_minmax, &ratio_min },
+	{ "overcommit_kbytes", &sysctl_overcommit_kbytes, sizeof(long), 0644, proc_doulongvec_minmax },
+	{ "admin_reserve_kbytes", &sysctl_admin_reserve_kbytes, sizeof(long), 0644, proc_doulongvec_minmax },
+	{ "user_reserve_kbytes", &sysctl_user_reserve_kbytes, sizeof(long), 0644, proc_doulongvec_minmax },
+	{ }
+};
+
+static int __init overcommit_sysctl_init(void)
+{
+	return register_sysctl("vm", vm_table);
+}
+fs_initcall(overcommit_sysctl_init);
 
 int security_vm_enough_memory_mm(struct mm_struct *mm, long pages)
 {

@@ -541,6 +541,23 @@ static void init_once(void *p)
 	inode_init_once(&ei->vfs_inode);
 }
 
+/* Numbers come from programs: none of the file system's own inodes, nor one that is free. */
+static struct inode *ext_inode_by_handle(struct super_block *sb, u64 ino, u32 generation)
+{
+	const struct ext_super_block *es = EXT_FS(sb)->es;
+	struct inode *inode;
+
+	if (ino != EXT_ROOT_INO && (ino < (es->s_rev_level ? es->s_first_ino : 11) || ino > es->s_inodes_count))
+		return ERR_PTR(-ESTALE);
+	inode = ext_iget(sb, ino);
+	if (IS_ERR(inode))
+		return inode;
+	if (inode->i_generation == generation && inode->i_nlink)
+		return inode;
+	iput(inode);
+	return ERR_PTR(-ESTALE);
+}
+
 static const struct super_operations ext_sops = {
 	.alloc_inode	= ext_alloc_inode,
 	.free_inode	= ext_free_inode_memory,
@@ -552,6 +569,7 @@ static const struct super_operations ext_sops = {
 	.statfs		= ext_statfs,
 	.remount_fs	= ext_remount,
 	.show_options	= ext_show_options,
+	.inode_by_handle = ext_inode_by_handle,
 };
 
 static struct dentry *ext_mount(struct file_system_type *type, int flags, const char *dev_name, void *data)

@@ -11,6 +11,9 @@
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/fs.h>
+#include <weft/dcache.h>
+#include <weft/mount.h>
+#include <weft/personality.h>
 #include <weft/uio.h>
 #include <weft/init.h>
 #include <weft/utsname.h>
@@ -234,6 +237,24 @@ static int sched_rt_limits(const struct ctl_table *t, int write, char *buf, size
 	return err;
 }
 
+/* maxlen numbers: inodes, of them unused (not counted), and zeroes. */
+static int inode_counts(const struct ctl_table *t, int write, char *buf, size_t *len)
+{
+	size_t n = (size_t)scnprintf(buf, *len, "%lu", get_nr_inodes());
+
+	for (int i = 1; i < t->maxlen; i++)
+		n += (size_t)scnprintf(buf + n, *len - n, "\t0");
+	*len = n + (size_t)scnprintf(buf + n, *len - n, "\n");
+	return 0;
+}
+
+/* Dentries, unused ones, the age at which they may go, pages wanted, negative ones (not counted), nothing. */
+static int dentry_counts(const struct ctl_table *t, int write, char *buf, size_t *len)
+{
+	*len = scnprintf(buf, *len, "%ld\t%ld\t45\t0\t0\t0\n", get_nr_dentry(), get_nr_dentry_unused());
+	return 0;
+}
+
 static int cap_last_cap = 40, ngroups_max = 65536, entropy_avail = 256, poolsize = 256;
 static const int zero, overflow_max = 65535, one = 1, pid_max_limit = PID_MAX_LIMIT, pid_max_min = 301;
 
@@ -251,6 +272,17 @@ static const struct ctl_table kernel_table[] = {
 	{ "overflowuid", &overflowuid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
 	{ "overflowgid", &overflowgid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
 	{ "ngroups_max", &ngroups_max, sizeof(int), 0444, proc_dointvec },
+	{ "randomize_va_space", &randomize_va_space, sizeof(int), 0644, proc_dointvec },
+	{ }
+};
+
+static const struct ctl_table fs_table[] = {
+	{ "overflowuid", &overflowuid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
+	{ "overflowgid", &overflowgid, sizeof(int), 0644, proc_dointvec_minmax, &zero, &overflow_max },
+	{ "mount-max", &sysctl_mount_max, sizeof(int), 0644, proc_dointvec_minmax, &one },
+	{ "inode-nr", NULL, 2, 0444, inode_counts },
+	{ "inode-state", NULL, 7, 0444, inode_counts },
+	{ "dentry-state", NULL, 0, 0444, dentry_counts },
 	{ }
 };
 
@@ -265,5 +297,6 @@ static const struct ctl_table random_table[] = {
 void __init proc_sys_init(void)
 {
 	register_sysctl("kernel", kernel_table);
+	register_sysctl("fs", fs_table);
 	register_sysctl("kernel/random", random_table);
 }

@@ -595,6 +595,16 @@ static void shmem_put_super(struct super_block *sb)
 	sb->s_fs_info = NULL;
 }
 
+static struct inode *shmem_inode_by_handle(struct super_block *sb, u64 ino, u32 generation)
+{
+	struct inode *inode = ilookup(sb, ino);
+
+	if (inode && inode->i_generation == generation && inode->i_nlink)
+		return inode;
+	iput(inode);
+	return ERR_PTR(-ESTALE);
+}
+
 static const struct super_operations shmem_ops = {
 	.alloc_inode	= shmem_alloc_inode,
 	.free_inode	= shmem_free_inode,
@@ -604,6 +614,7 @@ static const struct super_operations shmem_ops = {
 	.statfs		= shmem_statfs,
 	.remount_fs	= shmem_remount,
 	.show_options	= shmem_show_options,
+	.inode_by_handle = shmem_inode_by_handle,
 };
 
 /* Limits and the root's attributes: by option, or half of memory; the kernel's own mount has no limits. */

@@ -99,7 +99,7 @@ static DECLARE_DELAYED_WORK(gc_work, collect);
 
 void key_gc_at(time64_t when)
 {
-	time64_t now = ktime_get_real_seconds(), wait = clamp(when - now, 0LL, LONGEST_WAIT);
+	time64_t wait = clamp(when - ktime_get_real_seconds(), 0LL, LONGEST_WAIT);
 
 	spin_lock_bh(&gc_lock);
 	if (when < gc_next) {

@@ -64,12 +64,12 @@ void free_user_ns_keys(struct user_namespace *ns)
 {
 	struct key *ring, *next;
 
-	spin_lock_bh(&keyring_names_lock);
 	if (ns->keyring_names.next) {
+		spin_lock_bh(&keyring_names_lock);
 		list_for_each_entry_safe(ring, next, &ns->keyring_names, ring.name)
 			list_del_init(&ring->ring.name);
+		spin_unlock_bh(&keyring_names_lock);
 	}
-	spin_unlock_bh(&keyring_names_lock);
 	key_put(ns->keyring_register);
 	key_put(ns->persistent_register);
 }
