@@ -39,7 +39,7 @@ int thp_defrag = THP_MADVISE;
 
 bool area_may_be_huge(const struct vm_area_struct *vma, bool forced)
 {
-	unsigned long forbidden = VM_SPECIAL | VM_NOHUGEPAGE | VM_GROWSDOWN | VM_SHARED | VM_LOCKED;
+	unsigned long forbidden = VM_SPECIAL | VM_NOHUGEPAGE | VM_GROWSDOWN | VM_SHARED | VM_LOCKED | VM_UFFD_FLAGS;
 	int mode = READ_ONCE(thp_enabled);
 
 	if (!vma_is_anonymous(vma) || (vma->vm_flags & forbidden) || !(vma->vm_flags & VM_ACCESS_FLAGS))

@@ -19,6 +19,7 @@
  */
 #include <weft/err.h>
 #include <weft/highmem.h>
+#include <weft/huge_mm.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -46,9 +47,14 @@ void userfaultfd_ctx_put(struct userfaultfd_ctx *ctx)
 /* Is there still something for the handler to do?  mmap_lock held: tables of entries do not go. */
 static bool must_wait(const struct vm_fault *vmf, unsigned long reason)
 {
-	pmd_t *pmd = mm_find_pmd(vmf->vma->vm_mm, vmf->address);
-	pte_t pte = pmd ? READ_ONCE(*pte_offset_kernel(pmd, vmf->address)) : __pte(0);
+	pmd_t *slot = mm_find_pmd(vmf->vma->vm_mm, vmf->address), pmd = slot ? pmdp_get(slot) : __pmd(0);
+	pte_t pte;
 
+	if (pmd_none(pmd))
+		return reason == VM_UFFD_MISSING;
+	if (pmd_leaf(pmd))
+		return false;			/* from before it was registered: there, and not protected */
+	pte = READ_ONCE(*pte_offset_kernel(slot, vmf->address));
 	if (reason == VM_UFFD_MISSING)
 		return pte_none(pte);
 	return pte_present(pte) && pte_uffd_wp(pte);
@@ -193,7 +199,7 @@ static void change_wp(struct vm_area_struct *vma, unsigned long start, unsigned 
 		pte_t *pte, old;
 
 		next = pmd_addr_end(addr, end);
-		if (!pmd)
+		if (!pmd || !pmd_has_table(vma->vm_mm, pmd, addr))
 			continue;
 		pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 		for (; addr != next; pte++, addr += PAGE_SIZE) {
@@ -288,6 +294,9 @@ static pte_t *empty_entry(struct vm_area_struct *vma, unsigned long addr, spinlo
 	*err = -ENOMEM;
 	if (!pmd || pte_alloc_failed(vma->vm_mm, pmd))
 		return NULL;
+	*err = -EAGAIN;
+	if (!pmd_has_table(vma->vm_mm, pmd, addr))
+		return NULL;			/* a huge page from before went just now */
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, ptl);
 	if (pte_none(*pte)) {
 		*err = 0;
