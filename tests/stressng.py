@@ -20,7 +20,6 @@ ABSENT = {
     "netlink-proc": "netlink sockets come with the network",
     "netlink-task": "netlink sockets come with the network",
     "aiol": "Linux's own asynchronous I/O comes with disks",
-    "swap": "swap",
     "fanotify": "fanotify", "userfaultfd": "userfaultfd",
 }
 

@@ -18,6 +18,7 @@
 #include <weft/sched.h>
 #include <weft/slab.h>
 #include <weft/spinlock.h>
+#include <weft/vmstat.h>
 #include <weft/wait.h>
 #include "blk.h"
 
@@ -153,6 +154,10 @@ void submit_bio(struct bio *bio)
 		return;
 	}
 	bio->bi_sector += bio->bi_bdev->bd_start_sect;
+	if (bio->bi_op == REQ_OP_READ)
+		count_vm_events(PGPGIN, bio->bi_size >> SECTOR_SHIFT);
+	else if (bio->bi_op == REQ_OP_WRITE)
+		count_vm_events(PGPGOUT, bio->bi_size >> SECTOR_SHIFT);
 	blk_mq_submit_bio(bio);
 }
 

@@ -217,8 +217,11 @@ static int vmstat_show(struct seq_file *m, void *v)
 	seq_printf(m, "nr_free_pages %lu\n", nr_free_pages());
 	for (int i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
 		seq_printf(m, "%s %lu\n", node_stat_names[i], global_node_page_state(i));
-	for (int i = 0; i < NR_VM_EVENT_ITEMS; i++)
-		seq_printf(m, "%s %lu\n", event_names[i], sum_vm_event(i));
+	for (int i = 0; i < NR_VM_EVENT_ITEMS; i++) {
+		bool sectors = i == PGPGIN || i == PGPGOUT;	/* shown as KiB, ABI */
+
+		seq_printf(m, "%s %lu\n", event_names[i], sum_vm_event(i) >> sectors);
+	}
 	return 0;
 }
 
