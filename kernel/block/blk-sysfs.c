@@ -28,17 +28,28 @@ BDEV_ATTR(range, "%d", bdev->bd_partno ? 1 : DISK_MAX_PARTS)
 BDEV_ATTR(serial, "%s", bdev->bd_disk->serial)
 BDEV_ATTR(zero, "%d", 0 * bdev->bd_partno)
 
+static ssize_t put_group(const struct disk_stats *s, enum stat_group g, char *buf, ssize_t n)
+{
+	return scnprintf(buf + n, PAGE_SIZE - n, "%8llu %8llu %8llu %8llu ", (u64)atomic64_read(&s->ios[g]),
+			 (u64)atomic64_read(&s->merges[g]), (u64)atomic64_read(&s->sectors[g]),
+			 (u64)atomic64_read(&s->nsecs[g]) / 1000000);
+}
+
 static ssize_t stat_show(void *data, char *buf)
 {
 	const struct disk_stats *s = &((const struct block_device *)data)->bd_stats;
+	u64 waited = 0;
 	ssize_t n = 0;
 
-	for (int g = STAT_READ; g <= STAT_WRITE; g++)
-		n += scnprintf(buf + n, PAGE_SIZE - n, "%8llu %8llu %8llu %8llu ", (u64)atomic64_read(&s->ios[g]),
-			       (u64)atomic64_read(&s->merges[g]), (u64)atomic64_read(&s->sectors[g]),
-			       (u64)atomic64_read(&s->nsecs[g]) / 1000000);
-	return n + scnprintf(buf + n, PAGE_SIZE - n, "%8d %8llu\n", atomic_read(&s->in_flight),
-			     (u64)atomic64_read(&s->io_nsecs) / 1000000);
+	for (int g = 0; g < NR_STAT_GROUPS; g++)
+		waited += (u64)atomic64_read(&s->nsecs[g]);
+	n += put_group(s, STAT_READ, buf, n);
+	n += put_group(s, STAT_WRITE, buf, n);
+	n += scnprintf(buf + n, PAGE_SIZE - n, "%8d %8llu %8llu ", atomic_read(&s->in_flight),
+		       (u64)atomic64_read(&s->io_nsecs) / 1000000, waited / 1000000);
+	n += put_group(s, STAT_DISCARD, buf, n);
+	return n + scnprintf(buf + n, PAGE_SIZE - n, "%8llu %8llu\n", (u64)atomic64_read(&s->ios[STAT_FLUSH]),
+			     (u64)atomic64_read(&s->nsecs[STAT_FLUSH]) / 1000000);
 }
 
 #define LIMIT_ATTR(name, fmt, ...) \

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""run.py [FIGURE...]: disk and file system figures of Weft beside Linux 6.1: the same QEMU, image, programs and commands.
+
+Both kernels boot the Debian disk (--image) from virtio-blk with changes thrown away, and run guest.sh; results.tsv gets a line
+a figure.  --kernel none (or --linux none) runs the other alone; --profile FIGURE counts instructions by function (Weft).
+Linux's kernel and modules come from Debian's package linux-image-*.deb (--linux), its drivers are loaded by a small initramfs.
+
+Time is virtual: `-icount shift=0`, an instruction a nanosecond.  cpu_ms, what the processor worked, is exact and the same on
+any host; waiting for the disk takes as long as the host takes, so what is compared is work, and the number of requests.
+"""
+import argparse, bisect, collections, glob, os, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+CACHE = os.environ.get("WEFT_CACHE", os.path.expanduser("~/.cache/weft"))
+TREE = "c9a2134"		# the commit whose sources are unpacked, compiled and removed
+MODULES = """lib/crc16 crypto/crc32c_generic arch/x86/crypto/crc32c-intel fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/virtio/virtio_ring
+drivers/virtio/virtio drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci
+drivers/block/virtio_blk""".split()
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /dev /proc /root
+for m in $(/bin/busybox cat /modules); do /bin/busybox insmod /$m; done
+/bin/busybox mount -t devtmpfs dev /dev
+while ! [ -b /dev/vda ]; do /bin/busybox usleep 1000; done
+/bin/busybox mount -t ext4 /dev/vda /root
+/bin/busybox mount -t proc proc /proc
+for w in $(/bin/busybox cat /proc/cmdline); do case $w in start=*) start=${w#start=};; esac; done
+/bin/busybox umount /proc; /bin/busybox umount /dev
+exec /bin/busybox switch_root /root $start
+"""
+
+
+def linux_package():
+    found = sorted(glob.glob(CACHE + "/linux-image-*.deb"))
+    if not found:
+        sys.exit(f"run.py: no Linux: apt-get download $(apt-cache depends linux-image-amd64 ...) into {CACHE}")
+    return found[-1]
+
+
+def unpack_linux(deb, d):
+    """The kernel and an initramfs with its drivers, in folder d."""
+    tree = d + "/linux"
+    os.makedirs(tree + "/bin")
+    tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
+    wanted = ["./boot/vmlinuz*"] + [f"*/kernel/{m}.ko" for m in MODULES]
+    subprocess.run(["tar", "-x", "-C", tree, "--wildcards"] + wanted, stdin=tar.stdout, check=True)
+    names = []
+    for m in MODULES:
+        [path] = glob.glob(f"{tree}/lib/modules/*/kernel/{m}.ko")
+        names.append(os.path.basename(path))
+        os.rename(path, f"{tree}/{names[-1]}")
+    [kernel] = glob.glob(tree + "/boot/vmlinuz*")
+    os.rename(kernel, d + "/vmlinuz")
+    for name in "/lib", "/boot":
+        subprocess.run(["rm", "-r", tree + name], check=True)
+    subprocess.run(["cp", "/bin/busybox", tree + "/bin/"], check=True)
+    with open(tree + "/modules", "w") as f:
+        f.write("\n".join(names) + "\n")
+    with open(tree + "/init", "w") as f:
+        f.write(INIT)
+    os.chmod(tree + "/init", 0o755)
+    subprocess.run(f"cd {tree} && find . | cpio -o -H newc --quiet > {d}/initrd", shell=True, check=True)
+    return [d + "/vmlinuz", "-initrd", d + "/initrd"]
+
+
+def drive(path, name, more=""):
+    return ["-drive", f"file={path},if=none,id={name},format=raw,cache=unsafe{more}", "-device", f"virtio-blk-pci,drive={name}"]
+
+
+def qemu(a, kernel, start, disks, extra, more_append=""):
+    """The command line; kernel: its path and what it needs besides."""
+    append = f"console=ttyS0 quiet mitigations=off root=/dev/vda rw init={start} start={start} {more_append}"
+    return (["timeout", str(a.limit), "qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", a.mem,
+             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel[0]] + kernel[1:] +
+            ["-append", append] + disks + extra)
+
+
+def figures_of(a, kernel, d, extra):
+    """Boots and runs guest.sh; figure -> list of numbers."""
+    with open(HERE + "/guest.sh") as f:
+        script = f.read()
+    with open(d + "/cmd", "w") as f:
+        f.write(f"#weft-cmd\nset -- {' '.join(a.figures)}\n" + script)
+    os.truncate(d + "/cmd", (os.path.getsize(d + "/cmd") + 4095) // 4096 * 4096)
+    disks = drive(a.image, "root", ",snapshot=on") + drive(d + "/cmd", "cmd", ",readonly=on") + \
+        drive(a.tree, "tree", ",readonly=on")
+    out = {}
+    guest = subprocess.Popen(qemu(a, kernel, "/sbin/weft-cmd", disks, a.icount.split() + extra, "weft.status=console"),
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
+    for line in guest.stdout:
+        words = line.split()
+        if a.verbose:
+            print("   ", line.rstrip(), file=sys.stderr, flush=True)
+        if words[:1] == ["disk"] and len(words) == 7:
+            out[words[1]] = [int(w) for w in words[2:]]
+        elif words[:1] == ["disk-failed"]:
+            print(line.rstrip(), file=sys.stderr)
+    guest.wait()
+    start = out.pop("fio_start", None)
+    for name, row in out.items():
+        if name.startswith("fio_"):
+            row[0] -= start[0]
+    return out
+
+
+def boot_seconds(a, kernel):
+    """Virtual milliseconds of work, and wall seconds, from QEMU's start to the login shell's prompt."""
+    t0 = time.time()
+    guest = subprocess.Popen(qemu(a, kernel, "/sbin/init", drive(a.image, "root", ",snapshot=on"), a.icount.split()),
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    seen = b""
+    while b"root@weft" not in seen:
+        c = guest.stdout.read1(4096)
+        if not c:
+            break
+        seen += c
+    wall = time.time() - t0
+    guest.stdin.write(b"read up rest </proc/uptime; echo boot-up $up; poweroff -f\n")
+    guest.stdin.flush()
+    rest = guest.stdout.read().decode(errors="replace")
+    guest.wait()
+    up = [w.split()[0] for w in rest.split("boot-up ")[1:] if w[:1].isdigit()]
+    return [int(float(up[0]) * 1000) if up else 0, int(wall * 1000), 0, 0, 0]
+
+
+def profile(a, d):
+    """Counts instructions of one figure by the plugin of bench/insns.c, less those of a run with no figure."""
+    sys.path.insert(0, TOP + "/bench")
+    import profile as prof
+    plugin = d + "/insns.so"
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, TOP + "/bench/insns.c"], check=True)
+    syms = prof.symbols(a.kernel)
+    addrs = [s[0] for s in syms]
+    counts = []
+    for figure in a.profile, "none":
+        a.figures = [figure]
+        figures_of(a, [a.kernel], d, ["-plugin", f"{plugin},out={d}/insns.out"])
+        insns, calls = collections.Counter(), collections.Counter()
+        with open(d + "/insns.out") as f:
+            for addr, n, runs in ((int(x, 16), int(y), int(z)) for x, y, z in (line.split() for line in f)):
+                i = bisect.bisect_right(addrs, addr) - 1
+                name = syms[i][1] if i >= 0 and addr >> 47 else "(user, firmware)"
+                insns[name] += n * runs
+                if i >= 0 and addr == addrs[i]:
+                    calls[name] += runs
+        counts.append((insns, calls))
+    insns, calls = ({k: counts[0][i][k] - counts[1][i][k] for k in counts[0][i]} for i in (0, 1))
+    total = sum(insns.values())
+    print(f"{'insns':>12} {'%':>5} {'calls':>10} {'per call':>9}  function")
+    for name, n in sorted(insns.items(), key=lambda x: -x[1])[:a.top]:
+        c = calls.get(name, 0)
+        print(f"{n:12} {100 * n / total:5.1f} {c:10} {n / c if c else 0:9.1f}  {name}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("figures", nargs="*")
+    p.add_argument("--kernel", default=TOP + "/build/weft.elf")
+    p.add_argument("--linux", default=None, help="the package, or none")
+    p.add_argument("--image", default=TOP + "/build/debian.img")
+    p.add_argument("--mem", default="512M")
+    p.add_argument("--icount", default="-icount shift=0")
+    p.add_argument("--limit", type=int, default=3600)
+    p.add_argument("--out", default=HERE + "/results.tsv")
+    p.add_argument("--note", default="")
+    p.add_argument("--profile", metavar="FIGURE")
+    p.add_argument("--top", type=int, default=40)
+    p.add_argument("--boot", action="store_true", help="the way to the login shell, instead of figures")
+    p.add_argument("-v", "--verbose", action="store_true")
+    a = p.parse_args()
+    with tempfile.TemporaryDirectory() as d:
+        a.tree = d + "/tree.tar"
+        subprocess.run(["git", "-C", TOP, "archive", "-o", a.tree, TREE], check=True)
+        if a.profile:
+            return profile(a, d)
+        measure = (lambda k: {"boot_to_login": boot_seconds(a, k)}) if a.boot else (lambda k: figures_of(a, k, d, []))
+        weft = measure([a.kernel]) if a.kernel != "none" else {}
+        linux = measure(unpack_linux(a.linux or linux_package(), d)) if a.linux != "none" else {}
+    commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    with open(a.out, "a") as f:
+        for name in weft or linux:
+            w, l = weft.get(name), linux.get(name)
+            ratio = f"{w[0] / l[0]:.2f}" if w and l and l[0] else "-"
+            row = [time.strftime("%F"), commit, name] + [str(x) for pair in zip(w or ["-"] * 5, l or ["-"] * 5) for x in pair]
+            print("\t".join(row + [ratio, a.note]), file=f)
+            print(f"{name:36} cpu {row[3]:>7} {row[4]:>7}  {ratio:>5}   wait {row[5]:>7} {row[6]:>7}   "
+                  f"reads {row[7]:>6} {row[8]:>6}  writes {row[9]:>6} {row[10]:>6}  flushes {row[11]:>5} {row[12]:>5}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
