@@ -71,7 +71,7 @@ tree_all() {
 	mkdir -p $dir/tree
 	figure untar tar xf /dev/vdc -C $dir/tree
 	wanted build && [ ! -d $dir/tree/kernel ] && tar xf /dev/vdc -C $dir/tree
-	figure build sh -c "cd $dir/tree/kernel/lib && for f in [a-h]*.c; do gcc -O1 -w -nostdinc -I../../include -I../../include/uapi \
+	figure build bash -c "cd $dir/tree/kernel/lib && for f in [a-h]*.c; do gcc -O1 -w -nostdinc -I../../include -I../../include/uapi \
 		-include weft/kernel.h -fsyntax-only \$f; gcc -w -c -x c -o \${f%.c}.o - <<<'int x;'; done; true"
 	wanted rm && [ ! -d $dir/tree/kernel ] && tar xf /dev/vdc -C $dir/tree
 	figure rm rm -r $dir/tree

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """run.py [FIGURE...]: disk and file system figures of Weft beside Linux 6.1: the same QEMU, image, programs and commands.
 
-Both kernels boot the Debian disk (--image) from virtio-blk with changes thrown away, and run guest.sh; results.tsv gets a line
-a figure.  --kernel none (or --linux none) runs the other alone; --profile FIGURE counts instructions by function (Weft).
-Linux's kernel and modules come from Debian's package linux-image-*.deb (--linux), its drivers are loaded by a small initramfs.
+Boots the Debian disk (--image) from virtio-blk with changes thrown away, and runs guest.sh; results.tsv gets a line a figure,
+beside Linux's of linux-6.1.tsv.  --linux measures that anew, the same way: its kernel and modules come from Debian's package
+linux-image-*.deb in ~/.cache/weft, its drivers are loaded by a small initramfs.  --profile FIGURE counts Weft's instructions
+by function.
 
 Time is virtual: `-icount shift=0`, an instruction a nanosecond.  cpu_ms, what the processor worked, is exact and the same on
 any host; waiting for the disk takes as long as the host takes, so what is compared is work, and the number of requests.
@@ -152,11 +153,29 @@ def profile(a, d):
         print(f"{n:12} {100 * n / total:5.1f} {c:10} {n / c if c else 0:9.1f}  {name}")
 
 
+LINUX = HERE + "/linux-6.1.tsv"
+
+
+def load_linux():
+    with open(LINUX) as f:
+        rows = (line.split() for line in f if not line.startswith("#"))
+        return {r[0]: [int(x) for x in r[1:]] for r in rows}
+
+
+def save_linux(got):
+    """Figures that were not measured now are kept."""
+    rows = {**(load_linux() if os.path.exists(LINUX) else {}), **got}
+    with open(LINUX, "w") as f:
+        print("# figure\tcpu_ms\twait_ms\treads\twrites\tflushes", file=f)
+        for name, row in rows.items():
+            print("\t".join([name] + [str(x) for x in row]), file=f)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("figures", nargs="*")
     p.add_argument("--kernel", default=TOP + "/build/weft.elf")
-    p.add_argument("--linux", default=None, help="the package, or none")
+    p.add_argument("--linux", action="store_true", help="measure Linux instead")
     p.add_argument("--image", default=TOP + "/build/debian.img")
     p.add_argument("--mem", default="512M")
     p.add_argument("--icount", default="-icount shift=0")
@@ -174,14 +193,16 @@ def main():
         if a.profile:
             return profile(a, d)
         measure = (lambda k: {"boot_to_login": boot_seconds(a, k)}) if a.boot else (lambda k: figures_of(a, k, d, []))
-        weft = measure([a.kernel]) if a.kernel != "none" else {}
-        linux = measure(unpack_linux(a.linux or linux_package(), d)) if a.linux != "none" else {}
+        got = measure(unpack_linux(linux_package(), d) if a.linux else [a.kernel])
+    if a.linux:
+        return save_linux(got)
+    linux = load_linux()
     commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     with open(a.out, "a") as f:
-        for name in weft or linux:
-            w, l = weft.get(name), linux.get(name)
-            ratio = f"{w[0] / l[0]:.2f}" if w and l and l[0] else "-"
-            row = [time.strftime("%F"), commit, name] + [str(x) for pair in zip(w or ["-"] * 5, l or ["-"] * 5) for x in pair]
+        for name, w in got.items():
+            l = linux.get(name)
+            ratio = f"{w[0] / l[0]:.2f}" if l and l[0] else "-"
+            row = [time.strftime("%F"), commit, name] + [str(x) for pair in zip(w, l or ["-"] * 5) for x in pair]
             print("\t".join(row + [ratio, a.note]), file=f)
             print(f"{name:36} cpu {row[3]:>7} {row[4]:>7}  {ratio:>5}   wait {row[5]:>7} {row[6]:>7}   "
                   f"reads {row[7]:>6} {row[8]:>6}  writes {row[9]:>6} {row[10]:>6}  flushes {row[11]:>5} {row[12]:>5}")

@@ -18,6 +18,7 @@
 #include <weft/types.h>
 #include <weft/backing-dev.h>
 #include <weft/bio.h>
+#include <weft/blk_plug.h>
 #include <weft/fs.h>
 #include <weft/list.h>
 #include <weft/spinlock.h>
@@ -75,6 +76,7 @@ struct blk_mq_hw_ctx {
 	struct list_head	waiting;	/* [lock] requests the driver has not taken, in order */
 	struct list_head	free;		/* [lock] */
 	struct wait_queue_head	free_wait;	/* for `free` to be filled */
+	struct bio		*left, **left_tail;	/* [lock] from tasks that could not wait for that */
 	unsigned int		inflight;	/* [lock] taken from free */
 	struct request_queue	*queue;		/* [I] */
 	unsigned int		queue_num;	/* [I] */

@@ -251,6 +251,7 @@ struct inode {
 	};
 	atomic64_t		i_version;
 	atomic_t		i_count;	/* [a] */
+	atomic_t		i_dio_count;	/* [a] direct reads and writes under way that nobody waits for */
 	atomic_t		i_writecount;	/* [a] > 0 writers, < 0 being executed: deny_write_access() */
 	atomic_t		i_readcount;	/* [a] open for reading only */
 	union {
@@ -442,7 +443,13 @@ struct kiocb {
 	struct file	*ki_filp;
 	loff_t		ki_pos;
 	int		ki_flags;	/* IOCB_* */
+	/*
+	 * NULL: the call waits.  Else the operation may say -EIOCBQUEUED, and calls this when it has ended, in any context,
+	 * perhaps before it is back: bytes or -errno.
+	 */
+	void		(*ki_complete)(struct kiocb *iocb, long res);
 };
+static inline bool is_sync_kiocb(const struct kiocb *iocb) { return !iocb->ki_complete; }
 static inline int iocb_flags(const struct file *file)
 {
 	int res = 0;
@@ -460,6 +467,7 @@ static inline void init_sync_kiocb(struct kiocb *kiocb, struct file *filp)
 	kiocb->ki_filp = filp;
 	kiocb->ki_pos = 0;
 	kiocb->ki_flags = iocb_flags(filp);
+	kiocb->ki_complete = NULL;
 }
 
 /* What ->iterate_shared() gives entries to.  actor returns false when it is full. */
@@ -772,6 +780,7 @@ ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos);
 ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos);
 ssize_t vfs_iter_read(struct file *file, struct iov_iter *iter, loff_t *ppos, int flags);
 ssize_t vfs_iter_write(struct file *file, struct iov_iter *iter, loff_t *ppos, int flags);
+ssize_t vfs_iocb_iter(struct kiocb *iocb, struct iov_iter *iter, int type);	/* ITER_DEST: read; ITER_SOURCE: write */
 ssize_t vfs_copy_file_range(struct file *in, loff_t pos_in, struct file *out, loff_t pos_out, size_t len, unsigned int flags);
 ssize_t ksys_read(unsigned int fd, char __user *buf, size_t count);
 ssize_t ksys_write(unsigned int fd, const char __user *buf, size_t count);

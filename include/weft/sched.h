@@ -360,6 +360,7 @@ struct task_struct {
 	unsigned long		timer_slack_ns;	/* how late its sleeps may end; inherited */
 	struct reclaim_state	*reclaim_state;
 	void			*journal_info;
+	struct blk_plug		*plug;		/* [o] bios held back: kernel/block/blk-plug.c */
 
 	/* POSIX CPU timers [siglock] */
 	struct list_head	cpu_timers[3];

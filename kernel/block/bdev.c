@@ -150,7 +150,10 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	loff_t size = i_size_read(inode);
 	ssize_t ret;
 
-	inode_lock(inode);
+	if (!(iocb->ki_flags & IOCB_NOWAIT))
+		inode_lock(inode);
+	else if (!inode_trylock(inode))
+		return -EAGAIN;
 	ret = generic_write_checks(iocb, from);
 	if (ret > 0 && iocb->ki_pos >= size)
 		ret = -ENOSPC;
@@ -278,6 +281,7 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 }
 
 const struct file_operations def_blk_fops = {
+	.fop_mode = FMODE_NOWAIT,
 	.open = blkdev_open,
 	.release = blkdev_release,
 	.llseek = blkdev_llseek,

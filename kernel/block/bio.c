@@ -158,7 +158,9 @@ void submit_bio(struct bio *bio)
 		count_vm_events(PGPGIN, bio->bi_size >> SECTOR_SHIFT);
 	else if (bio->bi_op == REQ_OP_WRITE)
 		count_vm_events(PGPGOUT, bio->bi_size >> SECTOR_SHIFT);
-	blk_mq_submit_bio(bio);
+	bio->bi_next = NULL;
+	if (!blk_plug_bio(bio))
+		blk_mq_submit_chain(bio, true);
 }
 
 static void wake_submitter(struct bio *bio)

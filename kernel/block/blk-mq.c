@@ -3,7 +3,8 @@
  *
  * Idea:    the CPU that submits picks its channel (hctx).  The bio joins a waiting request that it continues, or takes a
  *          free one, or sleeps until there is one.  Requests go to the driver at once as long as it takes them; when it is
- *          full they wait, in order, and grow by merging: the busier the device, the larger the pieces.
+ *          full they wait, in order, and grow by merging: the busier the device, the larger the pieces.  What a task had
+ *          plugged comes as a chain (blk-plug.c).
  *          The end of a request makes room: whoever ends one gives the driver the next.
  * Locking: hctx->lock, interrupts off.  bios are ended without it, in the order of the device.
  *
@@ -175,37 +176,91 @@ static struct blk_mq_hw_ctx *map_queue(struct request_queue *q)
 	return &q->hctx[raw_smp_processor_id() % q->nr_hw_queues];
 }
 
-/* Merges the bio or queues it in a request; false when all requests are in use. */
-static bool try_submit(struct blk_mq_hw_ctx *hctx, struct bio *bio)
+/* Into a waiting request, or a free one.  false: all requests are in use. */
+static bool insert_bio(struct blk_mq_hw_ctx *hctx, struct bio *bio)
+{
+	struct request *rq;
+
+	if (attempt_merge(hctx, bio))
+		return true;
+	rq = list_first_entry_or_null(&hctx->free, struct request, queuelist);
+	if (!rq)
+		return false;
+	hctx->inflight++;
+	fill_request(rq, bio);
+	list_move_tail(&rq->queuelist, &hctx->waiting);
+	return true;
+}
+
+/* The bios at the head of the chain that are for this queue, as far as there are requests.  The rest of the chain. */
+static struct bio *insert_chain(struct blk_mq_hw_ctx *hctx, struct bio *chain)
+{
+	lockdep_assert_held(&hctx->lock);
+	while (chain && bdev_get_queue(chain->bi_bdev) == hctx->queue) {
+		struct bio *next = chain->bi_next;
+
+		chain->bi_next = NULL;
+		if (!insert_bio(hctx, chain)) {
+			chain->bi_next = next;
+			break;
+		}
+		chain = next;
+	}
+	return chain;
+}
+
+/* hctx's part of the chain to the end of what waits for a request.  The rest of the chain. */
+static struct bio *leave_with_channel(struct blk_mq_hw_ctx *hctx, struct bio *chain)
+{
+	lockdep_assert_held(&hctx->lock);
+	while (chain && bdev_get_queue(chain->bi_bdev) == hctx->queue) {
+		struct bio *next = chain->bi_next;
+
+		chain->bi_next = NULL;
+		*hctx->left_tail = chain;
+		hctx->left_tail = &chain->bi_next;
+		chain = next;
+	}
+	return chain;
+}
+
+/* Requests have become free: first for what was left with the channel. */
+static void take_left(struct blk_mq_hw_ctx *hctx)
+{
+	if (likely(!hctx->left))
+		return;
+	hctx->left = insert_chain(hctx, hctx->left);
+	if (!hctx->left)
+		hctx->left_tail = &hctx->left;
+}
+
+static struct bio *try_submit(struct blk_mq_hw_ctx *hctx, struct bio *chain, bool leave)
 {
 	LIST_HEAD(failed);
-	struct request *rq;
 	unsigned long flags;
-	bool queued = true;
 
 	spin_lock_irqsave(&hctx->lock, flags);
-	if (!attempt_merge(hctx, bio)) {
-		rq = list_first_entry_or_null(&hctx->free, struct request, queuelist);
-		queued = rq;
-		if (rq) {
-			hctx->inflight++;
-			fill_request(rq, bio);
-			list_move_tail(&rq->queuelist, &hctx->waiting);
-			run_hw_queue(hctx, &failed);
-		}
-	}
+	chain = insert_chain(hctx, chain);
+	if (leave)
+		chain = leave_with_channel(hctx, chain);
+	run_hw_queue(hctx, &failed);
 	spin_unlock_irqrestore(&hctx->lock, flags);
 	if (!list_empty(&failed))
 		blk_mq_end_requests(hctx, &failed);
-	return queued;
+	return chain;
 }
 
-void blk_mq_submit_bio(struct bio *bio)
+void blk_mq_submit_chain(struct bio *chain, bool may_sleep)
 {
-	struct blk_mq_hw_ctx *hctx = map_queue(bdev_get_queue(bio->bi_bdev));
+	while (chain) {
+		struct request_queue *q = bdev_get_queue(chain->bi_bdev);
+		struct blk_mq_hw_ctx *hctx = map_queue(q);
+		struct bio *rest = try_submit(hctx, chain, !may_sleep);
 
-	bio->bi_next = NULL;
-	wait_event(hctx->free_wait, try_submit(hctx, bio));
+		if (rest == chain)
+			wait_event(hctx->free_wait, (rest = try_submit(hctx, chain, false)) != chain);
+		chain = rest;
+	}
 }
 
 /* ---- back from the driver ---- */
@@ -262,6 +317,7 @@ void blk_mq_end_requests(struct blk_mq_hw_ctx *hctx, struct list_head *done)
 			list_move(&rq->queuelist, &hctx->free);
 			hctx->inflight--;
 		}
+		take_left(hctx);
 		run_hw_queue(hctx, &failed);
 		spin_unlock_irqrestore(&hctx->lock, flags);
 		wake_up_all(&hctx->free_wait);
@@ -321,6 +377,7 @@ struct request_queue *blk_mq_init_queue(const struct blk_mq_ops *ops, unsigned i
 		spin_lock_init(&hctx->lock);
 		INIT_LIST_HEAD(&hctx->waiting);
 		INIT_LIST_HEAD(&hctx->free);
+		hctx->left_tail = &hctx->left;
 		init_waitqueue_head(&hctx->free_wait);
 		hctx->queue = q;
 		hctx->queue_num = i;

@@ -6,8 +6,14 @@
 
 #include <weft/blkdev.h>
 
-/* blk-mq.c: the sector counts from the start of the disk.  May sleep. */
-void blk_mq_submit_bio(struct bio *bio);
+/*
+ * blk-mq.c: bios chained by bi_next, their sectors counted from the start of the disk.  Without may_sleep those for which
+ * there is no request yet stay with the channel.
+ */
+void blk_mq_submit_chain(struct bio *chain, bool may_sleep);
+
+/* blk-plug.c: true: held back. */
+bool blk_plug_bio(struct bio *bio);
 
 /* bio.c: a segment that begins at next_offset in its page cannot follow this one. */
 bool bvec_gap(const struct queue_limits *lim, const struct bio_vec *last, unsigned int next_offset);

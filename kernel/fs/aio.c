@@ -3,14 +3,16 @@
  *
  * What:    a context belongs to an address space and holds the events that nobody has fetched.  Its number is the address of a
  *          page of zeroes in the program: libaio looks there for a ring that it could read by itself, finds none, and calls.
- * Idea:    reads, writes and syncs are done by io_submit() itself, as Linux does with everything that goes through the page
- *          cache: the event is there when the call returns.  Only IOCB_CMD_POLL waits: on the file's wait queue, whose
- *          wake-up queues work that asks the file again.  For what is truly asynchronous there is io_uring.
- * Locking: aio_lock: the lists of contexts.  ctx->lock: events and polls.  A poll ends once: who takes it out of ctx->polls.
+ * Idea:    reads and writes of files opened with O_DIRECT are started by io_submit(); the end of the last piece of I/O, an
+ *          interrupt mostly, makes the event.  Reads and writes through the page cache, and syncs, are done by io_submit()
+ *          itself, as on Linux: the event is there when the call returns.  IOCB_CMD_POLL waits on the file's wait queue,
+ *          whose wake-up queues work that asks the file again.
+ * Locking: aio_lock: the lists of contexts.  ctx->lock (interrupts off): events, polls, what is under way.  A poll ends once: who takes it out of ctx->polls.
  *          Its work runs on one CPU at a time; a wake-up that comes while it runs queues it again.
  * See:     io_setup(2), io_submit(2), io_getevents(2), io_cancel(2), io_destroy(2)
  */
 #include <weft/aio.h>
+#include <weft/blk_plug.h>
 #include <weft/compat.h>
 #include <weft/err.h>
 #include <weft/eventfd.h>
@@ -45,7 +47,8 @@ struct aio_ctx {
 	bool			dead;		/* [lock] */
 	struct list_head	events;		/* [lock] struct aio_req, ended */
 	struct list_head	polls;		/* [lock] struct aio_req, waiting */
-	wait_queue_head_t	wait;		/* who fetches events; and who destroys, for the last poll */
+	unsigned int		inflight;	/* [lock] reads and writes that end by themselves */
+	wait_queue_head_t	wait;		/* who fetches events; and who destroys, for the last that is under way */
 };
 
 struct aio_req {
@@ -53,8 +56,9 @@ struct aio_req {
 	struct aio_ctx		*ctx;
 	struct io_event		event;
 	struct eventfd_ctx	*evfd;		/* IOCB_FLAG_RESFD */
+	struct file		*file;		/* of what is under way: a reference */
+	struct kiocb		iocb;		/* reads and writes */
 	/* polls */
-	struct file		*file;
 	struct wait_queue_head	*head;		/* NULL: not queued */
 	struct wait_queue_entry	wait;
 	struct work_struct	work;
@@ -127,10 +131,11 @@ static void forget_req(struct aio_req *req)
 	free_req(req);
 }
 
-/* Its event can be fetched.  In no list; the request must not be touched afterwards. */
+/* Its event can be fetched.  In no list; the request must not be touched afterwards.  Any context. */
 static void end_req(struct aio_req *req, long res)
 {
 	struct aio_ctx *ctx = req->ctx;
+	unsigned long flags;
 
 	req->event.res = res;
 	if (req->evfd) {
@@ -138,9 +143,9 @@ static void end_req(struct aio_req *req, long res)
 		eventfd_ctx_put(req->evfd);
 		req->evfd = NULL;
 	}
-	spin_lock_irq(&ctx->lock);
+	spin_lock_irqsave(&ctx->lock, flags);
 	list_add_tail(&req->list, &ctx->events);
-	spin_unlock_irq(&ctx->lock);
+	spin_unlock_irqrestore(&ctx->lock, flags);
 	wake_up_all(&ctx->wait);
 }
 
@@ -260,28 +265,72 @@ static int submit_poll(struct aio_req *req, const struct iocb *cb, struct file *
 
 /* ---- reading, writing, syncing ---- */
 
-static long do_rw(const struct iocb *cb, struct file *file, int dir)
+static long user_error(long res)
 {
-	bool vec = cb->aio_lio_opcode == IOCB_CMD_PREADV || cb->aio_lio_opcode == IOCB_CMD_PWRITEV;
-	struct iovec fast[UIO_FASTIOV], *iov = fast;
-	loff_t pos = cb->aio_offset, *ppos = file->f_mode & FMODE_STREAM ? NULL : &pos;
-	struct iov_iter iter;
-	ssize_t n;
+	if (res == -ERESTARTSYS || res == -ERESTARTNOINTR || res == -ERESTARTNOHAND || res == -ERESTART_RESTARTBLOCK)
+		return -EINTR;
+	return res;
+}
 
-	if (vec) {
-		n = import_iovec(dir, (const struct iovec __user *)cb->aio_buf, (unsigned int)cb->aio_nbytes, UIO_FASTIOV,
-				 &iov, &iter);
-	} else {
-		iov = NULL;
-		n = import_ubuf(dir, (void __user *)cb->aio_buf, cb->aio_nbytes, &iter);
+/*
+ * What was under way has ended.  Any context.  The context is kept by its count of such requests, which falls last: who
+ * destroys it waits for that, under ctx->lock.
+ */
+static void rw_complete(struct kiocb *iocb, long res)
+{
+	struct aio_req *req = container_of(iocb, struct aio_req, iocb);
+	struct aio_ctx *ctx = req->ctx;
+	struct file *file = req->file;
+	unsigned long flags;
+
+	end_req(req, user_error(res));
+	fput(file);
+	spin_lock_irqsave(&ctx->lock, flags);
+	if (!--ctx->inflight && ctx->dead)
+		wake_up_all(&ctx->wait);
+	spin_unlock_irqrestore(&ctx->lock, flags);
+}
+
+static void count_inflight(struct aio_ctx *ctx)
+{
+	spin_lock_irq(&ctx->lock);
+	ctx->inflight++;
+	spin_unlock_irq(&ctx->lock);
+}
+
+static ssize_t make_iter(const struct iocb *cb, int dir, struct iovec **iov, struct iov_iter *iter)
+{
+	if (cb->aio_lio_opcode == IOCB_CMD_PREADV || cb->aio_lio_opcode == IOCB_CMD_PWRITEV)
+		return import_iovec(dir, (const struct iovec __user *)cb->aio_buf, (unsigned int)cb->aio_nbytes, UIO_FASTIOV,
+				    iov, iter);
+	*iov = NULL;
+	return import_ubuf(dir, (void __user *)cb->aio_buf, cb->aio_nbytes, iter);
+}
+
+/* Its event is there, or comes. */
+static void do_rw(struct aio_req *req, const struct iocb *cb, struct file *file, int dir)
+{
+	struct iovec fast[UIO_FASTIOV], *iov = fast;
+	struct iov_iter iter;
+	ssize_t n = make_iter(cb, dir, &iov, &iter);
+
+	init_sync_kiocb(&req->iocb, file);
+	req->iocb.ki_pos = cb->aio_offset;
+	req->iocb.ki_flags |= (int)cb->aio_rw_flags;
+	if (file->f_flags & O_DIRECT) {
+		req->iocb.ki_complete = rw_complete;
+		req->file = get_file(file);
+		count_inflight(req->ctx);
 	}
 	if (n >= 0)
-		n = dir == ITER_DEST ? vfs_iter_read(file, &iter, ppos, (int)cb->aio_rw_flags) :
-				       vfs_iter_write(file, &iter, ppos, (int)cb->aio_rw_flags);
+		n = vfs_iocb_iter(&req->iocb, &iter, dir);
 	kfree(iov);
-	if (n == -ERESTARTSYS || n == -ERESTARTNOINTR || n == -ERESTARTNOHAND || n == -ERESTART_RESTARTBLOCK)
-		return -EINTR;
-	return n;
+	if (n == -EIOCBQUEUED)
+		return;
+	if (file->f_flags & O_DIRECT)
+		rw_complete(&req->iocb, n);
+	else
+		end_req(req, user_error(n));
 }
 
 /* What io_submit() itself refuses; the rest is told by the event. */
@@ -308,7 +357,7 @@ static int submit_file(struct aio_req *req, const struct iocb *cb, struct file *
 	case IOCB_CMD_PREADV:
 		err = check_rw(cb, file, write);
 		if (!err)
-			end_req(req, do_rw(cb, file, write ? ITER_SOURCE : ITER_DEST));
+			do_rw(req, cb, file, write ? ITER_SOURCE : ITER_DEST);
 		return err;
 	case IOCB_CMD_FSYNC:
 	case IOCB_CMD_FDSYNC:
@@ -445,8 +494,8 @@ static void destroy(struct aio_ctx *ctx)
 	}
 	spin_unlock_irq(&ctx->lock);
 	wake_up_all(&ctx->wait);
-	wait_event(ctx->wait, list_empty_careful(&ctx->polls));
-	spin_lock_irq(&ctx->lock);
+	wait_event(ctx->wait, list_empty_careful(&ctx->polls) && !READ_ONCE(ctx->inflight));
+	spin_lock_irq(&ctx->lock);		/* and whoever was the last has let go of it */
 	list_for_each_entry_safe(req, next, &ctx->events, list)
 		kfree(req);
 	INIT_LIST_HEAD(&ctx->events);
@@ -542,6 +591,7 @@ static long submit(unsigned long id, long nr, const void __user *list)
 {
 	struct iocb __user *ucb;
 	struct aio_ctx *ctx;
+	struct blk_plug plug;
 	long done = 0;
 	int err = 0;
 
@@ -551,11 +601,13 @@ static long submit(unsigned long id, long nr, const void __user *list)
 	if (!ctx)
 		return -EINVAL;
 	nr = min_t(long, nr, ctx->max);
+	blk_start_plug(&plug);
 	for (; done < nr; done++) {
 		err = get_iocb_pointer(&ucb, list, done) ? -EFAULT : submit_one(ctx, ucb);
 		if (err)
 			break;
 	}
+	blk_finish_plug(&plug);
 	put_ctx(ctx);
 	return done ? done : err;
 }

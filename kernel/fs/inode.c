@@ -100,6 +100,7 @@ int inode_init_always(struct super_block *sb, struct inode *inode)
 	inode->i_gid = 0;
 	atomic_set(&inode->i_writecount, 0);
 	atomic_set(&inode->i_readcount, 0);
+	atomic_set(&inode->i_dio_count, 0);
 	inode->i_size = 0;
 	inode->i_blocks = 0;
 	inode->i_bytes = 0;

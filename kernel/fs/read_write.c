@@ -192,6 +192,15 @@ ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from)
 
 /* ---- the two operations, on an iterator.  *ppos NULL: the file has no position ---- */
 
+/* The file's own operation; no checks. */
+static ssize_t call_iter_op(struct kiocb *iocb, struct iov_iter *iter, int type)
+{
+	if (type == ITER_DEST)
+		return iocb->ki_filp->f_op->read_iter(iocb, iter);
+	iocb->ki_flags |= IOCB_WRITE;
+	return iocb->ki_filp->f_op->write_iter(iocb, iter);
+}
+
 static ssize_t do_iter_op(struct file *file, struct iov_iter *iter, loff_t *ppos, int type, int extra_flags)
 {
 	struct kiocb kiocb;
@@ -200,60 +209,67 @@ static ssize_t do_iter_op(struct file *file, struct iov_iter *iter, loff_t *ppos
 	init_sync_kiocb(&kiocb, file);
 	kiocb.ki_flags |= extra_flags;
 	kiocb.ki_pos = ppos ? *ppos : 0;
-	if (type == ITER_DEST) {
-		ret = file->f_op->read_iter(&kiocb, iter);
-	} else {
-		kiocb.ki_flags |= IOCB_WRITE;
-		ret = file->f_op->write_iter(&kiocb, iter);
-	}
+	ret = call_iter_op(&kiocb, iter, type);
 	if (ppos)
 		*ppos = kiocb.ki_pos;
 	return ret;
 }
 
-/* Position and length checked, the rights too.  Bytes or -errno. */
-static ssize_t do_iter_read(struct file *file, struct iov_iter *iter, loff_t *pos, int flags)
+/* Rights, position and length.  > 0: go on; else that is the answer. */
+static ssize_t check_iter(struct file *file, struct iov_iter *iter, loff_t *pos, int type)
 {
-	ssize_t ret = read_allowed(file);
+	ssize_t ret = type == ITER_DEST ? read_allowed(file) : write_allowed(file);
 
 	if (ret)
 		return ret;
 	if (!iov_iter_count(iter))
 		return 0;
-	ret = rw_verify_area(ITER_DEST, file, pos, iov_iter_count(iter));
-	if (ret)
-		return ret;
-	ret = do_iter_op(file, iter, pos, ITER_DEST, flags);
-	if (ret > 0)
+	ret = rw_verify_area(type, file, pos, iov_iter_count(iter));
+	return ret ? ret : 1;
+}
+
+static void notify_rw(struct file *file, int type)
+{
+	if (type == ITER_DEST)
 		fsnotify_access(file);
+	else
+		fsnotify_modify(file);
+}
+
+static ssize_t do_iter(struct file *file, struct iov_iter *iter, loff_t *pos, int type, int flags)
+{
+	ssize_t ret = check_iter(file, iter, pos, type);
+
+	if (ret <= 0)
+		return ret;
+	ret = do_iter_op(file, iter, pos, type, flags);
+	if (ret > 0)
+		notify_rw(file, type);
 	return ret;
 }
 
-static ssize_t do_iter_write(struct file *file, struct iov_iter *iter, loff_t *pos, int flags)
+/* With a kiocb of the caller's: -EIOCBQUEUED, it is under way. */
+ssize_t vfs_iocb_iter(struct kiocb *iocb, struct iov_iter *iter, int type)
 {
-	ssize_t ret = write_allowed(file);
+	struct file *file = iocb->ki_filp;
+	ssize_t ret = check_iter(file, iter, file->f_mode & FMODE_STREAM ? NULL : &iocb->ki_pos, type);
 
-	if (ret)
+	if (ret <= 0)
 		return ret;
-	if (!iov_iter_count(iter))
-		return 0;
-	ret = rw_verify_area(ITER_SOURCE, file, pos, iov_iter_count(iter));
-	if (ret)
-		return ret;
-	ret = do_iter_op(file, iter, pos, ITER_SOURCE, flags);
-	if (ret > 0)
-		fsnotify_modify(file);
+	ret = call_iter_op(iocb, iter, type);
+	if (ret > 0 || ret == -EIOCBQUEUED)
+		notify_rw(file, type);
 	return ret;
 }
 
 ssize_t vfs_iter_read(struct file *file, struct iov_iter *iter, loff_t *ppos, int flags)
 {
-	return do_iter_read(file, iter, ppos, flags);
+	return do_iter(file, iter, ppos, ITER_DEST, flags);
 }
 
 ssize_t vfs_iter_write(struct file *file, struct iov_iter *iter, loff_t *ppos, int flags)
 {
-	return do_iter_write(file, iter, ppos, flags);
+	return do_iter(file, iter, ppos, ITER_SOURCE, flags);
 }
 
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
@@ -300,7 +316,7 @@ ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
 	struct iov_iter iter;
 
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
-	return do_iter_read(file, &iter, pos, 0);
+	return do_iter(file, &iter, pos, ITER_DEST, 0);
 }
 
 ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos)
@@ -309,7 +325,7 @@ ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *p
 	struct iov_iter iter;
 
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, vec.iov_len);
-	return do_iter_write(file, &iter, pos, 0);
+	return do_iter(file, &iter, pos, ITER_SOURCE, 0);
 }
 
 /* ---- read(2), write(2) ---- */
@@ -427,7 +443,7 @@ static ssize_t vfs_rwv(struct file *file, int type, const struct iovec __user *v
 	ret = import_iovec(type, vec, vlen, ARRAY_SIZE(stack), &iov, &iter);
 	if (ret < 0)
 		return ret;
-	ret = type == ITER_DEST ? do_iter_read(file, &iter, pos, iocb_extra) : do_iter_write(file, &iter, pos, iocb_extra);
+	ret = do_iter(file, &iter, pos, type, iocb_extra);
 	kfree(iov);
 	return ret;
 }

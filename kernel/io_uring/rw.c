@@ -3,6 +3,7 @@
  *
  * Idea:    from the submitter with IOCB_NOWAIT, if the file understands that (FMODE_NOWAIT, or O_NONBLOCK); otherwise a poll
  *          or a worker has to come in between.  Regular files that take writes without waiting say FMODE_BUF_WASYNC.
+ *          O_DIRECT goes on by itself: the end of the last piece of I/O queues the request's end for its task.
  *          A vector is copied when the entry is read, so the program may reuse it.  What went through before the file would
  *          have waited is kept in req->done and the rest is tried later: a short result means the end or an error.
  * Locking: f_pos_lock when the file's own position is used (offset -1).
@@ -111,7 +112,8 @@ static bool understands_nowait(const struct io_kiocb *req)
 
 	if (file->f_flags & O_NONBLOCK)
 		return true;
-	if (is_write(req) && S_ISREG(file_inode(file)->i_mode))
+	if (is_write(req) && (S_ISREG(file_inode(file)->i_mode) || S_ISBLK(file_inode(file)->i_mode)) &&
+	    !(file->f_flags & O_DIRECT))
 		return file->f_mode & FMODE_BUF_WASYNC;
 	return file->f_mode & FMODE_NOWAIT;
 }
@@ -133,6 +135,57 @@ static ssize_t do_rw(struct io_kiocb *req, struct iov_iter *iter, loff_t *pos, b
 		flags |= IOCB_DSYNC;
 	return is_write(req) ? vfs_iter_write(req->file, iter, pos, flags) : vfs_iter_read(req->file, iter, pos, flags);
 }
+
+static int finish(struct io_kiocb *req, ssize_t n, size_t wanted)
+{
+	if (n < 0 && !req->done)
+		return (int)n;
+	if (n > 0)
+		req->done += n;
+	req->res = (int)req->done;
+	if (req->done < wanted)
+		io_set_fail(req);	/* a short transfer breaks a chain */
+	return 0;
+}
+
+/* ---- O_DIRECT: under way without anybody who waits ---- */
+
+static void direct_done(struct io_kiocb *req)
+{
+	int err = finish(req, req->res, req->rw.wanted);
+
+	io_req_done(req, err < 0 ? err : req->res);
+}
+
+/* Any context. */
+static void direct_complete(struct kiocb *kiocb, long res)
+{
+	struct io_kiocb *req = container_of(kiocb, struct io_kiocb, rw.kiocb);
+
+	req->res = (s32)res;
+	io_req_task_work(req, direct_done);
+}
+
+/* -EIOCBQUEUED: the request belongs to its end. */
+static ssize_t start_direct(struct io_kiocb *req, struct iov_iter *iter)
+{
+	struct kiocb *kiocb = &req->rw.kiocb;
+
+	req->rw.wanted = req->done + iov_iter_count(iter);
+	init_sync_kiocb(kiocb, req->file);
+	kiocb->ki_flags |= req->rw.rwf | IOCB_NOWAIT | (req->rw.rwf & RWF_SYNC ? IOCB_DSYNC : 0);
+	kiocb->ki_pos = req->rw.pos + (loff_t)req->done;
+	kiocb->ki_complete = direct_complete;
+	return vfs_iocb_iter(kiocb, iter, direction(req));
+}
+
+static bool goes_direct(const struct io_kiocb *req)
+{
+	return req->file->f_flags & O_DIRECT && req->rw.pos != -1 && req->file->f_mode & FMODE_NOWAIT &&
+	       !(req->file->f_mode & FMODE_STREAM);
+}
+
+/* ---- the common part ---- */
 
 /* At the given position, or at the file's own; streams have none. */
 static ssize_t rw_at(struct io_kiocb *req, struct iov_iter *iter, bool nowait)
@@ -159,18 +212,6 @@ static ssize_t rw_at(struct io_kiocb *req, struct iov_iter *iter, bool nowait)
 		return -ESPIPE;
 	pos += req->done;
 	return do_rw(req, iter, &pos, nowait);
-}
-
-static int finish(struct io_kiocb *req, ssize_t n, size_t wanted)
-{
-	if (n < 0 && !req->done)
-		return (int)n;
-	if (n > 0)
-		req->done += n;
-	req->res = (int)req->done;
-	if (req->done < wanted)
-		io_set_fail(req);	/* a short transfer breaks a chain */
-	return 0;
 }
 
 /* A regular file of which only a part was at hand: the rest by waiting. */
@@ -202,7 +243,9 @@ static int io_rw_common(struct io_kiocb *req, unsigned int issue_flags)
 	if (err)
 		return err;
 	wanted = req->done + iov_iter_count(&iter);
-	n = rw_at(req, &iter, nowait);
+	n = nowait && goes_direct(req) ? start_direct(req, &iter) : rw_at(req, &iter, nowait);
+	if (n == -EIOCBQUEUED)
+		return IOU_LATER;
 	if (n == -EAGAIN && !(req->flags & REQ_F_NOWAIT)) {
 		io_return_buffer(req, issue_flags);
 		return -EAGAIN;

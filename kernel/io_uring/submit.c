@@ -8,6 +8,7 @@
  * Locking: uring_lock, but for ->issue() by a worker.
  */
 #include "ops.h"
+#include <weft/blk_plug.h>
 #include <weft/cred.h>
 #include <weft/file.h>
 #include <weft/poll.h>
@@ -393,12 +394,15 @@ int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr)
 	struct io_uring_task *tctx = current->io_uring;
 	const struct io_uring_sqe *sqe;
 	struct chain chain = { 0 };
+	struct blk_plug plug;
 	struct io_kiocb *req = NULL;
 	u32 done = 0;
 
 	nr = min(nr, io_sqes_waiting(ctx));
 	atomic_add(nr, &tctx->inflight);	/* for all of them; what is not submitted is given back */
 	atomic_long_add(nr, &ctx->refs);
+	if (nr > 1)
+		blk_start_plug(&plug);
 	while (done < nr) {
 		req = alloc_req(ctx);
 		if (unlikely(!req))
@@ -419,6 +423,8 @@ int io_submit_sqes(struct io_ring_ctx *ctx, u32 nr)
 		io_put_refs(ctx, tctx, nr - done);
 	if (unlikely(chain.head))
 		queue_chain(ctx, chain.head);	/* the last entry promised another */
+	if (nr > 1)
+		blk_finish_plug(&plug);
 	io_flush_done(ctx);
 	smp_store_release(&ctx->rings->sq.head, ctx->cached_sq_head);
 	return unlikely(!req && !done && nr) ? -EAGAIN : done;

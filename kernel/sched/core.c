@@ -57,6 +57,7 @@
 #include <weft/uaccess.h>
 #include <weft/wait_bit.h>
 #include <weft/workqueue.h>
+#include <weft/blk_plug.h>
 #include <asm/mmu_context.h>
 
 DEFINE_PER_CPU_SHARED_ALIGNED(struct rq, runqueues);
@@ -661,6 +662,8 @@ void schedule(void)
 	struct task_struct *tsk = current;
 	bool worker = unlikely(tsk->flags & PF_WQ_WORKER) && READ_ONCE(tsk->__state);
 
+	if (unlikely(tsk->plug) && READ_ONCE(tsk->__state))
+		blk_flush_plug_to_sleep(tsk->plug);
 	if (worker)
 		wq_worker_sleeping(tsk);	/* the pool may need another worker meanwhile */
 	do {

@@ -68,6 +68,7 @@ static void clear_inherited(struct task_struct *p)
 	p->worker = NULL;
 	p->task_works = NULL;
 	p->journal_info = NULL;
+	p->plug = NULL;
 	p->reclaim_state = NULL;
 	p->pi_state_cache = NULL;
 	p->nameidata = NULL;

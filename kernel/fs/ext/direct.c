@@ -36,11 +36,13 @@ static int prepare_write(struct inode *inode, loff_t pos, size_t len)
 {
 	int flags = common_flags(inode, pos, len);
 
-	if (flags < 0 || flags == EXT_MAP_MAPPED)
-		return min(flags, 0);
+	if (flags < 0)
+		return flags;
+	if (flags == EXT_MAP_MAPPED)
+		return pos + (loff_t)len > EXT_I(inode)->disksize;
 	if (!is_extents(inode) || (pos | (loff_t)len) & (i_blocksize(inode) - 1))
 		return -ENOTBLK;
-	return flags ? 0 : ext_allocate_unwritten(inode, pos, (loff_t)len);
+	return flags ? 1 : ext_allocate_unwritten(inode, pos, (loff_t)len) ?: 1;
 }
 
 /* One run of the map: written, and within the file.  The block behind it, or -errno. */

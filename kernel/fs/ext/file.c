@@ -5,6 +5,7 @@
  * See:     aops.c, writeback.c for the pages; map.c
  */
 #include <weft/blkdev.h>
+#include <weft/direct_io.h>
 #include <weft/err.h>
 #include <weft/mm.h>
 #include <weft/pagemap.h>
@@ -27,7 +28,10 @@ static ssize_t ext_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		iocb->ki_flags &= ~IOCB_DIRECT;
 	if (!(iocb->ki_flags & IOCB_DIRECT))
 		return generic_file_read_iter(iocb, to);
-	inode_lock_shared(inode);
+	if (!(iocb->ki_flags & IOCB_NOWAIT))
+		inode_lock_shared(inode);
+	else if (!inode_trylock_shared(inode))
+		return -EAGAIN;
 	ret = generic_file_read_iter(iocb, to);
 	inode_unlock_shared(inode);
 	return ret;
@@ -39,7 +43,10 @@ static ssize_t ext_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	loff_t old;
 	ssize_t ret;
 
-	inode_lock(inode);
+	if (!(iocb->ki_flags & IOCB_NOWAIT))
+		inode_lock(inode);
+	else if (!inode_trylock(inode))
+		return -EAGAIN;
 	if (ext_has_inline(inode) || ext_journals_data(inode))
 		iocb->ki_flags &= ~IOCB_DIRECT;
 	old = inode->i_size;
@@ -242,6 +249,7 @@ static long ext_fallocate(struct file *file, int mode, loff_t offset, loff_t len
 	if (!has_incompat(EXT_FS(inode->i_sb), INCOMPAT_EXTENTS) && !(mode & FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;		/* the old map cannot say "not written" */
 	inode_lock(inode);
+	inode_dio_wait(inode);
 	err = mode & FALLOC_FL_PUNCH_HOLE ? 0 : inode_newsize_ok(inode, offset + len);
 	if (!err && (u64)offset + len > ext_max_size(inode))
 		err = -EFBIG;

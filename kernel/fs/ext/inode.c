@@ -13,6 +13,7 @@
 #include <weft/stat.h>
 #include <weft/writeback.h>
 #include <weft/posix_acl.h>
+#include <weft/direct_io.h>
 #include "inline.h"
 
 /* ---- the table ---- */
@@ -447,6 +448,8 @@ int ext_setattr(struct dentry *dentry, struct iattr *attr)
 	struct jbd_handle *handle;
 	int err = setattr_prepare(dentry, attr);
 
+	if (!err && attr->ia_valid & ATTR_SIZE)
+		inode_dio_wait(inode);
 	if (!err && attr->ia_valid & ATTR_SIZE && (attr->ia_size != inode->i_size || attr->ia_size != EXT_I(inode)->disksize))
 		err = set_size(inode, attr->ia_size);
 	if (err)
