@@ -55,6 +55,8 @@ void unlock_buffer(struct buffer_head *bh);
 void wait_on_buffer(struct buffer_head *bh);
 /* The buffer of a block, with a reference, perhaps not up to date.  NULL: no memory, or behind the device's end. */
 struct buffer_head *__getblk(struct block_device *bdev, sector_t block, unsigned int size);
+/* If block is not cached, starts reading it and what is missing of [first, + nr) around it. */
+void __breadahead(struct block_device *bdev, sector_t block, sector_t first, sector_t nr, unsigned int size);
 struct buffer_head *__bread(struct block_device *bdev, sector_t block, unsigned int size);	/* ... read; NULL: error */
 /* ... only if it is in memory; else NULL. */
 struct buffer_head *__find_get_block(struct block_device *bdev, sector_t block, unsigned int size);

@@ -12,7 +12,8 @@
 struct dio_write_ops {
 	/*
 	 * [pos, pos + len) needs blocks.  i_rwsem and invalidate_lock held for writing, no page of the range in the cache.
-	 * 0: the data are all that is written; 1: ->finish() has to follow; -ENOTBLK: let it go through the cache; other -errno.
+	 * 0: the data are all that is written; 1: ->finish() has to follow; -ENOTBLK: let it go through the cache; another
+	 * -errno.
 	 */
 	int	(*prepare)(struct inode *inode, loff_t pos, size_t len);
 	/* Under the same locks: the data are on the device.  0 or -errno. */

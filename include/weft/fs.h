@@ -410,6 +410,7 @@ struct file {
 	const struct cred	*f_cred;	/* [I] the opener's */
 	spinlock_t		f_lock;		/* f_flags, f_ep */
 	errseq_t		f_wb_err;	/* [f_lock] the last write-back error this opener heard of */
+	errseq_t		f_sb_err;	/* [f_lock] ... by syncfs(), of the whole file system */
 	struct mutex		f_pos_lock;
 	struct fown_struct	f_owner;
 	struct file_ra_state	f_ra;		/* [-] a hint */
@@ -552,6 +553,7 @@ struct super_block {
 	unsigned long		s_flags;	/* [s_umount] SB_* */
 	unsigned long		s_iflags;	/* SB_I_* */
 	unsigned long		s_magic;	/* [I] */
+	errseq_t		s_wb_err;	/* [a] of all its files, for syncfs() */
 	struct dentry		*s_root;
 	struct rw_semaphore	s_umount;	/* mount, remount, umount, sync */
 	int			s_count;	/* [sb_lock] */

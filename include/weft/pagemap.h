@@ -30,6 +30,8 @@ static inline void mapping_set_error(struct address_space *m, int error)
 	if (!error)
 		return;
 	errseq_set(&m->wb_err, error);		/* for those who have the file open, */
+	if (m->host)
+		errseq_set(&m->host->i_sb->s_wb_err, error);	/* for syncfs(), */
 	set_bit(error == -ENOSPC ? AS_ENOSPC : AS_EIO, &m->flags);	/* and for sync() */
 }
 static inline bool mapping_empty(const struct address_space *m) { return READ_ONCE(m->nrpages) == 0; }
@@ -168,6 +170,8 @@ void file_ra_state_init(struct file_ra_state *ra, struct address_space *mapping)
 void page_cache_ra_unbounded(struct file *file, struct address_space *mapping, pgoff_t index, unsigned long nr);
 void page_cache_sync_readahead(struct address_space *mapping, struct file_ra_state *ra, struct file *file,
 			       pgoff_t index, unsigned long req_count);
+void page_cache_ra_metadata(struct address_space *mapping, pgoff_t index, unsigned long nr);	/* of a device */
+void page_cache_read_around(struct address_space *mapping, struct file_ra_state *ra, struct file *file, pgoff_t index);
 void page_cache_async_readahead(struct address_space *mapping, struct file_ra_state *ra, struct file *file,
 				struct page *page, pgoff_t index, unsigned long req_count);
 int force_page_cache_readahead(struct address_space *mapping, struct file *file, pgoff_t index, unsigned long nr);

@@ -7,8 +7,9 @@
  *          interrupt mostly, makes the event.  Reads and writes through the page cache, and syncs, are done by io_submit()
  *          itself, as on Linux: the event is there when the call returns.  IOCB_CMD_POLL waits on the file's wait queue,
  *          whose wake-up queues work that asks the file again.
- * Locking: aio_lock: the lists of contexts.  ctx->lock (interrupts off): events, polls, what is under way.  A poll ends once: who takes it out of ctx->polls.
- *          Its work runs on one CPU at a time; a wake-up that comes while it runs queues it again.
+ * Locking: aio_lock: the lists of contexts.  ctx->lock (interrupts off): events, polls, what is under way.  A poll ends once:
+ *          who takes it out of ctx->polls.  Its work runs on one CPU at a time; a wake-up that comes while it runs queues it
+ *          again.
  * See:     io_setup(2), io_submit(2), io_getevents(2), io_cancel(2), io_destroy(2)
  */
 #include <weft/aio.h>

@@ -71,15 +71,24 @@ static void end_bh_io(struct bio *bio)
 	bio_put(bio);
 }
 
+/* The only buffer of a page that is under write-back. */
+static void end_page_io(struct bio *bio)
+{
+	struct page *page = ((struct buffer_head *)bio->bi_private)->b_page;
+
+	end_bh_io(bio);
+	end_page_writeback(page);
+}
+
 /* Starts it; the buffer is locked, and unlocked at the end. */
-static void submit_bh(enum req_op op, struct buffer_head *bh)
+static void submit_bh(enum req_op op, struct buffer_head *bh, bio_end_io_t *end)
 {
 	struct bio *bio = bio_alloc(bh->b_bdev, 1, op, GFP_NOFS);
 
 	get_bh(bh);
 	bio->bi_sector = bh->b_blocknr * (bh->b_size >> SECTOR_SHIFT);
 	bio->bi_private = bh;
-	bio->bi_end_io = end_bh_io;
+	bio->bi_end_io = end;
 	bio_add_page(bio, bh->b_page, bh->b_size, offset_in_page(bh->b_data));
 	submit_bio(bio);
 }
@@ -93,7 +102,7 @@ int bh_read(struct buffer_head *bh)
 		unlock_buffer(bh);
 		return 0;
 	}
-	submit_bh(REQ_OP_READ, bh);
+	submit_bh(REQ_OP_READ, bh, end_bh_io);
 	wait_on_buffer(bh);
 	return buffer_uptodate(bh) ? 0 : -EIO;
 }
@@ -107,7 +116,7 @@ void write_dirty_buffer(struct buffer_head *bh)
 		return;
 	}
 	clear_bit(BH_Write_EIO, &bh->b_state);
-	submit_bh(REQ_OP_WRITE, bh);
+	submit_bh(REQ_OP_WRITE, bh, end_bh_io);
 }
 
 int sync_dirty_buffer(struct buffer_head *bh)
@@ -248,6 +257,15 @@ struct buffer_head *__getblk(struct block_device *bdev, sector_t block, unsigned
 	return found;
 }
 
+void __breadahead(struct block_device *bdev, sector_t block, sector_t first, sector_t nr, unsigned int size)
+{
+	struct address_space *mapping = bdev->bd_inode->i_mapping;
+	pgoff_t begin = first * size >> PAGE_SHIFT, end = ((first + nr) * size - 1) >> PAGE_SHIFT;
+
+	if (!xa_load(&mapping->i_pages, block * size >> PAGE_SHIFT))
+		page_cache_ra_metadata(mapping, begin, end - begin + 1);
+}
+
 struct buffer_head *__bread(struct block_device *bdev, sector_t block, unsigned int size)
 {
 	struct buffer_head *bh = __getblk(bdev, block, size);
@@ -276,11 +294,29 @@ int block_read_buffers(struct page *page)
 	return err;
 }
 
+/* Blocks as large as pages: nobody waits. */
+static int write_only_buffer(struct page *page, struct buffer_head *bh)
+{
+	lock_buffer(bh);
+	if (test_and_clear_bit(BH_Dirty, &bh->b_state)) {
+		clear_bit(BH_Write_EIO, &bh->b_state);
+		unlock_page(page);
+		submit_bh(REQ_OP_WRITE, bh, end_page_io);
+	} else {
+		unlock_buffer(bh);
+		unlock_page(page);
+		end_page_writeback(page);
+	}
+	return 0;
+}
+
 int block_write_buffers(struct page *page)
 {
 	int err = 0;
 
 	set_page_writeback(page);
+	if (page_buffers(page)->b_size == PAGE_SIZE)
+		return write_only_buffer(page, page_buffers(page));
 	for_each_buffer(bh, page)
 		if (buffer_dirty(bh))
 			write_dirty_buffer(bh);

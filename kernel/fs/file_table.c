@@ -78,7 +78,7 @@ struct file *alloc_empty_file_noaccount(int flags, const struct cred *cred)
 	f->f_pos = 0;
 	f->f_path = (struct path){ };
 	f->f_cred = get_cred(cred);
-	f->f_wb_err = 0;
+	f->f_wb_err = f->f_sb_err = 0;
 	f->f_owner.pid = NULL;
 	f->f_owner.signum = 0;
 	f->f_owner.uid = f->f_owner.euid = 0;

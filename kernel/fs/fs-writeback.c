@@ -18,6 +18,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/backing-dev.h>
+#include <weft/blk_plug.h>
 #include <weft/blkdev.h>
 #include <weft/err.h>
 #include <weft/fs.h>
@@ -121,13 +122,16 @@ static void writeback_inode(struct inode *inode)
 
 static void writeback_older_than(struct backing_dev_info *bdi, unsigned long before)
 {
+	struct blk_plug plug;
 	struct inode *inode;
 
+	blk_start_plug(&plug);
 	while ((inode = next_inode(bdi, before))) {
 		writeback_inode(inode);
 		inode_sync_complete(inode);
 		cond_resched();
 	}
+	blk_finish_plug(&plug);
 }
 
 static int flusher(void *data)

@@ -92,6 +92,7 @@ int do_dentry_open(struct file *f, int (*open)(struct inode *, struct file *))
 	}
 	f->f_mode |= FMODE_OPENED | f->f_op->fop_mode;
 	f->f_wb_err = errseq_sample(&f->f_mapping->wb_err);	/* open() may have set another mapping */
+	f->f_sb_err = errseq_sample(&inode->i_sb->s_wb_err);
 	if (f->f_mode & FMODE_READ && likely(f->f_op->read_iter))
 		f->f_mode |= FMODE_CAN_READ;
 	if (f->f_mode & FMODE_WRITE && likely(f->f_op->write_iter))

@@ -5,6 +5,7 @@
  * See:     sync(2), fsync(2)
  */
 #include <weft/kernel.h>
+#include <weft/blk_plug.h>
 #include <weft/fs.h>
 #include <weft/file.h>
 #include <weft/mm.h>
@@ -38,7 +39,7 @@ static int sync_one(struct inode *inode, int wait)
 	inode->i_state &= ~(unsigned long)I_DIRTY_PAGES;
 	spin_unlock(&inode->i_lock);
 	smp_mb();		/* the clear before the look for pages: pairs with __mark_inode_dirty() */
-	err = wait ? filemap_write_and_wait(inode->i_mapping) : filemap_fdatawrite(inode->i_mapping);
+	err = wait ? filemap_write_and_wait(inode->i_mapping) : filemap_flush(inode->i_mapping);
 	err2 = sync_inode_metadata(inode, wait);
 	return err ? err : err2;
 }
@@ -47,10 +48,12 @@ static int sync_one(struct inode *inode, int wait)
 static int sync_inodes(struct super_block *sb, int wait)
 {
 	struct inode *inode, *held = NULL;
+	struct blk_plug plug;
 	int ret = 0, err;
 
 	if (!sb->s_op->write_inode)
 		return 0;		/* nothing behind it */
+	blk_start_plug(&plug);
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
 		spin_lock(&inode->i_lock);
@@ -70,6 +73,7 @@ static int sync_inodes(struct super_block *sb, int wait)
 		spin_lock(&sb->s_inode_list_lock);
 	}
 	spin_unlock(&sb->s_inode_list_lock);
+	blk_finish_plug(&plug);
 	iput(held);
 	return ret;
 }
@@ -108,11 +112,12 @@ long sys_sync(void)
 	return 0;
 }
 
+/* What went wrong since this opener called last is told, too, whoever wrote it back. */
 long sys_syncfs(int fd)
 {
 	struct fd f = fdget(fd);
 	struct super_block *sb;
-	int err;
+	int err, err2;
 
 	if (!f.file)
 		return -EBADF;
@@ -120,8 +125,11 @@ long sys_syncfs(int fd)
 	down_read(&sb->s_umount);
 	err = sync_filesystem(sb);
 	up_read(&sb->s_umount);
+	spin_lock(&f.file->f_lock);
+	err2 = errseq_check_and_advance(&sb->s_wb_err, &f.file->f_sb_err);
+	spin_unlock(&f.file->f_lock);
 	fdput(f);
-	return err;
+	return err ? err : err2;
 }
 
 int vfs_fsync_range(struct file *file, loff_t start, loff_t end, int datasync)

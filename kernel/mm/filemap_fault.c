@@ -34,6 +34,8 @@ static void fault_readahead(struct vm_fault *vmf, struct address_space *mapping,
 	struct page *page = find_get_page(mapping, vmf->pgoff);
 
 	if (page) {
+		if (file->f_ra.mmap_miss)
+			file->f_ra.mmap_miss--;
 		if (PageReadahead(page))
 			page_cache_async_readahead(mapping, &file->f_ra, file, page, vmf->pgoff, 1);
 		put_page(page);
@@ -41,8 +43,10 @@ static void fault_readahead(struct vm_fault *vmf, struct address_space *mapping,
 	}
 	*ret |= VM_FAULT_MAJOR;
 	count_vm_event(PGMAJFAULT);
-	if (!(vmf->vma->vm_flags & VM_RAND_READ))
+	if (vmf->vma->vm_flags & VM_SEQ_READ)
 		page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
+	else if (!(vmf->vma->vm_flags & VM_RAND_READ))
+		page_cache_read_around(mapping, &file->f_ra, file, vmf->pgoff);
 }
 
 /* Reads the page again if it is not up to date.  0: it is, and locked.  Else its reference is gone;

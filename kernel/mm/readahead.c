@@ -3,10 +3,14 @@
  *
  * Idea:    a window of pages is read at once.  It doubles as long as the program reads in order; the page at which half of
  *          it is left carries PG_readahead, and whoever reads that page starts the next window, so that the disk works while
- *          the program does.  A read elsewhere starts small again.
+ *          the program does.  A read elsewhere starts small again, and so does one of a page that had been read ahead but has
+ *          left the cache since: the windows are too large for the memory there is.
+ *          A fault of a mapped file tells nothing about the order, but its neighbours are wanted soon, too: what lies around
+ *          it is read, as long as that turns out to be of use.
  * Locking: file->f_ra is a hint and not locked.  invalidate_lock for reading while pages enter the cache.
  * See:     spec.md §6 "page cache"; man 2 readahead, posix_fadvise
  */
+#include <weft/blk_plug.h>
 #include <weft/file.h>
 #include <weft/fs.h>
 #include <weft/pagemap.h>
@@ -16,6 +20,7 @@
 
 #define RA_PAGES_MAX	32u			/* 128 KiB */
 #define RA_PAGES_START	4u
+#define MANY_MISSES	100u			/* so many more faults missed than hit: reading around is vain */
 
 void file_ra_state_init(struct file_ra_state *ra, struct address_space *mapping)
 {
@@ -52,12 +57,14 @@ static void read_pages(struct readahead_control *rac)
 }
 
 /* [index, + nr): those that are missing are made and read; `mark`: this page starts the next window. */
-static void do_readahead(struct file *file, struct address_space *mapping, pgoff_t index, unsigned long nr, pgoff_t mark)
+static void read_missing(struct file *file, struct address_space *mapping, gfp_t gfp, pgoff_t index, unsigned long nr,
+			 pgoff_t mark)
 {
 	struct readahead_control rac = { .file = file, .mapping = mapping, ._index = index };
-	gfp_t gfp = mapping->gfp_mask | __GFP_NORETRY | __GFP_NOWARN;
+	struct blk_plug plug;
 
-	filemap_invalidate_lock_shared(mapping);
+	gfp |= __GFP_NORETRY | __GFP_NOWARN;
+	blk_start_plug(&plug);
 	for (unsigned long i = 0; i < nr; i++) {
 		pgoff_t at = index + i;
 		struct page *page = xa_load(&mapping->i_pages, at) ? NULL : alloc_page(gfp);
@@ -75,6 +82,13 @@ static void do_readahead(struct file *file, struct address_space *mapping, pgoff
 		rac._nr_pages++;
 	}
 	read_pages(&rac);
+	blk_finish_plug(&plug);
+}
+
+static void do_readahead(struct file *file, struct address_space *mapping, pgoff_t index, unsigned long nr, pgoff_t mark)
+{
+	filemap_invalidate_lock_shared(mapping);
+	read_missing(file, mapping, mapping->gfp_mask, index, nr, mark);
 	filemap_invalidate_unlock_shared(mapping);
 }
 
@@ -93,6 +107,14 @@ void page_cache_ra_unbounded(struct file *file, struct address_space *mapping, p
 	nr = within_file(mapping, index, nr);
 	if (nr)
 		do_readahead(file, mapping, index, nr, ULONG_MAX);
+}
+
+/* A mounted device is not truncated, and who asks may be in the middle of a transaction. */
+void page_cache_ra_metadata(struct address_space *mapping, pgoff_t index, unsigned long nr)
+{
+	nr = within_file(mapping, index, nr);
+	if (nr)
+		read_missing(NULL, mapping, mapping_gfp_constraint(mapping, ~__GFP_FS), index, nr, ULONG_MAX);
 }
 
 int force_page_cache_readahead(struct address_space *mapping, struct file *file, pgoff_t index, unsigned long nr)
@@ -118,9 +140,10 @@ void page_cache_sync_readahead(struct address_space *mapping, struct file_ra_sta
 {
 	bool in_order = !index || index == (pgoff_t)(ra->prev_pos >> PAGE_SHIFT) + !offset_in_page(ra->prev_pos) ||
 			index == ra->start + ra->size;
-	unsigned int limit = ra->ra_pages;
+	bool thrashed = index >= ra->start && index < ra->start + ra->size;	/* read before, gone since */
+	unsigned int limit = thrashed ? max(ra->size / 2, RA_PAGES_START) : ra->ra_pages;
 
-	if (!limit || !mapping->a_ops->readahead)
+	if (!ra->ra_pages || !mapping->a_ops->readahead)
 		return;
 	if (file && (file->f_mode & FMODE_RANDOM)) {
 		force_page_cache_readahead(mapping, file, index, req_count);
@@ -131,6 +154,21 @@ void page_cache_sync_readahead(struct address_space *mapping, struct file_ra_sta
 	if (!in_order)
 		ra->size = min_t(unsigned long, req_count, limit);
 	ra->async_size = in_order ? ra->size / 2 : 0;
+	submit_window(mapping, ra, file);
+}
+
+/* A fault wants the page at index, which is missing: reads around it. */
+void page_cache_read_around(struct address_space *mapping, struct file_ra_state *ra, struct file *file, pgoff_t index)
+{
+	if (!ra->ra_pages || !mapping->a_ops->readahead || file->f_mode & FMODE_RANDOM)
+		return;
+	if (ra->mmap_miss < MANY_MISSES * 10)
+		ra->mmap_miss++;
+	if (ra->mmap_miss > MANY_MISSES)
+		return;
+	ra->start = index - min(index, (pgoff_t)ra->ra_pages / 2);
+	ra->size = ra->ra_pages;
+	ra->async_size = ra->ra_pages / 4;
 	submit_window(mapping, ra, file);
 }
 

@@ -81,7 +81,8 @@ class BadDisk(Disks):
                 "-blockdev", "driver=raw,file=b0,node-name=d0", "-device", device + ("" if self.controller == "nvme" else ",werror=report,rerror=report")]
 
     def commands(self):
-        return ["/tests/errors /dev/" + CONTROLLERS[self.controller][0].format(letter="a", n=0)]
+        disk = "/dev/" + CONTROLLERS[self.controller][0].format(letter="a", n=0)
+        return [f"/tests/direct {disk}", f"/tests/errors {disk}"]
 
     def check(self, text):
         return ()
@@ -121,6 +122,7 @@ def make_root(folder, make_cpio):
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tests").mkdir(parents=True)
     shutil.copy2(HERE / "block.sh", folder / "tests")
-    subprocess.run(["gcc", "-O2", "-static", "-Wall", "-o", folder / "tests" / "errors", HERE / "errors.c"], check=True)
+    for name in "errors", "direct":
+        subprocess.run(["gcc", "-O2", "-static", "-Wall", "-o", folder / "tests" / name, HERE / f"{name}.c"], check=True)
     tools_of_debian(folder)
     return make_cpio(folder)

@@ -357,6 +357,7 @@ struct block_map;
 ssize_t ext_direct_IO(struct kiocb *iocb, struct iov_iter *iter);
 int ext_get_block_to_read(struct inode *inode, sector_t iblock, unsigned int max, struct block_map *out, bool create);
 int ext_writepages(struct address_space *mapping, struct writeback_control *wbc);
+int ext_writeback_init(void);
 vm_fault_t ext_page_mkwrite(struct vm_fault *vmf);
 int ext_zero_range_in_page(struct inode *inode, loff_t from, loff_t to);
 int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len);	/* holes get blocks that read as zeroes */

@@ -93,6 +93,8 @@ int ext_sync_file(struct file *file, loff_t start, loff_t end, int datasync)
 	tid = datasync ? EXT_I(inode)->datasync_tid : EXT_I(inode)->sync_tid;
 	if (tid && !jbd_tid_committed(fs->journal, tid))
 		return jbd_commit_and_wait(fs->journal, tid);
+	if (!S_ISREG(inode->i_mode))
+		return 0;			/* nothing of it goes past the log */
 	return fs->opt.nobarrier ? 0 : blkdev_issue_flush(inode->i_sb->s_bdev);
 }
 

@@ -18,6 +18,8 @@
 
 /* ---- the table ---- */
 
+#define TABLE_BLOCKS_AHEAD	16u	/* of the inode table: who looks at one inode will look at its neighbours */
+
 static bool ino_valid(const struct ext_fs *fs, unsigned long ino)
 {
 	u32 first = fs->es->s_rev_level ? fs->es->s_first_ino : 11;
@@ -29,9 +31,15 @@ struct buffer_head *ext_raw_inode(struct inode *inode, struct ext_raw_inode **ra
 {
 	struct ext_fs *fs = EXT_FS(inode->i_sb);
 	u32 index = (u32)(inode->i_ino - 1) % fs->inodes_per_group, group = (u32)(inode->i_ino - 1) / fs->inodes_per_group;
-	u64 block = gd_inode_table(fs, ext_gd(fs, group, NULL)) + index / fs->inodes_per_block;
-	struct buffer_head *bh = sb_bread(inode->i_sb, block);
+	u64 table = gd_inode_table(fs, ext_gd(fs, group, NULL));
+	struct buffer_head *bh;
+	u32 first, nr;
 
+	first = round_down(index / fs->inodes_per_block, TABLE_BLOCKS_AHEAD);
+	nr = min(fs->itable_blocks - first, TABLE_BLOCKS_AHEAD);
+	__breadahead(inode->i_sb->s_bdev, table + index / fs->inodes_per_block, table + first, nr,
+		     (unsigned int)inode->i_sb->s_blocksize);
+	bh = sb_bread(inode->i_sb, table + index / fs->inodes_per_block);
 	if (!bh)
 		return ERR_PTR(-EIO);
 	*raw = (struct ext_raw_inode *)(bh->b_data + (index % fs->inodes_per_block) * fs->inode_size);

@@ -585,13 +585,11 @@ static struct file_system_type ext_types[] = {
 
 static int __init ext_init(void)
 {
-	ext_inode_cachep = kmem_cache_create("ext4_inode_cache", sizeof(struct ext_inode), 0, SLAB_PANIC, init_once);
-	for (size_t i = 0; i < ARRAY_SIZE(ext_types); i++) {
-		int err = register_filesystem(&ext_types[i]);
+	int err = ext_writeback_init();
 
-		if (err)
-			return err;
-	}
-	return 0;
+	ext_inode_cachep = kmem_cache_create("ext4_inode_cache", sizeof(struct ext_inode), 0, SLAB_PANIC, init_once);
+	for (size_t i = 0; i < ARRAY_SIZE(ext_types) && !err; i++)
+		err = register_filesystem(&ext_types[i]);
+	return err;
 }
 fs_initcall(ext_init);

@@ -8,6 +8,8 @@
  *              3. one handle for each run: blocks used, entered into the map, unwritten ones marked as written, size raised.
  *          The pages are under write-back all the time: truncation waits for that, so it meets either nothing or all.
  *          So no reader ever sees a block of a file before the file's data are in it, not even after a crash.
+ *          Who only starts write-back (the flusher, the first round of sync) does not wait in step 2: work does step 3 when the
+ *          data have arrived.  So the data of many small files are under way together, and merge.
  * Locking: page lock to put a page into the batch, PG_writeback from then on.  Batches of one file only ever wait for pages
  *          behind their own, so two of them cannot wait for each other.
  * See:     aops.c; ext.h
@@ -17,9 +19,11 @@
 #include <weft/completion.h>
 #include <weft/err.h>
 #include <weft/highmem.h>
+#include <weft/init.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
+#include <weft/workqueue.h>
 #include <weft/writeback.h>
 #include "ext.h"
 
@@ -35,17 +39,25 @@ struct run {
 };
 
 struct wb {
-	struct inode	*inode;
+	struct inode	*inode;			/* kept by its pages, which are under write-back */
 	struct bio	*bio;			/* being filled */
 	bool		counted;		/* bio is one of the batch, which waits for it */
 	struct ext_map	map;			/* the last look-up */
 	u32		map_seq;		/* ... and when */
 	struct page	**pages;		/* the batch: locked no more, under write-back */
 	unsigned int	nr_pages;
+	struct run	*runs;			/* of the batch, claimed */
+	unsigned int	nr_runs;
 	atomic_t	pending;		/* bios of the batch, and one */
+	bool		detached;		/* the last batch: `work` ends and frees it */
 	struct completion done;
+	struct work_struct work;
 	int		err;
 };
+
+#define MAX_DETACHED	128
+static atomic_t nr_detached;
+static struct workqueue_struct *finish_wq;
 
 static ext_lblk_t first_block(const struct page *page, const struct inode *inode)
 {
@@ -70,6 +82,16 @@ static void end_plain_bio(struct bio *bio)
 	bio_put(bio);
 }
 
+static void bio_of_batch_done(struct wb *wb)
+{
+	if (!atomic_dec_and_test(&wb->pending))
+		return;
+	if (wb->detached)
+		queue_work(finish_wq, &wb->work);
+	else
+		complete(&wb->done);
+}
+
 static void end_batch_bio(struct bio *bio)
 {
 	struct wb *wb = bio->bi_private;
@@ -77,8 +99,7 @@ static void end_batch_bio(struct bio *bio)
 	if (bio->bi_status)
 		WRITE_ONCE(wb->err, bio->bi_status);
 	bio_put(bio);
-	if (atomic_dec_and_test(&wb->pending))
-		complete(&wb->done);
+	bio_of_batch_done(wb);
 }
 
 static void submit(struct wb *wb)
@@ -292,7 +313,7 @@ static void finish_run(struct wb *wb, struct run *r, int io_err)
 
 /* ---- a batch ---- */
 
-/* One pass over the batch's blocks, run by run: claim and write (runs are kept), then wait, then enter. */
+/* One pass over the batch's blocks: its runs. */
 static unsigned int collect_runs(struct wb *wb, struct run *runs)
 {
 	unsigned int n = 0;
@@ -314,45 +335,81 @@ static unsigned int collect_runs(struct wb *wb, struct run *runs)
 	return n;
 }
 
-static void do_runs(struct wb *wb, struct run *runs, unsigned int n, unsigned int max)
+/* Steps 1 and 2: all data are under way. */
+static void start_batch(struct wb *wb)
 {
-	unsigned int written = 0;
-	int err;
+	unsigned int max = wb->nr_pages * (PAGE_SIZE >> wb->inode->i_blkbits), n;
 
+	submit(wb);				/* plain pages collected so far are not waited for */
+	wb->map.len = 0;
+	wb->runs = kvmalloc_array(max, sizeof(*wb->runs), GFP_NOFS | __GFP_NOFAIL);
+	n = collect_runs(wb, wb->runs);
+	wb->nr_runs = 0;
 	for (unsigned int i = 0; i < n; i++) {
 		struct run rest;
 
-		claim_and_write(wb, &runs[i], &rest);
-		written = i + 1;
+		claim_and_write(wb, &wb->runs[i], &rest);
+		wb->nr_runs = i + 1;
 		if (rest.len && n < max) {
-			memmove(&runs[i + 2], &runs[i + 1], (n - i - 1) * sizeof(*runs));
-			runs[i + 1] = rest;
+			memmove(&wb->runs[i + 2], &wb->runs[i + 1], (n - i - 1) * sizeof(*wb->runs));
+			wb->runs[i + 1] = rest;
 			n++;
 		}
 	}
-	err = wait_for_bios(wb);
-	for (unsigned int i = 0; i < written; i++)
-		finish_run(wb, &runs[i], err);
+	submit(wb);
 }
 
-static void flush_batch(struct wb *wb)
+/* Step 3: the data have arrived, or not. */
+static void finish_batch(struct wb *wb, int err)
 {
-	unsigned int max = wb->nr_pages * (PAGE_SIZE >> wb->inode->i_blkbits);
-	struct run *runs;
-
-	if (!wb->nr_pages)
-		return;
-	submit(wb);				/* plain pages collected so far are not waited for */
-	wb->map.len = 0;
-	runs = kvmalloc_array(max, sizeof(*runs), GFP_NOFS | __GFP_NOFAIL);
-	do_runs(wb, runs, collect_runs(wb, runs), max);
-	kvfree(runs);
+	for (unsigned int i = 0; i < wb->nr_runs; i++)
+		finish_run(wb, &wb->runs[i], err);
+	kvfree(wb->runs);
 	wb->map.len = 0;
 	for (unsigned int i = 0; i < wb->nr_pages; i++) {
 		end_page_writeback(wb->pages[i]);
 		put_page(wb->pages[i]);
 	}
 	wb->nr_pages = 0;
+}
+
+static void flush_batch(struct wb *wb)
+{
+	if (!wb->nr_pages)
+		return;
+	start_batch(wb);
+	finish_batch(wb, wait_for_bios(wb));
+}
+
+static void free_wb(struct wb *wb)
+{
+	kvfree(wb->pages);
+	kfree(wb);
+}
+
+static void finish_work(struct work_struct *work)
+{
+	struct wb *wb = container_of(work, struct wb, work);
+
+	finish_batch(wb, wb->err);
+	free_wb(wb);
+	atomic_dec(&nr_detached);
+}
+
+/* The last batch goes on by itself; false when there are too many such already. */
+static bool detach_batch(struct wb *wb)
+{
+	if (!wb->nr_pages)
+		return false;
+	if (atomic_inc_return(&nr_detached) > MAX_DETACHED) {
+		atomic_dec(&nr_detached);
+		return false;
+	}
+	wb->detached = true;
+	INIT_WORK(&wb->work, finish_work);
+	start_batch(wb);
+	bio_of_batch_done(wb);
+	return true;
 }
 
 /* ---- one page ---- */
@@ -419,21 +476,47 @@ static int write_one(struct page *page, struct writeback_control *wbc, void *dat
 	return 0;
 }
 
+static struct wb *new_wb(struct inode *inode)
+{
+	struct wb *wb = kzalloc(sizeof(*wb), GFP_NOFS);
+
+	if (!wb)
+		return NULL;
+	wb->pages = kvmalloc_array(BATCH_PAGES, sizeof(*wb->pages), GFP_NOFS);
+	if (!wb->pages) {
+		kfree(wb);
+		return NULL;
+	}
+	wb->inode = inode;
+	init_completion(&wb->done);
+	atomic_set(&wb->pending, 1);
+	return wb;
+}
+
 int ext_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
-	struct wb wb = { .inode = mapping->host };
+	struct blk_plug plug;
+	struct wb *wb;
 	int err;
 
-	if (sb_rdonly(wb.inode->i_sb))
+	if (sb_rdonly(mapping->host->i_sb))
 		return -EROFS;
-	wb.pages = kvmalloc_array(BATCH_PAGES, sizeof(*wb.pages), GFP_NOFS);
-	if (!wb.pages)
+	wb = new_wb(mapping->host);
+	if (!wb)
 		return -ENOMEM;
-	init_completion(&wb.done);
-	atomic_set(&wb.pending, 1);
-	err = write_cache_pages(mapping, wbc, write_one, &wb);
-	flush_batch(&wb);
-	submit(&wb);
-	kvfree(wb.pages);
+	blk_start_plug(&plug);
+	err = write_cache_pages(mapping, wbc, write_one, wb);
+	if (wbc->sync_mode == WB_SYNC_ALL || !detach_batch(wb)) {
+		flush_batch(wb);
+		submit(wb);
+		free_wb(wb);
+	}
+	blk_finish_plug(&plug);
 	return err;
+}
+
+int __init ext_writeback_init(void)
+{
+	finish_wq = alloc_workqueue("ext-writeback", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	return finish_wq ? 0 : -ENOMEM;
 }
