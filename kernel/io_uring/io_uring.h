@@ -263,15 +263,8 @@ struct io_kiocb {
 	size_t			done;		/* REQ_F_PARTIAL */
 	void			*data;		/* kmalloc()ed, freed with the request */
 	union {
-		struct {
-			loff_t pos;
-			u64 addr;
-			u32 len;
-			int rwf;
-			struct iovec *iov;
-			size_t total, wanted;
-			struct kiocb kiocb;	/* O_DIRECT */
-		} rw;
+		struct { loff_t pos; u64 addr; u32 len; int rwf; struct iovec *iov; size_t total, wanted;
+			 struct kiocb kiocb; } rw;
 		struct { u64 addr; u32 len; int flags; int how; u64 addr_len; u32 file_slot; } net;
 		struct { __poll_t events; u64 old_data, new_data; u32 flags; } poll;
 		struct { u32 count, target, flags; u64 addr; struct io_kiocb *head; struct timespec64 ts; } timeout;
