@@ -21,12 +21,9 @@
 #ifndef IO_URING_INTERNAL_H
 #define IO_URING_INTERNAL_H
 
-#include <weft/types.h>
 #include <weft/fs.h>
 #include <weft/err.h>
-#include <weft/list.h>
 #include <weft/mutex.h>
-#include <weft/spinlock.h>
 #include <weft/wait.h>
 #include <weft/atomic.h>
 #include <weft/refcount.h>
