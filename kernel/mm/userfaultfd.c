@@ -309,7 +309,7 @@ static pte_t *empty_entry(struct vm_area_struct *vma, unsigned long addr, spinlo
 
 /* Takes the page over when it returns 0. */
 static int map_page(struct vm_area_struct *vma, unsigned long addr, struct page *page, bool wp)
-	__no_context_analysis
+	__no_context_analysis	/* ptl: locked when empty_entry() gives one */
 {
 	pte_t entry = pte_mkdirty(mk_pte(page, vma->vm_page_prot)), *pte;
 	spinlock_t *ptl;
@@ -354,7 +354,7 @@ static int copy_page_in(struct userfaultfd_ctx *ctx, unsigned long dst, const ch
 }
 
 static int map_zeroes(struct userfaultfd_ctx *ctx, unsigned long addr)
-	__no_context_analysis
+	__no_context_analysis	/* ptl: likewise */
 {
 	struct vm_area_struct *vma;
 	spinlock_t *ptl;
