@@ -151,6 +151,8 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGINT, SIG_DFL);		/* whoever started the tests in the background may have had them ignored */
+	signal(SIGQUIT, SIG_DFL);
 	for (int i = 0; i < t_count; i++) {
 		bool wanted = argc < 2;
 
