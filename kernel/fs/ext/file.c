@@ -47,8 +47,13 @@ static ssize_t ext_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		inode_lock(inode);
 	else if (!inode_trylock(inode))
 		return -EAGAIN;
-	if (ext_has_inline(inode) || ext_journals_data(inode))
+	if (iocb->ki_flags & IOCB_DIRECT && (ext_has_inline(inode) || ext_journals_data(inode))) {
+		if (iocb->ki_flags & IOCB_NOWAIT) {	/* a write through the cache waits */
+			inode_unlock(inode);
+			return -EAGAIN;
+		}
 		iocb->ki_flags &= ~IOCB_DIRECT;
+	}
 	old = inode->i_size;
 	ret = generic_write_checks(iocb, from);
 	if (ret > 0 && iocb->ki_pos > old) {	/* the rest of the last block comes to light */
