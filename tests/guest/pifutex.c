@@ -132,7 +132,7 @@ static void start(struct puppet *p, int prio, pthread_mutex_t *first, pthread_mu
 		until_asleep(&p->tid);
 		return;
 	}
-	while (p->stage != 1)
+	while (p->stage != 1 || !p->tid)
 		t_sleep_ms(1);
 }
 
