@@ -93,7 +93,7 @@ def build_guest_programs():
     d.mkdir(parents=True, exist_ok=True)
     for src in sorted(ROOT.glob("tests/guest/*.c")) + sorted(ROOT.glob("tests/stress/*.c")):
         exe = d / src.stem
-        newest = max(src.stat().st_mtime, (ROOT / "tests/guest/t.h").stat().st_mtime)
+        newest = max(f.stat().st_mtime for f in [src, *ROOT.glob("tests/guest/*.h"), *ROOT.glob("tests/stress/*.h")])
         if exe.exists() and exe.stat().st_mtime > newest:
             continue
         r = run(["gcc", "-O2", "-g0", "-static", "-pthread", "-Wall", "-Wno-stringop-overread", "-Wno-nonnull", "-Itests/guest", "-o", str(exe), str(src), "-lm"])

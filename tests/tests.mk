@@ -17,7 +17,7 @@ test-python:
 # Three nodes, and Debian's numactl to look at them: a minute or two.
 .PHONY: test-numa
 test-numa:
-	@tools/deps.sh build run test
+	@tools/deps.sh build run test numa
 	@$(MAKE) --no-print-directory -s $(O)/weft.elf
 	@tests/numa.py $(O)/weft.elf
 # The long record (about 15 minutes): 10 minutes of storms and stress-ng in the checking kernel on 4 CPUs.

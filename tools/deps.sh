@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the Debian packages that a group of work needs, and only those that are missing.
-# Groups: build run debian test lockcheck gdb; libweft (its tests), peers (what bench-threads compares with).
+# Groups: build run debian test lockcheck gdb numa; libweft (its tests), peers (what bench-threads compares with).
 # Prints nothing when there is nothing to do.
 set -e
 
@@ -13,6 +13,7 @@ packages() {
 		   echo strace gdb libc6-dev-i386 lib32gcc-12-dev bubblewrap libcap2-bin ;;
 	lockcheck) echo clang-22 ;;
 	gdb)       echo gdb ;;
+	numa)      echo numactl ;;
 	libweft)   echo g++ gdb valgrind libc6-dbg pkg-config qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
 	peers)     echo g++ golang-go libpth-dev libst-dev libboost-context-dev libboost-fiber-dev ;;
 	*)         echo "deps.sh: no group $1" >&2; exit 2 ;;

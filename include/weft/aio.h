@@ -1,5 +1,7 @@
 /*
  * aio.h: an address space with contexts of asynchronous I/O goes.  kernel/fs/aio.c.
+ *
+ * See:     io_setup(2)
  */
 #ifndef WEFT_AIO_H
 #define WEFT_AIO_H

@@ -1,5 +1,9 @@
 /*
  * fiemap.h: what ->fiemap() gives the runs of a file to.
+ *
+ * Idea:    the file system names its runs one after the other to fiemap_fill_next_extent(), which knows the program's
+ *          buffer and when it is full.
+ * See:     kernel/fs/fiemap.c
  */
 #ifndef WEFT_FIEMAP_H
 #define WEFT_FIEMAP_H

@@ -1,5 +1,9 @@
 /*
  * inode.h: what an inode number of cgroup2 means: the group's id, and which of its files (0: the folder itself).
+ *
+ * Idea:    nothing is stored for a file of a group: its number alone says what it is, so a group has no inodes while nobody
+ *          looks.
+ * See:     fs.c
  */
 #ifndef KERNEL_CGROUP_INODE_H
 #define KERNEL_CGROUP_INODE_H

@@ -5,6 +5,8 @@
  *          not: so a handle of a removed file is noticed as stale.  It is for servers that must find a file again after
  *          all its descriptors are gone, and passes by all permissions of directories: CAP_DAC_READ_SEARCH.
  *          A file system has handles if it can find an inode by the two numbers (super_operations.inode_by_handle).
+ * Locking: make_findable() has a mutex of its own, so that an inode in memory gets one generation for good.  The rest looks
+ *          things up through the inode cache, which has its own locks.
  * Limits:  a directory that has no name in the cache is opened as a root of its own: its ".." is itself.
  * See:     open_by_handle_at(2)
  */

@@ -1,5 +1,8 @@
 /*
  * huge.h: what khugepaged.c and huge_sysfs.c show to each other.
+ *
+ * Locking: single words, read and written with READ_ONCE and WRITE_ONCE.
+ * See:     doc/memory.md "Huge pages"
  */
 #ifndef MM_HUGE_H
 #define MM_HUGE_H

@@ -1,6 +1,9 @@
 /*
  * huge_sysfs.c: /sys/kernel/mm/transparent_hugepage: who gets huge pages, how hard they are tried for, and the thread's pace.
  *
+ * Idea:    a file is a pointer to a variable and the two functions of its type; a new setting is one line in a table.
+ * Locking: none: each setting is one word, written with WRITE_ONCE and read once where it is used; a write wakes khugepaged,
+ *          which may have nothing to do but for the old value.
  * See:     huge_memory.c, khugepaged.c; doc/memory.md "Huge pages"
  */
 #include <weft/huge_mm.h>

@@ -1,6 +1,7 @@
 /*
  * elf_core32.c: core files of 32-bit programs: ELF32, i386's structures in the notes.
  *
+ * Idea:    elf_core.c decides what is written and in which order; this file is its table of functions for ELF32.
  * Notes:   as elf_core.c has them, and per thread NT_PRXFPREG (FXSAVE's image; NT_PRFPREG has FSAVE's) and NT_386_TLS (its
  *          thread areas), without which a debugger finds no thread-local variables.
  * Locking: see elf_core.c.

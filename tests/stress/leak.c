@@ -25,6 +25,7 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "number_in.h"
 
 #define PAGE 4096ul
 
@@ -136,20 +137,6 @@ static int round_of(unsigned long i)
 		return 1;
 	}
 	return 0;
-}
-
-static long number_in(const char *file, const char *key)
-{
-	char line[256];
-	long n = 0;
-	FILE *f = fopen(file, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			n = strtol(line + strlen(key), 0, 0);
-	if (f)
-		fclose(f);
-	return n;
 }
 
 /* kB of objects that are in use. */

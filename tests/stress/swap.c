@@ -16,6 +16,7 @@
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "number_in.h"
 
 #define PAGE 4096ul
 
@@ -80,20 +81,6 @@ static unsigned long advise(unsigned long pages)
 	munmap(lazy, pages * PAGE);
 	munmap(cold, pages * PAGE);
 	return bad;
-}
-
-static unsigned long number_in(const char *file, const char *word1)
-{
-	char line[256];
-	unsigned long n = 0;
-	FILE *f = fopen(file, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, word1, strlen(word1)))
-			n = strtoul(line + strlen(word1), 0, 0);
-	if (f)
-		fclose(f);
-	return n;
 }
 
 /* Pages that mlock keeps are counted, stay in memory whatever is wanted, and are like others afterwards. */

@@ -21,6 +21,7 @@
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "number_in.h"
 
 #define PAGE	4096ul
 #define PARTS	4
@@ -76,20 +77,6 @@ static void check_read(int part, unsigned long even, unsigned long odd)
 		expect(pread(parts[part].fd, buf, PAGE, (off_t)(i * PAGE)) == (ssize_t)PAGE, "pread");
 		check_words(part, i, buf, word(part, i, i % 2 ? odd : even), "read");
 	}
-}
-
-static unsigned long number_in(const char *file, const char *key)
-{
-	char line[256];
-	unsigned long n = 0;
-	FILE *f = fopen(file, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			n = strtoul(line + strlen(key), 0, 0);
-	if (f)
-		fclose(f);
-	return n;
 }
 
 static void make_parts(unsigned long pages)

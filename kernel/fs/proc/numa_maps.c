@@ -1,6 +1,8 @@
 /*
  * numa_maps.c: /proc/PID/numa_maps: for each area its memory policy, and on which nodes its pages lie.
  *
+ * Idea:    one line for an area: the policy by its name, then what a walk over its page tables counts: anonymous, dirty,
+ *          mapped and active pages, and N0=…, N1=… for where they lie.
  * Locking: mmap_lock for reading (task_mmu.c), ptl per table.
  * See:     man 7 numa; smaps.c, which walks in the same way; kernel/mm/mempolicy.c
  */

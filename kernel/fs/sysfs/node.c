@@ -3,6 +3,7 @@
  *
  * What:    what numactl -H, numastat, lscpu and libnuma read: cpumap, cpulist, distance, meminfo, numastat, vmstat of each
  *          node, and lists of nodes.
+ * Locking: none: which CPUs and memory a node has is fixed at boot; the counters are read as they are at that moment.
  * Limits:  the memory manager counts pages by use for all nodes together; by node it knows only what its zones and LRU lists
  *          say.  So AnonPages and FilePages of a node are what lies on its lists, and what is not known by node is not there.
  * See:     spec.md §6 "NUMA"; include/weft/numa.h; doc/memory.md

@@ -3,6 +3,8 @@
  *
  * Idea:    the authority over one key is assumed first (it comes to the credentials), then the key gets its contents, or
  *          the error that stands in their place; with that the authority ends.
+ * Locking: the authority's contents under its sem, for reading, so that they do not go while they are read; the key's own
+ *          change of state is key_instantiate_and_link()'s (key.c).
  * See:     keyctl_instantiate(3), keyctl_assume_authority(3); request_key_auth.c
  */
 #include <weft/kernel.h>

@@ -1,5 +1,8 @@
 /*
  * internal.h: what the files of kernel/security/keys share.
+ *
+ * Locking: key->sem over contents and links, the quota's own lock; each is stated where it is declared.
+ * See:     keyrings(7)
  */
 #ifndef KEYS_INTERNAL_H
 #define KEYS_INTERNAL_H

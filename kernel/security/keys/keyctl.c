@@ -3,6 +3,7 @@
  *
  * Idea:    every command looks its keys up with the rights that it needs of them (lookup_user_key), then calls one function
  *          of the other files.  What is copied from the program is copied before that.
+ * Locking: none of its own: each key that was looked up is held by a reference until the command is done.
  * See:     add_key(2), request_key(2), keyctl(2); instantiate.c (answers to requests)
  */
 #include <weft/kernel.h>

@@ -1,5 +1,7 @@
 /*
  * keyctl.h: what the two files of keyctl(2) share.
+ *
+ * See:     keyctl(2)
  */
 #ifndef KEYS_KEYCTL_H
 #define KEYS_KEYCTL_H

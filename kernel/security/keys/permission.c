@@ -3,6 +3,8 @@
  *
  * Idea:    a key has four sets of rights.  Of owner, group and others one applies, as for a file; the possessor's come on
  *          top, for who reaches the key through his own keyrings.
+ * Locking: owner and rights are single words that may change while they are looked at: an answer is of its moment, as an
+ *          open file's is.
  * See:     keyrings(7), "Access rights"
  */
 #include "internal.h"

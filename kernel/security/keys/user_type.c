@@ -5,6 +5,7 @@
  *      logon     the same, but never read back; its description begins with "SERVICE:"
  *      big_key   up to 1 MiB, counted as a few bytes against the quota
  *
+ * Idea:    one payload (length and bytes) serves all three; they differ in their limits and in whether ->read() is there.
  * Locking: key->sem over the payload.
  * See:     keyrings(7)
  */

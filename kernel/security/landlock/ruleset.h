@@ -1,5 +1,8 @@
 /*
  * ruleset.h: rules of Landlock, while they are collected and when they are in force.
+ *
+ * Idea:    both are the same structure; a domain is a ruleset that is never changed again.
+ * See:     ruleset.c; doc/sandbox.md
  */
 #ifndef LANDLOCK_RULESET_H
 #define LANDLOCK_RULESET_H

@@ -3,6 +3,8 @@
  *
  * Idea:    a ruleset is an open file; rules are added to it, then the task puts it on itself, for good, and on all that it
  *          starts.  That takes no privilege but "no new privileges".
+ * Locking: none of its own: the descriptor holds the ruleset, whose lock (ruleset.c) is over its rules; the new domain goes
+ *          into fresh credentials, which nobody else sees before commit_creds().
  * See:     landlock(7); ruleset.c
  */
 #include <weft/kernel.h>

@@ -67,6 +67,16 @@
 	popq	%rdi
 .endm
 
+/* The six arguments of a system call, as the program passed them.  The fourth goes to rcx for a C function. */
+.macro LOAD_ARGS fourth=%r10
+	movq	PT_RDI(%rsp), %rdi
+	movq	PT_RSI(%rsp), %rsi
+	movq	PT_RDX(%rsp), %rdx
+	movq	PT_R10(%rsp), \fourth
+	movq	PT_R8(%rsp), %r8
+	movq	PT_R9(%rsp), %r9
+.endm
+
 /*
  * System call.  rcx: user rip, r11: user flags, rsp: still the user's; interrupts off by MSR_SYSCALL_MASK.
  * The arguments stay in their registers all the way to the C function.
@@ -99,12 +109,7 @@ ENTRY(entry_SYSCALL_64)
 	testl	$(_TIF_SYSCALL_EXIT_WORK | _TIF_EXIT_WORK), TOP_FLAGS
 	jnz	syscall_exit_work
 	movq	PT_RBP(%rsp), %rbp
-	movq	PT_R10(%rsp), %r10
-	movq	PT_R9(%rsp), %r9
-	movq	PT_R8(%rsp), %r8
-	movq	PT_RDX(%rsp), %rdx
-	movq	PT_RSI(%rsp), %rsi
-	movq	PT_RDI(%rsp), %rdi
+	LOAD_ARGS
 	movq	PT_RIP(%rsp), %rcx
 	movq	PT_EFLAGS(%rsp), %r11
 	movq	PT_RSP(%rsp), %rsp
@@ -124,12 +129,7 @@ syscall_enter_work:
 	testb	%al, %al
 	jz	syscall_traced
 	movl	PT_ORIG_RAX(%rsp), %eax
-	movq	PT_RDI(%rsp), %rdi
-	movq	PT_RSI(%rsp), %rsi
-	movq	PT_RDX(%rsp), %rdx
-	movq	PT_R10(%rsp), %r10
-	movq	PT_R8(%rsp), %r8
-	movq	PT_R9(%rsp), %r9
+	LOAD_ARGS
 	jmp	.Ldispatch
 
 syscall_traced:
@@ -138,12 +138,7 @@ syscall_traced:
 	cmpl	$NR_syscalls, %eax
 	jae	syscall_return
 	movl	%eax, %eax
-	movq	PT_RDI(%rsp), %rdi
-	movq	PT_RSI(%rsp), %rsi
-	movq	PT_RDX(%rsp), %rdx
-	movq	PT_R10(%rsp), %rcx
-	movq	PT_R8(%rsp), %r8
-	movq	PT_R9(%rsp), %r9
+	LOAD_ARGS fourth=%rcx
 	call	*sys_call_table(, %rax, 8)
 syscall_store_result:
 	cli
