@@ -26,11 +26,17 @@ enum thp_mode { THP_NEVER, THP_MADVISE, THP_ALWAYS };
 extern int thp_enabled;				/* enum thp_mode: /sys/kernel/mm/transparent_hugepage/enabled */
 extern int thp_defrag;				/* the same: for whom memory is moved together, so that there is a block */
 
+/*
+ * In a leaf: none of its pages is in another address space, so a write needs no look at 512 counts.  A fresh mapping has it,
+ * fork takes it from both.
+ */
+#define _PAGE_ALONE		_PAGE_SOFTW4
+
 static __always_inline bool pmd_huge(const pmd_t *pmd) { return unlikely(READ_ONCE(pmd->pmd) & _PAGE_PSE); }
 /* The entry that a page of the huge mapping would have of its own. */
 static inline pte_t pmd_to_pte(pmd_t pmd, unsigned long i)
 {
-	return __pte((pmd_val(pmd) & ~_PAGE_PSE) + (i << PAGE_SHIFT));
+	return __pte((pmd_val(pmd) & ~(_PAGE_PSE | _PAGE_ALONE)) + (i << PAGE_SHIFT));
 }
 
 /* Does the area's kind, and what was said of it, allow huge mappings at all?  `forced`: the program asks (MADV_COLLAPSE). */

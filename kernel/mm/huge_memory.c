@@ -16,7 +16,8 @@
  *
  *          Never to "nothing" in between: who holds mmap_lock for reading would pass over it (munmap's zap, for one).
  * COW:     fork shares the leaf, read-only in both.  Who writes: if all 512 pages are his alone by now, the leaf becomes
- *          writable; else it is split, and one page is copied.
+ *          writable; else it is split, and one page is copied.  A leaf that was never shared says so (_PAGE_ALONE): mprotect
+ *          makes it writable at once.
  * Locking: page_table_lock, inside ptl's place in the order; see huge_mm.h.
  * Cost:    a fault clears 2 MiB and adds 512 pages to the LRU list under one lock.  Those without huge pages pay one test of
  *          a bit that is in a register already.
@@ -96,7 +97,7 @@ void map_huge_pages(struct vm_area_struct *vma, pmd_t *pmd, unsigned long start,
 		    bool dirty)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	unsigned long rights = pgprot_val(vma->vm_page_prot) | _PAGE_PSE;
+	unsigned long rights = pgprot_val(vma->vm_page_prot) | _PAGE_PSE | _PAGE_ALONE;
 	unsigned long mapping = (unsigned long)mm->anon_vma | PAGE_MAPPING_ANON;
 	pgoff_t index = linear_page_index(vma, start);
 
@@ -191,11 +192,24 @@ void split_huge_pmd(struct mm_struct *mm, pmd_t *pmd, unsigned long addr)
 
 /* ---- a fault on one ---- */
 
-/* No other entry, nobody who looks: a count of 1 can only rise through this entry, which needs our lock. */
-static bool all_ours(struct page *pages)
+static __always_inline int four_counts(const struct page *page)
 {
-	for (struct page *page = pages; page < pages + HPAGE_NR; page++)
-		if (page_ref_count(page) != 1)
+	return data_race(page[0]._refcount.counter) | data_race(page[1]._refcount.counter) |
+	       data_race(page[2]._refcount.counter) | data_race(page[3]._refcount.counter);
+}
+
+/*
+ * No other entry, nobody who looks: a count of 1 can only rise through this entry, which needs our lock.  Each count is at
+ * least 1, this entry's, so some are all 1 if none has another bit.
+ */
+static bool all_ours(pmd_t pmd)
+{
+	const struct page *page = pmd_page(pmd), *end = page + HPAGE_NR;
+
+	if (pmd_val(pmd) & _PAGE_ALONE)
+		return true;
+	for (; page < end; page += 8)
+		if ((four_counts(page) | four_counts(page + 4)) != 1)
 			return false;
 	return true;
 }
@@ -209,8 +223,8 @@ void do_huge_fault(struct vm_fault *vmf)
 
 	spin_lock(&mm->page_table_lock);
 	if (pmd_huge(vmf->pmd)) {
-		if (write && !pmd_write(*vmf->pmd) && (vma->vm_flags & VM_WRITE) && all_ours(pmd_page(*vmf->pmd)))
-			bits |= _PAGE_RW;
+		if (write && !pmd_write(*vmf->pmd) && (vma->vm_flags & VM_WRITE) && all_ours(*vmf->pmd))
+			bits |= _PAGE_RW | _PAGE_ALONE;
 		if (write && !pmd_write(*vmf->pmd) && !(bits & _PAGE_RW))
 			split_locked(mm, vmf->pmd, vmf->address);
 		else
@@ -247,7 +261,7 @@ int copy_huge_pmd(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma
 		pte_free(dst, table);
 		return 0;
 	}
-	old = __pmd(__atomic_fetch_and(&src_pmd->pmd, ~_PAGE_RW, __ATOMIC_SEQ_CST));
+	old = __pmd(__atomic_fetch_and(&src_pmd->pmd, ~(_PAGE_RW | _PAGE_ALONE), __ATOMIC_SEQ_CST));
 	pages = pmd_page(old);
 	for (struct page *page = pages; page < pages + HPAGE_NR; page++) {
 		page_ref_inc(page);
@@ -255,7 +269,7 @@ int copy_huge_pmd(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma
 	}
 	keep_table(dst, table);
 	inc_node_state(NR_ANON_THPS);
-	set_pmd(dst_pmd, __pmd(pmd_val(old) & ~(_PAGE_RW | _PAGE_ACCESSED)));
+	set_pmd(dst_pmd, __pmd(pmd_val(old) & ~(_PAGE_RW | _PAGE_ALONE | _PAGE_ACCESSED)));
 	unlock_both(dst, src);
 	add_mm_counter(dst, MM_ANONPAGES, HPAGE_NR);
 	return 1;
@@ -263,11 +277,14 @@ int copy_huge_pmd(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma
 
 /* ---- taking away ---- */
 
-/* Takes the last reference of all 512.  False: somebody else has one of some page; nothing has changed. */
+/*
+ * Takes the last reference of all 512.  False: somebody else has one of some page, the swap cache for one; nothing has
+ * changed.
+ */
 static bool freeze_row(struct page *pages)
 {
 	for (struct page *page = pages; page < pages + HPAGE_NR; page++) {
-		if (likely(!PageSwapCache(page) && page_ref_freeze(page, 1)))
+		if (likely(page_ref_freeze(page, 1)))
 			continue;
 		while (page-- > pages)
 			page_ref_unfreeze(page, 1);
@@ -319,11 +336,23 @@ bool zap_huge_pmd(struct mmu_gather *tlb, struct vm_area_struct *vma, pmd_t *pmd
 
 /* ---- other rights, another place ---- */
 
+/*
+ * Whether the area's next write needs no fault: nobody shares the pages (fork needs mmap_lock, which we hold), and nobody waits
+ * to hear of it.
+ */
+static bool writable_at_once(const struct vm_area_struct *vma, pmd_t old)
+{
+	unsigned long wanted = _PAGE_ALONE | _PAGE_DIRTY | _PAGE_SOFT_DIRTY;
+
+	return (vma->vm_flags & VM_WRITE) && (pmd_val(old) & wanted) == wanted;
+}
+
 /* The flush is the caller's.  PROT_NONE has another bit for "present" than we test for: small entries have it. */
 bool change_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr, unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	bool changed = false;
+	pmd_t old;
 	pte_t pte;
 
 	if (end - addr != PMD_SIZE || !(pgprot_val(vma->vm_page_prot) & _PAGE_PRESENT)) {
@@ -332,8 +361,11 @@ bool change_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 	}
 	spin_lock(&mm->page_table_lock);
 	if (pmd_huge(pmd)) {
-		pte = pte_wrprotect(pte_modify(pmd_to_pte(hide_pmd(pmd), 0), vma->vm_page_prot));
-		set_pmd(pmd, __pmd(pte_val(pte) | _PAGE_PSE));
+		old = hide_pmd(pmd);
+		pte = pte_wrprotect(pte_modify(pmd_to_pte(old, 0), vma->vm_page_prot));
+		if (writable_at_once(vma, old))
+			pte = pte_mkwrite(pte);
+		set_pmd(pmd, __pmd(pte_val(pte) | _PAGE_PSE | (pmd_val(old) & _PAGE_ALONE)));
 		changed = true;
 	}
 	spin_unlock(&mm->page_table_lock);

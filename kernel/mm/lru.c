@@ -144,25 +144,53 @@ void release_pages(struct page **pages, unsigned int nr)
 	free_unref_pages(pages, dead);
 }
 
-/* One of a row: nobody can find it any more.  It leaves its list; what is left are the bits of a free page. */
-static __always_inline void take_row_page_off(struct lru_hold *hold, struct page *page)
+/* What is left of a dead page are the bits of a free one. */
+static __always_inline void forget_page(struct page *page, unsigned long flags)
 {
-	unsigned long flags = page->flags;
-
-	if (likely(flags & 1UL << PG_lru))
-		take_dead_page_off(hold, page, flags);
 	page->flags = flags & PAGE_FLAGS_ZONE_MASK;
 	page->mapping = NULL;
 	page_mapcount_reset(page);
 }
 
+/*
+ * Of a row of dead pages, those from `first` on that lie on one list as they came there, each before the page of the lower
+ * frame: they leave it as one piece.  Returns the page behind them.
+ */
+static struct page *take_run_off(struct lru_hold *hold, struct page *first, const struct page *end)
+{
+	unsigned long flags = first->flags;
+	struct page *page = first;
+	struct list_head *below;
+
+	if (flags >> LRU_SET_PGSHIFT != hold->which || !hold->lruvec)
+		hold_other(hold, first);
+	for (below = first->lru.next; ; page++) {
+		forget_page(page, flags);
+		if (page + 1 == end || page[1].flags != flags || page->lru.prev != &page[1].lru)
+			break;
+	}
+	below->prev = page->lru.prev;
+	WRITE_ONCE(page->lru.prev->next, below);
+	hold->lruvec->nr[flags_lru(flags)] -= (unsigned long)(page + 1 - first);
+	if (unlikely(flags & 1UL << PG_mlocked))
+		mod_node_state(NR_MLOCK, -(page + 1 - first));
+	return page + 1;
+}
+
 /* 2^order single pages in a row whose counts are 0: off their lists, and free as one block. */
 void free_row(struct page *pages, unsigned int order)
 {
+	struct page *page = pages, *end = pages + (1UL << order);
 	struct lru_hold hold = { };
 
-	for (struct page *page = pages; page < pages + (1UL << order); page++)
-		take_row_page_off(&hold, page);
+	while (page < end) {
+		if (likely(PageLRU(page))) {
+			page = take_run_off(&hold, page, end);
+		} else {
+			forget_page(page, page->flags);
+			page++;
+		}
+	}
 	let_go(&hold);
 	free_unref_page(pages, order);
 }

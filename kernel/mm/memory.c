@@ -431,7 +431,6 @@ static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
 	pmd_t pmd = pmdp_get(vmf->pmd);		/* once: it may change, see huge_mm.h */
 	pte_t entry;
 
-	vmf->orig_pte = __pte(0);
 	if (pmd_none(pmd)) {
 		if (thp_enabled && do_huge_anonymous_page(vmf))
 			return 0;
@@ -475,18 +474,24 @@ static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
  */
 vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags, struct pt_regs *regs)
 {
+	/* All members, also the empty ones: else the compiler clears the whole by a string instruction first. */
 	struct vm_fault vmf = {
 		.vma		= vma,
 		.address	= address & PAGE_MASK,
 		.real_address	= address,
 		.flags		= flags,
 		.pgoff		= linear_page_index(vma, address),
+		.pmd		= mm_alloc_pmd(vma->vm_mm, address),
+		.pte		= NULL,
+		.orig_pte	= __pte(0),
+		.ptl		= NULL,
+		.page		= NULL,
+		.cow_page	= NULL,
 	};
 	vm_fault_t ret;
 
 	__set_current_state(TASK_RUNNING);
 	count_vm_event(PGFAULT);
-	vmf.pmd = mm_alloc_pmd(vma->vm_mm, address);
 	if (!vmf.pmd)
 		return VM_FAULT_OOM;
 	ret = handle_pte_fault(&vmf);

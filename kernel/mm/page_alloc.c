@@ -124,20 +124,24 @@ static unsigned int take_blocks(struct zone *zone, unsigned int order, unsigned 
 
 /* ---- the lists of each CPU; interrupts off ---- */
 
-static struct page *pcp_take(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
+/* False: the zone has none. */
+static noinline bool pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
+{
+	unsigned int n = max(pcp->batch >> order, 1);
+
+	pcp->count += (int)(take_blocks(zone, order, n, &pcp->lists[order]) << order);
+	return !list_empty(&pcp->lists[order]);
+}
+
+static __always_inline struct page *pcp_take(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
 {
 	struct list_head *list = &pcp->lists[order];
 	struct page *page;
 
-	if (list_empty(list)) {
-		unsigned int n = max(pcp->batch >> order, 1);
-
-		pcp->count += (int)(take_blocks(zone, order, n, list) << order);
-		if (list_empty(list))
-			return NULL;
-	}
+	if (unlikely(list_empty(list)) && !pcp_refill(zone, pcp, order))
+		return NULL;
 	page = list_first_entry(list, struct page, lru);
-	list_del(&page->lru);
+	__list_del_entry(&page->lru);
 	pcp->count -= 1 << order;
 	return page;
 }
@@ -319,34 +323,47 @@ static void make_compound(struct page *head, unsigned int order)
 	}
 }
 
-static void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
+/* The block lies in one piece in the direct map, too. */
+static __always_inline void clear_block(struct page *page, unsigned int order)
+{
+	char *at = page_address(page), *end = at + (PAGE_SIZE << order);
+
+	for (; at < end; at += PAGE_SIZE)
+		clear_page(at);
+}
+
+static __always_inline void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
 {
 	VM_BUG_ON_PAGE(page_ref_count(page) || page_mapped(page) || (page->flags & ~PAGE_FLAGS_ZONE_MASK), page);
 	page->private = 0;
-	page->flags |= (unsigned long)(raw_smp_processor_id() % LRU_SETS) << LRU_SET_PGSHIFT;
+	page->flags |= (unsigned long)raw_smp_processor_id() % LRU_SETS << LRU_SET_PGSHIFT;
 	set_page_count(page, 1);
 	kasan_unpoison(page_address(page), PAGE_SIZE << order);
 	if (gfp & __GFP_ZERO)
-		for (unsigned long i = 0; i < 1UL << order; i++)
-			clear_page(page_address(page + i));
+		clear_block(page, order);
 	if (order && (gfp & __GFP_COMP))
 		make_compound(page, order);
 	trace_mm_page_alloc(page_to_pfn(page), order, gfp);
 }
 
-static struct page *rmqueue(struct zone *zone, unsigned int order)
+/* Larger than the CPU's lists hold. */
+static noinline struct page *take_large_block(struct zone *zone, unsigned int order)
 {
-	struct page *page = NULL;
-	unsigned long flags;
 	LIST_HEAD(list);
 
+	return take_blocks(zone, order, 1, &list) ? list_first_entry(&list, struct page, lru) : NULL;
+}
+
+static __always_inline struct page *rmqueue(struct zone *zone, unsigned int order)
+{
+	struct page *page;
+	unsigned long flags;
+
 	local_irq_save(flags);
-	if (likely(order < PCP_ORDERS)) {
+	if (likely(order < PCP_ORDERS))
 		page = pcp_take(zone, this_cpu_ptr(zone->pageset), order);
-	} else if (take_blocks(zone, order, 1, &list)) {
-		page = list_first_entry(&list, struct page, lru);
-		list_del(&page->lru);
-	}
+	else
+		page = take_large_block(zone, order);
 	if (page)
 		count_vm_events(PGALLOC, 1L << order);
 	local_irq_restore(flags);
@@ -358,12 +375,9 @@ static enum zone_type gfp_zone(gfp_t gfp)
 	return gfp & (__GFP_DMA | __GFP_DMA32) ? ZONE_DMA32 : ZONE_NORMAL;
 }
 
-/* Would the zone still have its reserve after this request, and a block that is large enough? */
-static bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum zone_type highest, unsigned int alloc_flags)
+/* Less than the mark would be left: may the request take some of what is kept back? */
+static noinline bool may_take_reserve(long free, long min, unsigned int alloc_flags)
 {
-	long min = (long)zone->watermark[alloc_flags & ALLOC_WMARK_MASK];
-	long free = (long)zone_free_pages(zone) - (1L << order) + 1;
-
 	if (alloc_flags & ALLOC_NO_WATERMARKS)
 		return true;
 	if (alloc_flags & ALLOC_HIGH)
@@ -372,14 +386,29 @@ static bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum 
 		min -= min / 4;
 	if (alloc_flags & ALLOC_OOM)
 		min -= min / 2;
-	if (free <= min + (long)zone->lowmem_reserve[highest])
-		return false;
-	if (!order || READ_ONCE(zone->fresh_pages))
+	return free > min;
+}
+
+static noinline bool zone_has_free_block(const struct zone *zone, unsigned int order)
+{
+	if (READ_ONCE(zone->fresh_pages))
 		return true;
 	for (unsigned int o = order; o < MAX_ORDER; o++)
 		if (READ_ONCE(zone->free_area[o].nr_free))
 			return true;
 	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order]);
+}
+
+/* Would the zone still have its reserve after this request, and a block that is large enough? */
+static __always_inline bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum zone_type highest,
+					      unsigned int alloc_flags)
+{
+	long min = (long)zone->watermark[alloc_flags & ALLOC_WMARK_MASK];
+	long free = (long)zone_free_pages(zone) - (1L << order) + 1 - (long)zone->lowmem_reserve[highest];
+
+	if (unlikely(free <= min) && !may_take_reserve(free, min, alloc_flags))
+		return false;
+	return likely(!order) || zone_has_free_block(zone, order);
 }
 
 static noinline void count_numa_allocation(const struct zone *first, nodemask_t nodes, const struct zone *zone)
@@ -395,8 +424,8 @@ static noinline void count_numa_allocation(const struct zone *first, nodemask_t 
 }
 
 /* From the zones on the list (NULL ends it) that the request may use; nodes 0: all. */
-static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
-					   struct zone *const *zonelist, nodemask_t nodes)
+static __always_inline struct page *take_from_zones(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+						    struct zone *const *zonelist, nodemask_t nodes)
 {
 	enum zone_type highest = gfp_zone(gfp);
 	struct zone *zone;
@@ -417,6 +446,18 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsign
 		}
 	}
 	return NULL;
+}
+
+static noinline struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+						    struct zone *const *zonelist, nodemask_t nodes)
+{
+	return take_from_zones(gfp, order, alloc_flags, zonelist, nodes);
+}
+
+/* What nearly all ask for, one page: what depends on the order is gone, 30 instructions. */
+static noinline struct page *get_single_page(gfp_t gfp, struct zone *const *zonelist, nodemask_t nodes)
+{
+	return take_from_zones(gfp, 0, WMARK_LOW, zonelist, nodes);
 }
 
 /* ---- the slow path ---- */
@@ -558,7 +599,7 @@ static __always_inline struct page *alloc_from(gfp_t gfp, unsigned int order, st
 		return NULL;
 	might_sleep_if(gfpflags_allow_blocking(gfp));
 	might_reclaim(gfp);
-	page = get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes);
+	page = order ? get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes) : get_single_page(gfp, zonelist, nodes);
 	return likely(page) ? page : alloc_pages_slow(gfp, order, zonelist, nodes);
 }
 
