@@ -3,10 +3,13 @@
 
 Idea:   small guests.  `bigfile` writes and reads a file of more than twice the RAM on ext4; `partition` and `file` let
         tests/stress/swap.c fill three times the RAM with swap on a partition, or in a file on ext4 with 4 KiB and 1 KiB
-        blocks.  `gcc` (with --debian IMAGE) compiles a C program with Debian's gcc, three files at once, in 64 MiB of RAM and
-        256 MiB of swap.  Afterwards e2fsck must find nothing to mend.
+        blocks.  `swapoff`: 200 processes fork, end and fault against a model while the partition goes on and off.  `oom`: all
+        memory is taken again and again, and the shell that asked has its variables, its files in /tmp and on the disk after it.
+        `stressng` (only when named): Debian's stress-ng, what it has for memory, with swap.  `gcc` (with --debian IMAGE) compiles
+        a C program with Debian's gcc, three files at once, in 64 MiB of RAM and 256 MiB of swap.  Afterwards e2fsck must find
+        nothing to mend.
 """
-import argparse, os, pathlib, re, subprocess, sys, tempfile
+import argparse, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -21,30 +24,66 @@ want=$(cut -d' ' -f1 /sum); have=$(md5sum < /m/big | cut -d' ' -f1)
 umount /m
 """
 # The partition is the second disk, whole.
-PARTITION = "mkswap /dev/vdb > /dev/null; /tests/swap 300 3 /dev/vdb && echo ok partition"
+PARTITION = "mkswap /dev/vdb > /dev/null; /tests/swap 500 3 /dev/vdb && echo ok partition"
 FILE = """
 mkdir -p /m; mount -t ext4 /dev/vda /m
-dd if=/dev/zero of=/m/swapfile bs=1M count=140 2>/dev/null; chmod 600 /m/swapfile; mkswap /m/swapfile > /dev/null
-/tests/swap 300 3 /m/swapfile && echo ok file
+dd if=/dev/zero of=/m/swapfile bs=1M count=340 2>/dev/null; chmod 600 /m/swapfile; mkswap /m/swapfile > /dev/null
+/tests/swap 500 3 /m/swapfile && echo ok file
 umount /m
 """
-# name -> (commands, block size of ext4 on the first disk)
-CASES = {"bigfile": (BIGFILE, 4096), "partition": (PARTITION, 4096), "file": (FILE, 4096), "file-1k": (FILE, 1024)}
+SWAPOFF = "mkswap /dev/vdb > /dev/null; /tests/swapcow 200 1500 /dev/vdb && echo ok swapoff"
+# Eaters of memory, round after round; what the shell holds must outlive them all.
+OOM = """
+mkdir -p /m; mount -t ext4 /dev/vda /m; mkswap /dev/vdb > /dev/null; swapon /dev/vdb
+dd if=/dev/urandom of=/m/data bs=64k count=64 2>/dev/null; dd if=/dev/urandom of=/tmp/data bs=64k count=32 2>/dev/null
+want="$(md5sum /m/data /tmp/data)"; n=0
+( while :; do cat /m/data > /m/copy; sync; done ) & writer=$!
+while [ $n -lt %d ]; do /tests/oom 10 || break; n=$((n + 1)); done
+kill $writer; wait $writer 2>/dev/null
+swapoff /dev/vdb || n=-1
+echo 3 > /proc/sys/vm/drop_caches
+[ "$want" = "$(md5sum /m/data /tmp/data)" ] && [ $n = %d ] && echo ok oom || echo "not ok oom: $n rounds"
+grep -E '^(oom_kill|pswpout) ' /proc/vmstat
+umount /m
+"""
+# How each is called; %: of the memory that is free then.
+STRESSORS = ["vm 2 --vm-bytes 120%", "swap 2", "bigheap 2", "brk 2", "stack 2", "mmapfork 2", "oom-pipe 2", "numa 2", "shm 2", "malloc 2"]
+STRESSNG = """
+mkswap /dev/vdb > /dev/null; swapon /dev/vdb
+%s
+umount /m 2>/dev/null; dmesg | grep -c 'Out of memory'
+""" % "".join(f"stress-ng --temp-path /tmp --verify -t 30 --{s} > /tmp/out 2>&1; st=$?; echo stress-ng {s.split()[0]}: status $st, "
+              f"$(grep -E '^pswpout' /proc/vmstat); [ $st = 0 ] || {{ bad=1; tail -n 5 /tmp/out; }}\n" for s in STRESSORS)
+STRESSNG += '[ -z "$bad" ] && echo ok stressng\n'
+
+
+class Case:
+    """`block`: of ext4 on the first disk; `report`: what must not be in the log."""
+    def __init__(self, commands, block=4096, mem="64M", report=r"Kernel panic|Out of memory|WARNING|BUG|=======|ext: .*error", limit=1):
+        self.commands, self.block, self.mem, self.report, self.limit = commands, block, mem, report, limit
+
+
+KILLS = r"Kernel panic|WARNING|BUG|=======|ext: .*error"         # here the OOM killer has work
+CASES = {"bigfile": Case(BIGFILE), "partition": Case(PARTITION), "file": Case(FILE), "file-1k": Case(FILE, 1024),
+         "swapoff": Case(SWAPOFF, mem="192M"), "oom": Case(OOM % (6, 6), report=KILLS)}
+LONG = {"oom-long": Case(OOM % (60, 60), report=KILLS, limit=10), "stressng": Case(STRESSNG, mem="160M", report=KILLS, limit=6)}
 
 
 def one(name, kernel, cpus, cpio, tmp, limit):
-    commands, block = CASES[name]
+    case = {**CASES, **LONG}[name]
     fs, swap = os.path.join(tmp, "fs.img"), os.path.join(tmp, "swap.img")
     for image in (fs, swap):
         pathlib.Path(image).unlink(missing_ok=True)
-        run(["truncate", "-s", "200M", image])
-    run(["mke2fs", "-q", "-t", "ext4", "-b", str(block), "-F", fs])
-    r = crash.guest(kernel, cpio, commands + "\ndmesg | grep -E 'ext: |jbd: |Out of memory|WARNING|BUG|=====' | head -20\n",
-                    [f"file={fs},cache=unsafe", f"file={swap},cache=unsafe"], limit, tmp, mem="64M", cpus=cpus)
+        run(["truncate", "-s", "400M", image])
+    run(["mke2fs", "-q", "-t", "ext4", "-b", str(case.block), "-F", fs])
+    r = crash.guest(kernel, cpio, case.commands + "\ndmesg | grep -E 'ext: |jbd: |Out of memory|WARNING|BUG|=====' | head -20\n",
+                    [f"file={fs},cache=unsafe", f"file={swap},cache=unsafe"], limit * case.limit, tmp, mem=case.mem, cpus=cpus)
     ok = re.search(rf"^ok {name.split('-')[0]}\r?$", r.stdout, re.M)
     yield ok, f"reclaim/{name}", r.stdout[-1500:]
-    report = re.search(r"(Kernel panic|Out of memory|WARNING|BUG|=======|ext: .*error).*", r.stdout)
+    report = re.search(rf"({case.report}).*", r.stdout)
     yield not report, f"reclaim/{name}/no-reports", report[0] if report else ""
+    for line in re.findall(r"^(?:\d+ MiB|pswp\S+|oom_kill|oom:|swapcow:|stress-ng \S+:).*$", r.stdout, re.M):
+        print("#", line.strip())
     r = run(["e2fsck", "-fn", fs])
     yield r.returncode == 0, f"reclaim/{name}/e2fsck", " | ".join(r.stdout.splitlines()[1:8])
 
@@ -93,6 +132,15 @@ def gcc(image, kernel, cpus, tmp, limit):
     yield r.returncode == 0, "reclaim/gcc/e2fsck", " | ".join(r.stdout.splitlines()[1:8])
 
 
+def with_libraries(root, name):
+    """A program of the host, and the shared objects it wants."""
+    prog = shutil.which(name) or sys.exit(f"{name} is not installed (tools/deps.sh test)")
+    for f in [prog, *re.findall(r"(/\S+) \(0x", run(["ldd", prog]).stdout)]:
+        to = pathlib.Path(root + f)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(os.path.realpath(f), to)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default=ROOT / "build/weft.elf")
@@ -110,11 +158,15 @@ def main():
         cpio = os.path.join(tmp, "root.cpio")
         root = os.path.join(tmp, "root")
         os.makedirs(f"{root}/tests")
-        r = run(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", f"{root}/tests/swap", ROOT / "tests/stress/swap.c"])
-        if r.returncode:
-            sys.exit(r.stdout)
+        for prog in ("swap", "swapcow", "oom"):
+            r = run(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", f"{root}/tests/{prog}", ROOT / f"tests/stress/{prog}.c"])
+            if r.returncode:
+                sys.exit(r.stdout)
+        names = a.only.split(",")
+        if "stressng" in names:
+            with_libraries(root, "stress-ng")
         crash.make_root(root, cpio)
-        for name in a.only.split(","):
+        for name in names:
             for case in one(name, a.kernel, a.cpus, cpio, tmp, a.limit):
                 total += 1
                 failed += not crash.say(*case)

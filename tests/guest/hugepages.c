@@ -208,6 +208,44 @@ TEST(mprotect_whole)
 	CHECK(huge_bytes(p, 2 * HUGE) >= before);	/* more: khugepaged was here */
 }
 
+/* Rights that go and come back must not let one write into what a fork made common. */
+static int write_after_mprotect(char *p, unsigned old, unsigned new)
+{
+	if (mprotect(p, 2 * HUGE, PROT_READ) || mprotect(p, 2 * HUGE, PROT_READ | PROT_WRITE))
+		return 1;
+	for (size_t i = 0; i < 2 * HUGE; i += 64)
+		if (*(unsigned *)(p + i) != (unsigned)(old + i))
+			return 2;
+	fill(p, 2 * HUGE, new);
+	return 0;
+}
+
+TEST(mprotect_after_fork)
+{
+	char *p = map(2);
+	int status, go[2];
+	char c;
+
+	fill(p, 2 * HUGE, 10);
+	for (int round = 0; round < 2; round++) {	/* the second: after a leaf that nobody shares any more */
+		CHECK(!pipe(go));
+		pid_t pid = fork();
+
+		if (!pid) {
+			if (read(go[0], &c, 1) != 1)
+				_exit(9);
+			_exit(write_after_mprotect(p, 10 + round, 99));
+		}
+		CHECK_EQ(write_after_mprotect(p, 10 + round, 11 + round), 0);
+		CHECK(write(go[1], "x", 1) == 1);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK_EQ(status, 0);
+		verify(p, 2 * HUGE, 11 + round);
+		close(go[0]);
+		close(go[1]);
+	}
+}
+
 TEST(munmap_part)
 {
 	char *p = map(3);
