@@ -17,6 +17,7 @@
  */
 #ifdef CONFIG_DEBUG
 #include <weft/lockdep.h>
+#include <weft/lockdep_test.h>
 #include <weft/spinlock.h>
 #include <weft/sched.h>
 #include <weft/bitmap.h>
@@ -184,6 +185,22 @@ void debug_show_all_locks(void)
 	rcu_read_unlock();
 }
 
+static struct lockdep_trap *trap;
+
+void lockdep_set_trap(struct lockdep_trap *new) { WRITE_ONCE(trap, new); }
+
+/* True: the task tests the checker, and this is what it is waiting for. */
+static bool caught(const char *what)
+{
+	struct lockdep_trap *t = READ_ONCE(trap);
+
+	if (likely(!t) || t->task != current)
+		return false;
+	t->what = what;
+	t->reports++;
+	return true;
+}
+
 static void print_head(const char *what)
 {
 	lockdep_reports++;
@@ -191,10 +208,10 @@ static void print_head(const char *what)
 	printk(KERN_ERR "%s/%d on cpu %d:\n", current->comm, current->pid, raw_smp_processor_id());
 }
 
-/* False when reports are off already.  The caller prints the particulars, then calls end_report(). */
+/* False when reports are off already, or caught.  The caller prints the particulars, then calls end_report(). */
 static bool begin_report(const char *what)
 {
-	if (!debug_locks_off())
+	if (caught(what) || !debug_locks_off())
 		return false;
 	print_head(what);
 	return true;
@@ -208,6 +225,8 @@ static void end_report(void)
 
 void lockdep_assert_failed(const char *what, const char *file, int line)
 {
+	if (caught("assertion failed"))
+		return;
 	print_head("assertion failed");
 	printk(KERN_ERR "%s:%d wants: %s\n", file, line, what);
 	debug_show_held_locks(current);
