@@ -35,7 +35,7 @@ struct cred;
 struct seq_file;
 
 /* The controllers, in the order in which cgroup.controllers names them. */
-enum cgroup_controller { CGROUP_PIDS, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_CPU, CGROUP_PIDS, CGROUP_CONTROLLERS };
 
 /* The files of a group that tell of events: by poll() and inotify. */
 enum cgroup_event { CGROUP_EVENT_NONE, CGROUP_EVENT_CORE, CGROUP_EVENT_PIDS, CGROUP_EVENTS };
@@ -109,6 +109,7 @@ struct cgroup {
 	/* Tasks [cgroup_task_lock] */
 	struct list_head	tasks;		/* zombies too */
 	unsigned int		nr_live;	/* of them */
+	u64			used[2];	/* ns of utime, stime that tasks used here which have left */
 	unsigned int		nr_populated_domain, nr_populated_threaded;	/* children that are populated */
 
 	/* Freezer [cgroup_task_lock] */

@@ -77,6 +77,7 @@ static void move_task(struct task_struct *p, struct cgroup *to)
 	if (from == to)
 		return;
 	tell_controllers(p, from, to);
+	cgroup_account(p, from);
 	if (!cgroup_is_root(from))
 		list_del_init(&p->cgroup_node);
 	if (!cgroup_is_root(to)) {
@@ -271,6 +272,7 @@ void cgroup_post_fork(struct task_struct *p, struct cgroup_fork *fork)
 		if (!fork->into)
 			cgroup_get(cgrp);
 		rcu_assign_pointer(p->cgroup, cgrp);
+		p->cgroup_since[0] = p->cgroup_since[1] = 0;
 		list_add_tail(&p->cgroup_node, &cgrp->tasks);
 		count_live(cgrp, 1);
 		cgroup_freezer_born(p);
@@ -303,6 +305,7 @@ void __cgroup_release(struct task_struct *p)
 	spin_lock(&cgroup_task_lock);
 	list_del_init(&p->cgroup_node);
 	tell_controllers(p, p->cgroup, &cgroup_root);
+	cgroup_account(p, p->cgroup);
 	spin_unlock(&cgroup_task_lock);
 }
 
@@ -319,6 +322,8 @@ int cgroup_empty_for_good(struct cgroup *cgrp)
 		cgrp->dead = true;
 		list_for_each_entry_safe(p, n, &cgrp->tasks, cgroup_node)
 			move_task(p, cgrp->parent);
+		cgrp->parent->used[0] += cgrp->used[0];
+		cgrp->parent->used[1] += cgrp->used[1];
 	}
 	spin_unlock_irq(&cgroup_task_lock);
 	read_unlock(&tasklist_lock);

@@ -301,6 +301,7 @@ const struct cftype cgroup_base_files[] = {
 	{ .name = "cgroup.max.depth", .show = max_depth_show, .write = max_depth_write },
 	{ .name = "cgroup.stat", .show = stat_show },
 	{ .name = "cgroup.freeze", .flags = CFT_NOT_ON_ROOT, .show = freeze_show, .write = freeze_write },
+	{ .name = "cpu.stat", .show = cgroup_cpu_stat_show },
 	{ .name = "cgroup.kill", .flags = CFT_NOT_ON_ROOT, .write = kill_write },
 	{ }
 };

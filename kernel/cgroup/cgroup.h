@@ -26,7 +26,7 @@ struct cgroup_open {
 extern struct mutex cgroup_mutex;
 extern spinlock_t cgroup_task_lock;
 extern const struct cgroup_subsys *const cgroup_subsys[CGROUP_CONTROLLERS];
-extern const struct cgroup_subsys pids_subsys;
+extern const struct cgroup_subsys pids_subsys, cpu_subsys;
 #define for_each_controller(i) for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 
 static inline bool cgroup_is_root(const struct cgroup *cgrp) { return !cgrp->parent; }
@@ -91,6 +91,10 @@ int cgroup_find_file(const char *name, size_t len);	/* its number, -ENOENT */
 int pids_try_charge(struct cgroup_css *css);	/* -EAGAIN */
 void pids_charge(struct cgroup_css *css);
 void pids_uncharge(struct cgroup_css *css);
+
+/* ---- cpu.c ---- */
+void cgroup_account(struct task_struct *p, struct cgroup *from);	/* p leaves `from`.  cgroup_task_lock held */
+int cgroup_cpu_stat_show(struct seq_file *m, struct cgroup_css *css);
 
 /* ---- what files are made of ---- */
 int cgroup_parse_max(char *text, u64 limit, u64 *value);	/* a number, or "max": limit.  0, -EINVAL, -ERANGE */

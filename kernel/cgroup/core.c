@@ -25,7 +25,7 @@
 DEFINE_MUTEX(cgroup_mutex);
 
 const struct cgroup_subsys *const cgroup_subsys[CGROUP_CONTROLLERS] = {
-	[CGROUP_PIDS] = &pids_subsys,
+	[CGROUP_CPU] = &cpu_subsys, [CGROUP_PIDS] = &pids_subsys,
 };
 
 struct cgroup cgroup_root = {

@@ -130,15 +130,31 @@ static bool can_migrate(struct task_struct *p, struct rq *from, int to)
 	return p != from->curr && !READ_ONCE(p->on_cpu) && !p->migration_disabled && cpumask_test_cpu(to, &p->cpus_mask);
 }
 
-/* The next task of from's tree, in the order of deadlines, that `to` may take and that weighs at most `limit`. */
-static struct task_struct *find_task_to_pull(struct rq *from, int to, unsigned long limit)
+/* The next task of a queue, in the order of deadlines, that `to` may take and that weighs at most `limit`. */
+static struct task_struct *find_in_queue(struct rq *from, struct cfs_rq *cfs, int to, unsigned long limit)
 {
-	struct rb_node *node = rb_first_cached(&from->cfs.tasks_timeline);
+	struct rb_node *node = rb_first_cached(&cfs->tasks_timeline);
 
 	for (; node; node = rb_next(node)) {
-		struct task_struct *p = task_of(rb_entry(node, struct sched_entity, run_node));
+		struct sched_entity *se = rb_entry(node, struct sched_entity, run_node);
 
-		if (can_migrate(p, from, to) && p->se.load.weight <= limit)
+		if (!se->my_q && can_migrate(task_of(se), from, to) && task_h_load(task_of(se)) <= limit)
+			return task_of(se);
+	}
+	return NULL;
+}
+
+/* Of the CPU's own queue, or of a group's. */
+static struct task_struct *find_task_to_pull(struct rq *from, int to, unsigned long limit)
+{
+	struct task_struct *p = find_in_queue(from, &from->cfs, to, limit);
+	struct cfs_rq *cfs;
+
+	if (p)
+		return p;
+	list_for_each_entry(cfs, &from->group_queues, on_cpu) {
+		p = find_in_queue(from, cfs, to, limit);
+		if (p)
 			return p;
 	}
 	return NULL;
@@ -147,7 +163,7 @@ static struct task_struct *find_task_to_pull(struct rq *from, int to, unsigned l
 /* Both locks held.  Moves tasks until about half of the difference is gone; how many. */
 static int pull_tasks(struct rq *this_rq, struct rq *busiest)
 {
-	unsigned long mine = cpu_load(this_rq->cpu), theirs = cpu_load(busiest->cpu);
+	unsigned long mine = cpu_load(this_rq->cpu), theirs = cpu_load(busiest->cpu), load;
 	int moved = 0;
 
 	update_rq_clock(busiest);
@@ -161,12 +177,13 @@ static int pull_tasks(struct rq *this_rq, struct rq *busiest)
 
 		if (!p)
 			break;
+		load = task_h_load(p);
 		deactivate_task(busiest, p, DEQUEUE_MOVE);
 		set_task_cpu(p, this_rq->cpu);
 		activate_task(this_rq, p, ENQUEUE_MOVE);
 		check_preempt_curr(this_rq, p, 0);
-		mine += p->se.load.weight;
-		theirs -= min(theirs, p->se.load.weight);
+		mine += load;
+		theirs -= min(theirs, load);
 		moved++;
 	}
 	return moved;

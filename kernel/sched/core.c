@@ -202,6 +202,8 @@ void set_task_cpu(struct task_struct *p, unsigned int cpu)
 	WRITE_ONCE(p->cpu, cpu);
 	task_thread_info(p)->cpu = cpu;
 	p->wake_cpu = cpu;
+	if (unlikely(p->task_group))
+		set_task_group_queue(p, (int)cpu);
 }
 
 /* ---- Waking ---- */
@@ -426,6 +428,7 @@ int sched_fork(unsigned long clone_flags, struct task_struct *p)
 	if (unlikely(task_has_dl_policy(p) && !p->sched_reset_on_fork))
 		return -EAGAIN;
 	init_sched_entities(p);
+	p->task_group = NULL;		/* the controller says which when it is linked: cgroup_post_fork() */
 	p->__state = TASK_NEW;		/* nobody can run or wake it before wake_up_new_task() */
 	p->prio = current->normal_prio;	/* not a boosted one */
 	if (unlikely(p->sched_reset_on_fork)) {
@@ -820,6 +823,7 @@ static void init_rq(struct rq *rq, int cpu)
 	spin_lock_init(&rq->lock);
 	rq->cpu = cpu;
 	init_cfs_rq(&rq->cfs);
+	INIT_LIST_HEAD(&rq->group_queues);
 	init_rt_rq(&rq->rt);
 	init_dl_rq(&rq->dl);
 	init_llist_head(&rq->wake_list);

@@ -18,6 +18,10 @@
  * Tree:    tasks_timeline is ordered by deadline; each node knows the smallest vruntime below it (augmented), so the first
  *          eligible one is found in O(log n).  The running entity is not in the tree (its vruntime changes).
  *          V is kept as a sum of (vruntime - min_vruntime) * weight over the tree, so it costs O(1).
+ * Groups:  a task group (group.c) has on each CPU a queue of its own and an entity that stands for it in the queue above; its
+ *          weight is the group's, divided over the CPUs by how much of the group is there.  A choice goes down from the
+ *          CPU's queue until it meets a task, and the time it runs is charged at each level.  A task without a group has no
+ *          parent: for it all is as if there were no groups.
  * Locking: rq->lock for everything.
  * See:     spec.md §7 "fair class"; I. Stoica, H. Abdel-Wahab: Earliest Eligible Virtual Deadline First (1995)
  */
@@ -26,6 +30,12 @@
 #define SLICE_MIN_NS	100000ULL		/* the least that a waking task asks for */
 #define AGE_NS		(5 * NSEC_PER_SEC)	/* so long a request may wait for its turn by lag */
 #define AGE_REST	64
+
+/* The queue that se is in. */
+static inline struct cfs_rq *queue_of(struct rq *rq, const struct sched_entity *se)
+{
+	return likely(!se->parent) ? &rq->cfs : se->parent->my_q;
+}
 
 static inline s64 entity_key(const struct cfs_rq *cfs, const struct sched_entity *se)
 {
@@ -219,9 +229,8 @@ static struct sched_entity *pick_eevdf(struct cfs_rq *cfs)
  * The oldest request, if it is too old.  Who was chosen so stays chosen until its request is served or it sleeps; the next
  * one has to wait until aged_rest.
  */
-static struct sched_entity *pick_aged(struct rq *rq)
+static struct sched_entity *pick_aged(struct rq *rq, struct cfs_rq *cfs)
 {
-	struct cfs_rq *cfs = &rq->cfs;
 	struct sched_entity *se = list_first_entry_or_null(&cfs->requests, struct sched_entity, request_node);
 
 	if (likely(!se || (s64)(rq_clock(rq) - se->requested) < (s64)AGE_NS))
@@ -235,11 +244,11 @@ static struct sched_entity *pick_aged(struct rq *rq)
 	return se;
 }
 
-static struct sched_entity *pick_next_entity(struct rq *rq)
+static struct sched_entity *pick_next_entity(struct rq *rq, struct cfs_rq *cfs)
 {
-	struct sched_entity *se = pick_aged(rq);
+	struct sched_entity *se = pick_aged(rq, cfs);
 
-	return se ? se : pick_eevdf(&rq->cfs);
+	return se ? se : pick_eevdf(cfs);
 }
 
 /* The aged one was served.  It shall not owe more than anybody can who is served in turn: one request. */
@@ -256,9 +265,9 @@ static void aged_is_served(struct cfs_rq *cfs, struct sched_entity *se)
  * se, which is put on the queue, has made its request now; or before, on another queue: then it comes first if it is older
  * than all here.  Otherwise it may stand behind younger ones, until one day it is.
  */
-static void enqueue_request(struct rq *rq, struct sched_entity *se, int flags)
+static void enqueue_request(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
-	struct list_head *list = &rq->cfs.requests;
+	struct list_head *list = &cfs->requests;
 
 	if (!(flags & (ENQUEUE_RESTORE | ENQUEUE_MOVE)))
 		se->requested = rq_clock(rq);
@@ -275,18 +284,24 @@ static void dequeue_request(struct cfs_rq *cfs, struct sched_entity *se)
 		cfs->aged = NULL;
 }
 
-static void restart_age(struct rq *rq, struct sched_entity *se)
+static void restart_age(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
 {
 	se->requested = rq_clock(rq);
-	list_move_tail(&se->request_node, &rq->cfs.requests);
+	list_move_tail(&se->request_node, &cfs->requests);
 }
 
 /* The running entity's. */
-static void new_request(struct rq *rq, struct sched_entity *se, u64 slice)
+static void new_request(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, u64 slice)
 {
 	se->slice = slice;
 	se->deadline = se->vruntime + calc_delta_fair(slice, se);
-	restart_age(rq, se);
+	restart_age(rq, cfs, se);
+}
+
+/* Is se, which is in the queue, the only one there? */
+static inline bool is_alone(const struct cfs_rq *cfs, const struct sched_entity *se)
+{
+	return cfs->load.weight == se->load.weight;
 }
 
 /* ---- Charging ---- */
@@ -298,29 +313,42 @@ static void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_enti
 		return;
 	if (unlikely(cfs->aged == se))
 		aged_is_served(cfs, se);
-	new_request(rq, se, SCHED_SLICE_NS);
-	if (cfs->nr_running > 1)
+	new_request(rq, cfs, se, SCHED_SLICE_NS);
+	if (!is_alone(cfs, se))
 		resched_curr(rq);
 }
 
-static void update_curr(struct rq *rq)
+/* The running entity of one queue. */
+static inline void charge_curr(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *curr)
 {
-	struct cfs_rq *cfs = &rq->cfs;
-	struct sched_entity *curr = cfs->curr;
-	s64 delta;
+	s64 delta = rq_clock(rq) - curr->exec_start;
 
-	if (unlikely(!curr))
-		return;
-	delta = rq_clock(rq) - curr->exec_start;
 	if (unlikely(delta <= 0))
 		return;
 	curr->exec_start = rq_clock(rq);
+	if (unlikely(curr->my_q))
+		sched_group_charge(rq, curr->my_q, (u64)delta);
 	curr->sum_exec_runtime += delta;
 	curr->vruntime += calc_delta_fair(delta, curr);
 	if (unlikely(cfs->aged == curr))
 		cfs->aged_rest += delta * AGE_REST;
 	update_deadline(rq, cfs, curr);
 	update_min_vruntime(cfs);
+}
+
+/* The running task, and the groups that it is in. */
+static void update_curr(struct rq *rq)
+{
+	struct cfs_rq *cfs = &rq->cfs;
+	struct sched_entity *curr;
+
+	do {
+		curr = cfs->curr;
+		if (unlikely(!curr))
+			return;
+		charge_curr(rq, cfs, curr);
+		cfs = curr->my_q;
+	} while (unlikely(cfs));
 }
 
 /* ---- In and out ---- */
@@ -352,13 +380,18 @@ static s64 lag_after_sleep(const struct sched_entity *se, u64 slept, s64 load)
 	return max(se->vlag, min(se->vlag + share, limit));
 }
 
+/* When it had the processor last: a task by its own books, since it may have been elsewhere. */
+static inline u64 last_ran(const struct sched_entity *se)
+{
+	return likely(!se->my_q) ? container_of(se, struct task_struct, se)->last_ran : se->exec_start;
+}
+
 /*
  * Gives se its vruntime and deadline in this queue.  Adding an entity with lag moves V against it by lag * w / (W + w), so
  * that to be owed `lag` after it is in, it must come in with lag * (W + w) / W.
  */
-static void place_entity(struct rq *rq, struct sched_entity *se, int flags)
+static void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
-	struct cfs_rq *cfs = &rq->cfs;
 	u64 vruntime = avg_vruntime(cfs), vslice;
 	s64 lag = 0, load;
 
@@ -366,7 +399,7 @@ static void place_entity(struct rq *rq, struct sched_entity *se, int flags)
 	if (load && !(flags & ENQUEUE_INITIAL)) {
 		lag = se->vlag;
 		if (flags & ENQUEUE_WAKEUP)
-			lag = lag_after_sleep(se, rq_clock(rq) - task_of(se)->last_ran, load);
+			lag = lag_after_sleep(se, rq_clock(rq) - last_ran(se), load);
 		lag = lag * (load + (s64)se->load.weight) / load;
 	}
 	se->vruntime = vruntime - lag;
@@ -375,79 +408,189 @@ static void place_entity(struct rq *rq, struct sched_entity *se, int flags)
 	se->deadline = se->vruntime + ((flags & ENQUEUE_INITIAL) ? vslice / 2 : vslice);
 }
 
-static void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+static void enqueue_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
-	struct cfs_rq *cfs = &rq->cfs;
-	struct sched_entity *se = &p->se;
-
-	update_curr(rq);
-	place_entity(rq, se, flags);
+	place_entity(rq, cfs, se, flags);
 	se->on_rq = true;
 	tree_insert(cfs, se);
-	enqueue_request(rq, se, flags);
+	enqueue_request(rq, cfs, se, flags);
 	cfs->load.weight += se->load.weight;
-	cfs->nr_running++;
-	add_nr_running(rq, 1);
 }
 
-static void dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+static void dequeue_entity(struct cfs_rq *cfs, struct sched_entity *se)
 {
-	struct cfs_rq *cfs = &rq->cfs;
-	struct sched_entity *se = &p->se;
-
-	update_curr(rq);
 	update_entity_lag(cfs, se);
 	if (se != cfs->curr)
 		tree_erase(cfs, se);
 	dequeue_request(cfs, se);
 	se->on_rq = false;
 	cfs->load.weight -= se->load.weight;
-	cfs->nr_running--;
-	sub_nr_running(rq, 1);
 	update_min_vruntime(cfs);
+}
+
+/* se, which stands for a group, weighs something else from now on: what it is owed stays the same real time. */
+static void reweight_entity(struct cfs_rq *cfs, struct sched_entity *se, unsigned long weight)
+{
+	unsigned long old = se->load.weight;
+	s64 rest = (s64)(se->deadline - se->vruntime);
+	bool queued = se->on_rq && se != cfs->curr;
+
+	if (weight == old)
+		return;
+	if (se->on_rq) {
+		update_entity_lag(cfs, se);
+		if (queued)
+			tree_erase(cfs, se);
+		cfs->load.weight += weight - old;
+		if (cfs->tg)
+			sched_group_load(cfs, (long)(weight - old));
+	}
+	se->load = (struct load_weight){ .weight = weight, .inv_weight = (u32)(0xffffffffUL / weight) };
+	se->vlag = se->vlag * (s64)old / (s64)weight;
+	if (!se->on_rq)
+		return;
+	if (queued || cfs->avg_load) {
+		se->vruntime = avg_vruntime(cfs) - se->vlag;
+		se->deadline = se->vruntime + rest * (s64)old / (s64)weight;
+	}
+	if (queued)
+		tree_insert(cfs, se);
+	update_min_vruntime(cfs);
+}
+
+/*
+ * A task of weight `delta` came into the queue of `se`, the first perhaps: se and those above are queued, too, and weigh
+ * more.  They ask for as much as it does: a group that only waits for a short turn gets it soon.
+ */
+static void enqueue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta, u64 slice, int flags)
+{
+	for (; se; se = se->parent) {
+		struct cfs_rq *cfs = queue_of(rq, se), *mine = se->my_q;
+
+		if (!mine->nr_running++)
+			list_add(&mine->on_cpu, &rq->group_queues);
+		sched_group_load(mine, (long)delta);
+		delta = 0;
+		if (se->on_rq) {
+			reweight_entity(cfs, se, sched_group_weight(mine));
+			continue;
+		}
+		reweight_entity(cfs, se, sched_group_weight(mine));
+		se->slice = slice;
+		enqueue_entity(rq, cfs, se, flags & ENQUEUE_WAKEUP);
+		delta = se->load.weight;
+	}
+}
+
+/* A task has left the queue of `se`.  A group without any leaves the queue above. */
+static void dequeue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta)
+{
+	for (; se; se = se->parent) {
+		struct cfs_rq *cfs = queue_of(rq, se), *mine = se->my_q;
+
+		if (!--mine->nr_running)
+			list_del(&mine->on_cpu);
+		sched_group_load(mine, -(long)delta);
+		delta = 0;
+		if (mine->nr_running) {
+			reweight_entity(cfs, se, sched_group_weight(mine));
+		} else {
+			delta = se->load.weight;
+			dequeue_entity(cfs, se);
+		}
+	}
+}
+
+static void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+{
+	struct sched_entity *se = &p->se;
+
+	update_curr(rq);
+	enqueue_entity(rq, queue_of(rq, se), se, flags);
+	if (unlikely(se->parent))
+		enqueue_groups(rq, se->parent, se->load.weight, se->slice, flags);
+	rq->cfs.nr_running++;
+	add_nr_running(rq, 1);
+}
+
+static void dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
+{
+	struct sched_entity *se = &p->se;
+
+	update_curr(rq);
+	dequeue_entity(queue_of(rq, se), se);
+	if (unlikely(se->parent))
+		dequeue_groups(rq, se->parent, se->load.weight);
+	rq->cfs.nr_running--;
+	sub_nr_running(rq, 1);
 	if (flags & DEQUEUE_SLEEP) {
 		update_slice(se);
 		p->last_ran = rq_clock(rq);
 	}
 }
 
-/* se becomes the running entity. */
-static void set_next_entity(struct rq *rq, struct sched_entity *se)
+/* se becomes the running entity of its queue. */
+static inline void set_next_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
 {
 	if (se->on_rq)
-		tree_erase(&rq->cfs, se);
+		tree_erase(cfs, se);
 	se->exec_start = rq_clock(rq);
 	se->prev_sum_exec_runtime = se->sum_exec_runtime;
-	rq->cfs.curr = se;
+	cfs->curr = se;
 }
 
 static void set_next_task_fair(struct rq *rq, struct task_struct *p)
 {
-	set_next_entity(rq, &p->se);
+	for (struct sched_entity *se = &p->se; se; se = se->parent)
+		set_next_entity(rq, queue_of(rq, se), se);
+	if (unlikely(p->task_group))
+		sched_group_check_throttled(rq, p);
 }
 
 static void put_prev_task_fair(struct rq *rq, struct task_struct *prev)
 {
-	if (prev->se.on_rq) {
-		update_curr(rq);
-		tree_insert(&rq->cfs, &prev->se);
+	struct sched_entity *se = &prev->se;
+	struct cfs_rq *cfs;
+
+	update_curr(rq);
+	do {
+		cfs = queue_of(rq, se);
+		if (se->on_rq)
+			tree_insert(cfs, se);
+		cfs->curr = NULL;
+		se = se->parent;
+	} while (unlikely(se));
+}
+
+/* Down from `se`, which was chosen in the CPU's queue, to a task. */
+static struct task_struct *pick_in_group(struct rq *rq, struct sched_entity *se)
+{
+	struct cfs_rq *cfs;
+	struct task_struct *p;
+
+	while ((cfs = se->my_q)) {
+		se = pick_next_entity(rq, cfs);
+		set_next_entity(rq, cfs, se);
 	}
-	rq->cfs.curr = NULL;
+	p = task_of(se);
+	sched_group_check_throttled(rq, p);
+	return p;
 }
 
 static struct task_struct *pick_next_task_fair(struct rq *rq)
 {
-	struct sched_entity *se = pick_next_entity(rq);
+	struct sched_entity *se = pick_next_entity(rq, &rq->cfs);
 
 	if (!se)
 		return NULL;
-	set_next_entity(rq, se);
-	return task_of(se);
+	set_next_entity(rq, &rq->cfs, se);
+	return likely(!se->my_q) ? task_of(se) : pick_in_group(rq, se);
 }
 
 struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev)
 {
 	struct sched_entity *se;
+	struct task_struct *p;
 
 	if (prev->sched_class != &fair_sched_class) {
 		if (!rq->cfs.nr_running)
@@ -456,23 +599,38 @@ struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev)
 		return pick_next_task_fair(rq);
 	}
 	update_curr(rq);
-	se = pick_next_entity(rq);
+	if (unlikely(prev->se.parent)) {
+		put_prev_task_fair(rq, prev);
+		p = pick_next_task_fair(rq);
+		return p ? p : idle_sched_class.pick_next_task(rq);
+	}
+	se = pick_next_entity(rq, &rq->cfs);
 	if (se == &prev->se)
 		return prev;
 	put_prev_task_fair(rq, prev);
 	if (!se)
 		return idle_sched_class.pick_next_task(rq);
-	set_next_entity(rq, se);
-	return task_of(se);
+	set_next_entity(rq, &rq->cfs, se);
+	return likely(!se->my_q) ? task_of(se) : pick_in_group(rq, se);
 }
 
 /* ---- Preemption ---- */
+
+/* Who would be chosen now. */
+static struct sched_entity *would_pick(struct rq *rq)
+{
+	struct sched_entity *se = pick_eevdf(&rq->cfs);
+
+	while (unlikely(se->my_q))
+		se = pick_eevdf(se->my_q);
+	return se;
+}
 
 static void check_preempt_wakeup(struct rq *rq, struct task_struct *p, int wake_flags)
 {
 	struct task_struct *curr = rq->curr;
 
-	if (test_tsk_need_resched(curr) || &p->se == rq->cfs.curr)
+	if (test_tsk_need_resched(curr) || p == curr)
 		return;
 	if (task_has_idle_policy(curr) && !task_has_idle_policy(p)) {
 		resched_curr(rq);
@@ -482,29 +640,32 @@ static void check_preempt_wakeup(struct rq *rq, struct task_struct *p, int wake_
 	if (p->policy != SCHED_NORMAL || (wake_flags & WF_SYNC))
 		return;
 	update_curr(rq);
-	if (pick_eevdf(&rq->cfs) == &p->se)
+	if (would_pick(rq) == &p->se)
 		resched_curr(rq);
 }
 
 static void task_tick_fair(struct rq *rq, struct task_struct *curr)
 {
 	update_curr(rq);
+	/* The group's share of this CPU changes with what the group does on others. */
+	for (struct sched_entity *se = curr->se.parent; unlikely(se); se = se->parent)
+		reweight_entity(queue_of(rq, se), se, sched_group_weight(se->my_q));
 }
 
 /* Behind everybody who is owed something: V is moved past by one, so that somebody else is eligible. */
 static void yield_task_fair(struct rq *rq)
 {
-	struct cfs_rq *cfs = &rq->cfs;
-	struct sched_entity *se = cfs->curr;
+	struct sched_entity *se = &rq->curr->se;
+	struct cfs_rq *cfs = queue_of(rq, se);
 	u64 v;
 
-	if (cfs->nr_running == 1)
+	if (is_alone(cfs, se))
 		return;
 	update_curr(rq);
 	v = avg_vruntime(cfs);
 	if ((s64)(se->vruntime - v) <= 0)
 		se->vruntime = v + 1;
-	new_request(rq, se, se->slice);
+	new_request(rq, cfs, se, se->slice);
 }
 
 static int select_task_rq_fair(struct task_struct *p, int prev_cpu, int wake_flags)
@@ -517,7 +678,7 @@ static int select_task_rq_fair(struct task_struct *p, int prev_cpu, int wake_fla
 static void switched_to_fair(struct rq *rq, struct task_struct *p)
 {
 	if (task_on_rq_queued(p)) {
-		restart_age(rq, &p->se);	/* it is older than its being in this class */
+		restart_age(rq, queue_of(rq, &p->se), &p->se);	/* it is older than its being in this class */
 		if (task_current(rq, p))
 			resched_curr(rq);
 		else

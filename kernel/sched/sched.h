@@ -55,7 +55,7 @@
 /* The fair class' queue.  All virtual times are relative to nothing but each other: compare by signed difference. */
 struct cfs_rq {
 	struct load_weight	load;		/* sum over all entities, the running one included */
-	unsigned int		nr_running;
+	unsigned int		nr_running;	/* tasks, those in groups below included */
 	s64			avg_vruntime;	/* sum of (vruntime - min_vruntime) * weight over those in the tree */
 	u64			avg_load;	/* sum of their weights */
 	u64			min_vruntime;	/* never goes back */
@@ -64,6 +64,12 @@ struct cfs_rq {
 	struct list_head	requests;	/* all entities, the running one too, by the time of their requests */
 	struct sched_entity	*aged;		/* the first of them, while it is served because of its age */
 	u64			aged_rest;	/* rq clock: until then nobody else is */
+
+	/* Of a task group only */
+	struct task_group	*tg;		/* [I] NULL: the CPU's own queue */
+	struct list_head	on_cpu;		/* in rq->group_queues while anything is in it */
+	s64			runtime_left;	/* ns of its bandwidth that are its already; negative: what it owes */
+	bool			throttled;	/* nothing left: no user mode.  Read without the lock, too */
 };
 
 struct rt_rq {
@@ -95,6 +101,7 @@ struct rq {
 	bool			online;		/* [I] */
 
 	struct cfs_rq		cfs;
+	struct list_head	group_queues;	/* cfs_rq->on_cpu: those of groups that have tasks here */
 	struct rt_rq		rt;
 	struct dl_rq		dl;
 
@@ -268,6 +275,14 @@ void sched_rt_push(struct rq *rq);
 void sched_rt_pull(struct rq *rq);		/* takes a waiting RT task of another CPU; the same */
 #define RR_TIMESLICE	(100 * HZ / 1000)
 #define SCHED_SLICE_NS	3000000ULL
+
+/* ---- group.c: rq->lock held ---- */
+void sched_group_load(struct cfs_rq *cfs, long delta);	/* so much more weight is queued in the group */
+unsigned long sched_group_weight(const struct cfs_rq *cfs);	/* of the group's entity on this CPU */
+void sched_group_charge(struct rq *rq, struct cfs_rq *cfs, u64 delta);	/* ns against the group's bandwidth */
+void sched_group_check_throttled(struct rq *rq, struct task_struct *p);
+void set_task_group_queue(struct task_struct *p, int cpu);
+unsigned long task_h_load(const struct task_struct *p);
 
 /* ---- deadline.c ---- */
 #define DL_PRIO	(-1)				/* before all of the real-time priorities */

@@ -5,6 +5,7 @@
  *          walks it in the order of arrival.  The mark work_exited, put in by the exit, says that nothing may be added.
  * Locking: none; see task_work.h for the context.
  */
+#include <weft/sched_group.h>
 #include <weft/task_work.h>
 #include <weft/kernel.h>
 #include <weft/errno.h>
@@ -88,6 +89,7 @@ void exit_task_work(struct task_struct *task)
 void resume_user_mode_work(struct pt_regs *regs)
 {
 	clear_thread_flag(TIF_NOTIFY_RESUME);
+	sched_throttle_wait();
 	/* The flag must be down before we look, so that who adds after our look sets it again. */
 	smp_mb__after_atomic();
 	if (unlikely(READ_ONCE(current->task_works)))

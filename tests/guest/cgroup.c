@@ -783,6 +783,100 @@ TEST(pids_max)
 	teardown();
 }
 
+static void on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK_OK(sched_setaffinity(0, sizeof(set), &set));
+}
+
+TEST(cpu_files)
+{
+	setup();
+	need_controller("cpu");
+	CHECK_OK(mkdir(at("a"), 0755));
+	CHECK_STR(get("a/cpu.weight"), "100\n");
+	CHECK_OK(put("a/cpu.weight", "200"));
+	CHECK_STR(get("a/cpu.weight"), "200\n");
+	CHECK_ERR(put("a/cpu.weight", "0"), ERANGE);
+	CHECK_ERR(put("a/cpu.weight", "10001"), ERANGE);
+	CHECK_OK(put("a/cpu.weight.nice", "-3"));
+	CHECK_STR(get("a/cpu.weight.nice"), "-3\n");
+	CHECK_STR(get("a/cpu.max"), "max 100000\n");
+	CHECK_OK(put("a/cpu.max", "20000"));
+	CHECK_STR(get("a/cpu.max"), "20000 100000\n");
+	CHECK_OK(put("a/cpu.max", "max 50000"));
+	CHECK_STR(get("a/cpu.max"), "max 50000\n");
+	CHECK_ERR(put("a/cpu.max", "100"), EINVAL);
+	CHECK_ERR(put("a/cpu.max", "x"), EINVAL);
+	CHECK_EQ(get_key("a/cpu.stat", "nr_throttled"), 0);
+	teardown();
+}
+
+/* Three in one group get together what one in a group three times as heavy gets divided by three. */
+TEST(cpu_weight)
+{
+	long long a, b;
+	pid_t pid[4];
+
+	setup();
+	need_controller("cpu");
+	on_one_cpu();
+	CHECK_OK(mkdir(at("a"), 0755));
+	CHECK_OK(mkdir(at("b"), 0755));
+	CHECK_OK(put("b/cpu.weight", "300"));
+	for (int i = 0; i < 4; i++)
+		pid[i] = child_in(i < 3 ? "a" : "b", true);
+	a = get_key("a/cpu.stat", "usage_usec");
+	b = get_key("b/cpu.stat", "usage_usec");
+	for (int i = 0; i < 300 && get_key("b/cpu.stat", "usage_usec") - b < 1500000; i++)
+		t_sleep_ms(100);
+	a = get_key("a/cpu.stat", "usage_usec") - a;
+	b = get_key("b/cpu.stat", "usage_usec") - b;
+	CHECK(b > 2 * a && b < 5 * a);
+	CHECK_OK(put("cgroup.kill", "1"));
+	for (int i = 0; i < 4; i++)
+		t_wait(pid[i]);
+	CHECK(get_key("cpu.stat", "usage_usec") >= a + b);
+	teardown();
+}
+
+/* A fifth of a processor; and it is throttled, not forgotten: without the limit it runs, and it can be killed. */
+TEST(cpu_max)
+{
+	long long used, start, span;
+	pid_t pid[2];
+
+	setup();
+	need_controller("cpu");
+	CHECK_OK(mkdir(at("a"), 0755));
+	CHECK_OK(mkdir(at("a/b"), 0755));
+	CHECK_OK(put("a/cpu.max", "20000 100000"));
+	pid[0] = child_in("a/b", true);
+	pid[1] = child_in("a/b", true);
+	start = t_now_ns();
+	used = get_key("a/cpu.stat", "usage_usec");
+	t_sleep_ms(2000);
+	used = get_key("a/cpu.stat", "usage_usec") - used;
+	span = (t_now_ns() - start) / 1000;
+	CHECK(used < span * 3 / 10 + 50000);
+	CHECK(get_key("a/cpu.stat", "nr_throttled") > 0);
+	CHECK(get_key("a/cpu.stat", "nr_periods") > 1);
+	CHECK_OK(put("a/cpu.max", "max"));
+	used = get_key("a/cpu.stat", "usage_usec");
+	for (int i = 0; i < 600 && get_key("a/cpu.stat", "usage_usec") - used < 300000; i++)
+		t_sleep_ms(100);
+	CHECK(get_key("a/cpu.stat", "usage_usec") - used >= 300000);
+	CHECK_OK(put("a/cpu.max", "1000 1000000"));
+	t_sleep_ms(100);
+	CHECK_OK(put("a/cgroup.kill", "1"));
+	t_wait(pid[0]);
+	t_wait(pid[1]);
+	teardown();
+}
+
 /* Many short groups, with a task that forks, is frozen, moved and killed. */
 TEST(mill)
 {

@@ -40,6 +40,17 @@ static struct task_struct *pick_idle(struct rq *r) { return &idle.p; }
 static void put_idle(struct rq *r, struct task_struct *p) { }
 const struct sched_class idle_sched_class = { .pick_next_task = pick_idle, .put_prev_task = put_idle };
 
+/* A group here is a queue, an entity and a weight: there is one processor, so the entity weighs what the group does. */
+struct sim_group {
+	struct cfs_rq		queue;
+	struct sched_entity	se;
+	unsigned long		weight;
+};
+void sched_group_load(struct cfs_rq *cfs, long delta) { }
+unsigned long sched_group_weight(const struct cfs_rq *cfs) { return container_of(cfs, struct sim_group, queue)->weight; }
+void sched_group_charge(struct rq *r, struct cfs_rq *cfs, u64 delta) { }
+void sched_group_check_throttled(struct rq *r, struct task_struct *p) { }
+
 /* ---- the simulated processor ---- */
 
 static struct sim *sim_of(struct task_struct *p) { return container_of(p, struct sim, p); }
@@ -49,6 +60,7 @@ static void begin(void)
 	memset(&rq, 0, sizeof(rq));
 	memset(sims, 0, sizeof(sims));
 	init_cfs_rq(&rq.cfs);
+	INIT_LIST_HEAD(&rq.group_queues);
 	rq.clock = SECOND;
 	rq.curr = &idle.p;
 	idle.p.sched_class = &idle_sched_class;
@@ -265,4 +277,94 @@ TEST(fair_age_survives_changes)
 		fair_sched_class.enqueue_task(&rq, &s->p, ENQUEUE_RESTORE);
 	}
 	EXPECT(s->ran >= 10 * SCHED_SLICE_NS);
+}
+
+/* ---- groups ---- */
+
+static void make_group(struct sim_group *g, unsigned long weight, struct sim_group *above)
+{
+	memset(g, 0, sizeof(*g));
+	init_cfs_rq(&g->queue);
+	g->weight = weight;
+	g->se.slice = SCHED_SLICE_NS;
+	g->se.load = (struct load_weight){ .weight = weight, .inv_weight = (u32)(0xffffffffU / weight) };
+	g->se.my_q = &g->queue;
+	g->se.parent = above ? &above->se : NULL;
+}
+
+static struct sim *add_in(struct sim_group *g, u32 weight, u64 work, u64 sleep)
+{
+	sims[nr].p.se.parent = &g->se;
+	return add(weight, work, sleep);
+}
+
+TEST(fair_groups_share_by_weight)
+{
+	struct sim_group a, b, deep;
+	u64 in_a = 0;
+
+	/* One of a, three of b and one outside, three times as heavy as a: and below b two of a group within. */
+	begin();
+	make_group(&a, 1024, NULL);
+	make_group(&b, 1024, NULL);
+	make_group(&deep, 1024, &b);
+	add_in(&a, 1024, 0, 0);
+	for (int i = 0; i < 3; i++)
+		add_in(&b, 1024, 0, 0);
+	for (int i = 0; i < 2; i++)
+		add_in(&deep, 1024, 0, 0);
+	add(2048, 0, 0);
+	run(40 * SECOND);
+	EXPECT(had_share(&sims[0], 40 * SECOND, 1, 4));
+	for (int i = 1; i < 4; i++)
+		EXPECT(had_share(&sims[i], 40 * SECOND, 1, 16));
+	for (int i = 4; i < 6; i++)
+		EXPECT(had_share(&sims[i], 40 * SECOND, 1, 32));
+	EXPECT(had_share(&sims[6], 40 * SECOND, 2, 4));
+	/* Many in one group gain nothing over one in the other. */
+	for (int i = 0; i < 100; i++)
+		add_in(&a, 1024, 0, 0);
+	for (int i = 0; i < nr; i++)
+		in_a += sims[i].p.se.parent == &a.se ? sims[i].ran : 0;
+	run(40 * SECOND);
+	in_a = -in_a;
+	for (int i = 0; i < nr; i++)
+		in_a += sims[i].p.se.parent == &a.se ? sims[i].ran : 0;
+	EXPECT(in_a > 97 * 10 * SECOND / 100 && in_a < 103 * 10 * SECOND / 100);
+}
+
+TEST(fair_sleeper_in_a_group_wakes_soon)
+{
+	struct sim_group a, b;
+	struct sim *s;
+
+	begin();
+	make_group(&a, 1024, NULL);
+	make_group(&b, 1024, NULL);
+	for (int i = 0; i < 8; i++)
+		add_in(&a, 1024, 0, 0);
+	s = add_in(&b, 1024, MSEC / 10, 5 * MSEC);
+	run(SECOND / 2);
+	s->late = 0;
+	run(10 * SECOND);
+	EXPECT(s->bursts > 1900);
+	EXPECT(s->late < 2 * MSEC);
+}
+
+TEST(fair_group_that_is_reweighted)
+{
+	struct sim_group a, b;
+	u64 before;
+
+	begin();
+	make_group(&a, 1024, NULL);
+	make_group(&b, 1024, NULL);
+	add_in(&a, 1024, 0, 0);
+	add_in(&b, 1024, 0, 0);
+	run(10 * SECOND);
+	a.weight = 4096;		/* the tick sees it */
+	run(SECOND);
+	before = sims[0].ran;
+	run(20 * SECOND);
+	EXPECT((sims[0].ran - before) * 100 > 77 * 20 * SECOND && (sims[0].ran - before) * 100 < 83 * 20 * SECOND);
 }
