@@ -3,8 +3,8 @@
  *
  * What:    files; what they mean the scheduler does (kernel/sched/group.c).  cpu.stat shows what all tasks of a group used,
  *          whether it has the controller or not.
- * Idea:    nobody adds up while tasks run: a task notes what it had used when it came into a group, and adds the difference to the
- *          group's sum when it leaves it or ends (cgroup_account()).  Who reads adds those that are still there.
+ * Idea:    nobody adds up while tasks run: a task notes what it had used when it came into a group, and adds the difference to
+ *          the group's sum when it leaves it or ends (cgroup_account()).  Who reads adds those that are still there.
  * Locking: cgroup_mutex over weight; cgroup_task_lock over the sums.
  * See:     doc/cgroups.md; doc/sched.md
  */

@@ -408,11 +408,16 @@ static void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity 
 	se->deadline = se->vruntime + ((flags & ENQUEUE_INITIAL) ? vslice / 2 : vslice);
 }
 
+/*
+ * A group's entity may come back while it still is the running one: its last task went to sleep, and before it was put aside
+ * (newidle_balance() drops the lock) another one of the group was woken here.  Then put_prev_task_fair() puts it into the tree.
+ */
 static void enqueue_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
 	place_entity(rq, cfs, se, flags);
 	se->on_rq = true;
-	tree_insert(cfs, se);
+	if (likely(se != cfs->curr))
+		tree_insert(cfs, se);
 	enqueue_request(rq, cfs, se, flags);
 	cfs->load.weight += se->load.weight;
 }
