@@ -32,7 +32,7 @@
 #define AGE_REST	64
 
 /* The queue that se is in. */
-static inline struct cfs_rq *queue_of(struct rq *rq, const struct sched_entity *se)
+static __always_inline struct cfs_rq *queue_of(struct rq *rq, const struct sched_entity *se)
 {
 	return likely(!se->parent) ? &rq->cfs : se->parent->my_q;
 }
@@ -163,7 +163,7 @@ static void tree_erase(struct cfs_rq *cfs, struct sched_entity *se)
 }
 
 /* min_vruntime only serves to keep the keys small; it follows the smallest vruntime and never goes back. */
-static void update_min_vruntime(struct cfs_rq *cfs)
+static __always_inline void update_min_vruntime(struct cfs_rq *cfs)
 {
 	struct rb_node *root = cfs->tasks_timeline.rb_root.rb_node;
 	struct sched_entity *curr = cfs->curr;
@@ -307,7 +307,7 @@ static inline bool is_alone(const struct cfs_rq *cfs, const struct sched_entity 
 /* ---- Charging ---- */
 
 /* The request is served: make the next one, and let others go first. */
-static void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
+static __always_inline void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se)
 {
 	if ((s64)(se->vruntime - se->deadline) < 0 || !se->on_rq)
 		return;
@@ -319,7 +319,7 @@ static void update_deadline(struct rq *rq, struct cfs_rq *cfs, struct sched_enti
 }
 
 /* The running entity of one queue. */
-static inline void charge_curr(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *curr)
+static __always_inline void charge_curr(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *curr)
 {
 	s64 delta = rq_clock(rq) - curr->exec_start;
 
@@ -336,19 +336,22 @@ static inline void charge_curr(struct rq *rq, struct cfs_rq *cfs, struct sched_e
 	update_min_vruntime(cfs);
 }
 
+static noinline void charge_groups(struct rq *rq, struct cfs_rq *cfs)
+{
+	for (; cfs && cfs->curr; cfs = cfs->curr->my_q)
+		charge_curr(rq, cfs, cfs->curr);
+}
+
 /* The running task, and the groups that it is in. */
 static void update_curr(struct rq *rq)
 {
-	struct cfs_rq *cfs = &rq->cfs;
-	struct sched_entity *curr;
+	struct sched_entity *curr = rq->cfs.curr;
 
-	do {
-		curr = cfs->curr;
-		if (unlikely(!curr))
-			return;
-		charge_curr(rq, cfs, curr);
-		cfs = curr->my_q;
-	} while (unlikely(cfs));
+	if (unlikely(!curr))
+		return;
+	charge_curr(rq, &rq->cfs, curr);
+	if (unlikely(curr->my_q))
+		charge_groups(rq, curr->my_q);
 }
 
 /* ---- In and out ---- */
@@ -390,7 +393,7 @@ static inline u64 last_ran(const struct sched_entity *se)
  * Gives se its vruntime and deadline in this queue.  Adding an entity with lag moves V against it by lag * w / (W + w), so
  * that to be owed `lag` after it is in, it must come in with lag * (W + w) / W.
  */
-static void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
+static __always_inline void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
 	u64 vruntime = avg_vruntime(cfs), vslice;
 	s64 lag = 0, load;
@@ -412,7 +415,7 @@ static void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity 
  * A group's entity may come back while it still is the running one: its last task went to sleep, and before it was put aside
  * (newidle_balance() drops the lock) another one of the group was woken here.  Then put_prev_task_fair() puts it into the tree.
  */
-static void enqueue_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
+static __always_inline void enqueue_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
 	place_entity(rq, cfs, se, flags);
 	se->on_rq = true;
@@ -422,7 +425,7 @@ static void enqueue_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entit
 	cfs->load.weight += se->load.weight;
 }
 
-static void dequeue_entity(struct cfs_rq *cfs, struct sched_entity *se)
+static __always_inline void dequeue_entity(struct cfs_rq *cfs, struct sched_entity *se)
 {
 	update_entity_lag(cfs, se);
 	if (se != cfs->curr)
@@ -434,7 +437,7 @@ static void dequeue_entity(struct cfs_rq *cfs, struct sched_entity *se)
 }
 
 /* se, which stands for a group, weighs something else from now on: what it is owed stays the same real time. */
-static void reweight_entity(struct cfs_rq *cfs, struct sched_entity *se, unsigned long weight)
+static noinline void reweight_entity(struct cfs_rq *cfs, struct sched_entity *se, unsigned long weight)
 {
 	unsigned long old = se->load.weight;
 	s64 rest = (s64)(se->deadline - se->vruntime);
@@ -467,7 +470,7 @@ static void reweight_entity(struct cfs_rq *cfs, struct sched_entity *se, unsigne
  * A task of weight `delta` came into the queue of `se`, the first perhaps: se and those above are queued, too, and weigh
  * more.  They ask for as much as it does: a group that only waits for a short turn gets it soon.
  */
-static void enqueue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta, u64 slice, int flags)
+static noinline void enqueue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta, u64 slice, int flags)
 {
 	for (; se; se = se->parent) {
 		struct cfs_rq *cfs = queue_of(rq, se), *mine = se->my_q;
@@ -488,7 +491,7 @@ static void enqueue_groups(struct rq *rq, struct sched_entity *se, unsigned long
 }
 
 /* A task has left the queue of `se`.  A group without any leaves the queue above. */
-static void dequeue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta)
+static noinline void dequeue_groups(struct rq *rq, struct sched_entity *se, unsigned long delta)
 {
 	for (; se; se = se->parent) {
 		struct cfs_rq *cfs = queue_of(rq, se), *mine = se->my_q;
@@ -557,7 +560,8 @@ static void put_prev_task_fair(struct rq *rq, struct task_struct *prev)
 	struct sched_entity *se = &prev->se;
 	struct cfs_rq *cfs;
 
-	update_curr(rq);
+	if (se->on_rq)
+		update_curr(rq);
 	do {
 		cfs = queue_of(rq, se);
 		if (se->on_rq)
@@ -568,7 +572,7 @@ static void put_prev_task_fair(struct rq *rq, struct task_struct *prev)
 }
 
 /* Down from `se`, which was chosen in the CPU's queue, to a task. */
-static struct task_struct *pick_in_group(struct rq *rq, struct sched_entity *se)
+static noinline struct task_struct *pick_in_group(struct rq *rq, struct sched_entity *se)
 {
 	struct cfs_rq *cfs;
 	struct task_struct *p;
@@ -612,7 +616,9 @@ struct task_struct *fair_pick_fast(struct rq *rq, struct task_struct *prev)
 	se = pick_next_entity(rq, &rq->cfs);
 	if (se == &prev->se)
 		return prev;
-	put_prev_task_fair(rq, prev);
+	if (prev->se.on_rq)
+		tree_insert(&rq->cfs, &prev->se);
+	rq->cfs.curr = NULL;
 	if (!se)
 		return idle_sched_class.pick_next_task(rq);
 	set_next_entity(rq, &rq->cfs, se);
