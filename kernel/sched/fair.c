@@ -69,43 +69,42 @@ static inline void avg_vruntime_sub(struct cfs_rq *cfs, const struct sched_entit
 	cfs->avg_load -= se->load.weight;
 }
 
-/* The sum and the weights with the running entity, which is not in the tree. */
-static inline s64 avg_with_curr(const struct cfs_rq *cfs, s64 *load)
+/* V, as a fraction: V = min_vruntime + sum / load. */
+struct mean_vruntime {
+	s64 sum, load;
+};
+
+/* With the running entity, which is not in the tree. */
+static inline struct mean_vruntime mean_vruntime(const struct cfs_rq *cfs)
 {
 	const struct sched_entity *curr = cfs->curr;
-	s64 avg = cfs->avg_vruntime;
+	struct mean_vruntime mean = { cfs->avg_vruntime, (s64)cfs->avg_load };
 
-	*load = cfs->avg_load;
 	if (curr && curr->on_rq) {
-		avg += entity_key(cfs, curr) * (s64)curr->load.weight;
-		*load += curr->load.weight;
+		mean.sum += entity_key(cfs, curr) * (s64)curr->load.weight;
+		mean.load += (s64)curr->load.weight;
 	}
-	return avg;
+	return mean;
+}
+
+static inline u64 mean_value(const struct cfs_rq *cfs, struct mean_vruntime mean)
+{
+	if (!mean.load)
+		return cfs->min_vruntime;
+	if (mean.sum < 0)
+		mean.sum -= mean.load - 1;	/* rounds down: an entity at V stays eligible */
+	return cfs->min_vruntime + (u64)(mean.sum / mean.load);
 }
 
 u64 avg_vruntime(struct cfs_rq *cfs)
 {
-	s64 load, avg = avg_with_curr(cfs, &load);
-
-	if (load) {
-		if (avg < 0)
-			avg -= load - 1;	/* rounds down: an entity at V stays eligible */
-		avg /= load;
-	}
-	return cfs->min_vruntime + avg;
+	return mean_value(cfs, mean_vruntime(cfs));
 }
 
 /* Is vruntime <= V?  Without dividing. */
-static inline bool vruntime_eligible(const struct cfs_rq *cfs, u64 vruntime)
+static inline bool vruntime_eligible(const struct cfs_rq *cfs, struct mean_vruntime mean, u64 vruntime)
 {
-	s64 load, avg = avg_with_curr(cfs, &load);
-
-	return avg >= (s64)(vruntime - cfs->min_vruntime) * load;
-}
-
-static inline bool entity_eligible(const struct cfs_rq *cfs, const struct sched_entity *se)
-{
-	return vruntime_eligible(cfs, se->vruntime);
+	return mean.sum >= (s64)(vruntime - cfs->min_vruntime) * mean.load;
 }
 
 /* ---- The tree ---- */
@@ -192,25 +191,29 @@ static struct sched_entity *pick_eevdf(struct cfs_rq *cfs)
 {
 	struct rb_node *node = cfs->tasks_timeline.rb_root.rb_node;
 	struct sched_entity *curr = cfs->curr, *best = NULL;
+	struct mean_vruntime mean;
 
 	if (curr && !curr->on_rq)
 		curr = NULL;
 	if (!node)
 		return curr;
-	if (curr && !entity_eligible(cfs, curr))
+	if (!curr && !node->rb_left && !node->rb_right)
+		return se_of(node);			/* there is no choice */
+	mean = mean_vruntime(cfs);
+	if (curr && !vruntime_eligible(cfs, mean, curr->vruntime))
 		curr = NULL;
 
 	best = se_of(rb_first_cached(&cfs->tasks_timeline));
-	if (!entity_eligible(cfs, best)) {
+	if (!vruntime_eligible(cfs, mean, best->vruntime)) {
 		best = NULL;
 		while (node) {
 			struct rb_node *left = node->rb_left;
 
-			if (left && vruntime_eligible(cfs, se_of(left)->min_vruntime)) {
+			if (left && vruntime_eligible(cfs, mean, se_of(left)->min_vruntime)) {
 				node = left;
 				continue;
 			}
-			if (entity_eligible(cfs, se_of(node))) {
+			if (vruntime_eligible(cfs, mean, se_of(node)->vruntime)) {
 				best = se_of(node);
 				break;
 			}
@@ -395,17 +398,17 @@ static inline u64 last_ran(const struct sched_entity *se)
  */
 static __always_inline void place_entity(struct rq *rq, struct cfs_rq *cfs, struct sched_entity *se, int flags)
 {
-	u64 vruntime = avg_vruntime(cfs), vslice;
-	s64 lag = 0, load;
+	struct mean_vruntime mean = mean_vruntime(cfs);
+	s64 lag = 0, load = mean.load;
+	u64 vslice;
 
-	avg_with_curr(cfs, &load);
 	if (load && !(flags & ENQUEUE_INITIAL)) {
 		lag = se->vlag;
 		if (flags & ENQUEUE_WAKEUP)
 			lag = lag_after_sleep(se, rq_clock(rq) - last_ran(se), load);
 		lag = lag * (load + (s64)se->load.weight) / load;
 	}
-	se->vruntime = vruntime - lag;
+	se->vruntime = mean_value(cfs, mean) - lag;
 	vslice = calc_delta_fair(se->slice, se);
 	/* A new task starts with half a slice, in competition with the one that made it. */
 	se->deadline = se->vruntime + ((flags & ENQUEUE_INITIAL) ? vslice / 2 : vslice);
