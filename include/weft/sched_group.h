@@ -13,9 +13,14 @@ struct task_group;
 
 #define SCHED_NO_QUOTA		(~0ULL)
 
+struct sched_group_bandwidth {	/* ns */
+	u64 quota, period;	/* so much in each period, on all CPUs together */
+	u64 burst;		/* so much more, if the periods before left it */
+};
+
 struct sched_group_stat {
-	u64 nr_periods, nr_throttled;
-	u64 throttled_ns;
+	u64 nr_periods, nr_throttled, nr_bursts;
+	u64 throttled_ns, burst_ns;
 };
 
 struct task_group *sched_create_group(struct task_group *parent);	/* NULL: no memory.  May sleep */
@@ -23,8 +28,8 @@ void sched_free_group(struct task_group *tg);		/* no task is in it, and a grace 
 void sched_move_task(struct task_struct *p, struct task_group *tg);	/* NULL: into none */
 void sched_group_set_shares(struct task_group *tg, unsigned long shares);	/* 1024: as a task of nice 0 */
 unsigned long sched_nice_weight(int nice);
-void sched_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period);	/* ns */
-void sched_group_get_bandwidth(struct task_group *tg, u64 *quota, u64 *period);
+void sched_group_set_bandwidth(struct task_group *tg, const struct sched_group_bandwidth *bandwidth);
+void sched_group_get_bandwidth(struct task_group *tg, struct sched_group_bandwidth *bandwidth);
 void sched_group_get_stat(struct task_group *tg, struct sched_group_stat *stat);
 
 void __sched_throttle_wait(void);

@@ -1,11 +1,11 @@
 /*
- * cpu.c: the controller of processor time: cpu.weight and cpu.max; cpu.stat.
+ * cpu.c: the controller of processor time: cpu.weight, cpu.max and cpu.max.burst; cpu.stat.
  *
  * What:    files; what they mean the scheduler does (kernel/sched/group.c).  cpu.stat shows what all tasks of a group used,
  *          whether it has the controller or not.
  * Idea:    nobody adds up while tasks run: a task notes what it had used when it came into a group, and adds the difference to
  *          the group's sum when it leaves it or ends (cgroup_account()).  Who reads adds those that are still there.
- * Locking: cgroup_mutex over weight; cgroup_task_lock over the sums.
+ * Locking: cgroup_mutex over weight and changes of bandwidth; cgroup_task_lock over the sums.
  * See:     doc/cgroups.md; doc/sched.md
  */
 #include <weft/kernel.h>
@@ -22,6 +22,7 @@
 #define WEIGHT_MAX	10000
 #define PERIOD_MIN_US	1000
 #define PERIOD_MAX_US	1000000
+#define QUOTA_MAX_NS	(1ULL << 44)
 
 struct cpu_css {
 	struct cgroup_css	css;
@@ -106,8 +107,9 @@ int cgroup_cpu_stat_show(struct seq_file *m, struct cgroup_css *css)
 		sched_group_get_stat(cpu_of(own)->group, &stat);
 	rcu_read_unlock();
 	if (own)
-		seq_printf(m, "nr_periods %llu\nnr_throttled %llu\nthrottled_usec %llu\n", stat.nr_periods, stat.nr_throttled,
-			   stat.throttled_ns / NSEC_PER_USEC);
+		seq_printf(m, "nr_periods %llu\nnr_throttled %llu\nthrottled_usec %llu\nnr_bursts %llu\nburst_usec %llu\n",
+			   stat.nr_periods, stat.nr_throttled, stat.throttled_ns / NSEC_PER_USEC, stat.nr_bursts,
+			   stat.burst_ns / NSEC_PER_USEC);
 	return 0;
 }
 
@@ -174,47 +176,91 @@ static int weight_nice_write(struct cgroup_css *css, char *text, const struct cg
 	return 0;
 }
 
-/* ---- bandwidth ---- */
+/* ---- bandwidth: microseconds in the files, ns in the scheduler ---- */
 
-static int max_show(struct seq_file *m, struct cgroup_css *css)
+static int set_bandwidth(struct cpu_css *cpu, const struct sched_group_bandwidth *bw)
 {
-	u64 quota, period;
+	u64 quota = bw->quota;
 
-	sched_group_get_bandwidth(cpu_of(css)->group, &quota, &period);
-	if (quota == SCHED_NO_QUOTA)
-		seq_printf(m, "max %llu\n", period / NSEC_PER_USEC);
-	else
-		seq_printf(m, "%llu %llu\n", quota / NSEC_PER_USEC, period / NSEC_PER_USEC);
+	if (bw->period < PERIOD_MIN_US * NSEC_PER_USEC || bw->period > PERIOD_MAX_US * NSEC_PER_USEC)
+		return -EINVAL;
+	if (quota != SCHED_NO_QUOTA && (quota < PERIOD_MIN_US * NSEC_PER_USEC || quota > QUOTA_MAX_NS ||
+					bw->burst > quota || bw->burst + quota > QUOTA_MAX_NS))
+		return -EINVAL;
+	sched_group_set_bandwidth(cpu->group, bw);
 	return 0;
 }
 
-/* "max" or "QUOTA", and perhaps " PERIOD", in microseconds. */
+static int max_show(struct seq_file *m, struct cgroup_css *css)
+{
+	struct sched_group_bandwidth bw;
+
+	sched_group_get_bandwidth(cpu_of(css)->group, &bw);
+	if (bw.quota == SCHED_NO_QUOTA)
+		seq_printf(m, "max %llu\n", bw.period / NSEC_PER_USEC);
+	else
+		seq_printf(m, "%llu %llu\n", bw.quota / NSEC_PER_USEC, bw.period / NSEC_PER_USEC);
+	return 0;
+}
+
+/* "max" or "QUOTA", and perhaps " PERIOD". */
 static int max_write(struct cgroup_css *css, char *text, const struct cgroup_open *open)
 {
-	struct task_group *group = cpu_of(css)->group;
-	u64 quota = 0, period, unused;
+	struct cpu_css *cpu = cpu_of(css);
+	struct sched_group_bandwidth bw;
+	u64 quota = 0, period;
 	char *word = strsep(&text, " ");
-	int err;
+	int err = cgroup_parse_max(word, SCHED_NO_QUOTA, &quota);
 
-	sched_group_get_bandwidth(group, &unused, &period);
-	period /= NSEC_PER_USEC;
-	err = cgroup_parse_max(word, SCHED_NO_QUOTA, &quota);
+	mutex_lock(&cgroup_mutex);
+	sched_group_get_bandwidth(cpu->group, &bw);
+	period = bw.period / NSEC_PER_USEC;
 	if (!err && text && *text)
 		err = kstrtoull(text, 0, &period);
-	if (err)
-		return -EINVAL;
-	if (period < PERIOD_MIN_US || period > PERIOD_MAX_US)
-		return -EINVAL;
-	if (quota != SCHED_NO_QUOTA && (quota < PERIOD_MIN_US || quota > (1ULL << 44) / NSEC_PER_USEC))
-		return -EINVAL;
-	sched_group_set_bandwidth(group, quota == SCHED_NO_QUOTA ? quota : quota * NSEC_PER_USEC, period * NSEC_PER_USEC);
+	if (err || period > PERIOD_MAX_US || (quota != SCHED_NO_QUOTA && quota > QUOTA_MAX_NS / NSEC_PER_USEC)) {
+		err = -EINVAL;
+	} else {
+		bw.quota = quota == SCHED_NO_QUOTA ? quota : quota * NSEC_PER_USEC;
+		bw.period = period * NSEC_PER_USEC;
+		err = set_bandwidth(cpu, &bw);
+	}
+	mutex_unlock(&cgroup_mutex);
+	return err;
+}
+
+static int burst_show(struct seq_file *m, struct cgroup_css *css)
+{
+	struct sched_group_bandwidth bw;
+
+	sched_group_get_bandwidth(cpu_of(css)->group, &bw);
+	seq_printf(m, "%llu\n", bw.burst / NSEC_PER_USEC);
 	return 0;
+}
+
+static int burst_write(struct cgroup_css *css, char *text, const struct cgroup_open *open)
+{
+	struct cpu_css *cpu = cpu_of(css);
+	struct sched_group_bandwidth bw;
+	u64 burst;
+	int err = kstrtoull(text, 0, &burst);
+
+	if (err)
+		return err;
+	if (burst > U64_MAX / NSEC_PER_USEC)
+		return -EINVAL;
+	mutex_lock(&cgroup_mutex);
+	sched_group_get_bandwidth(cpu->group, &bw);
+	bw.burst = burst * NSEC_PER_USEC;
+	err = set_bandwidth(cpu, &bw);
+	mutex_unlock(&cgroup_mutex);
+	return err;
 }
 
 static const struct cftype cpu_files[] = {
 	{ .name = "cpu.weight", .flags = CFT_NOT_ON_ROOT, .show = weight_show, .write = weight_write },
 	{ .name = "cpu.weight.nice", .flags = CFT_NOT_ON_ROOT, .show = weight_nice_show, .write = weight_nice_write },
 	{ .name = "cpu.max", .flags = CFT_NOT_ON_ROOT, .show = max_show, .write = max_write },
+	{ .name = "cpu.max.burst", .flags = CFT_NOT_ON_ROOT, .show = burst_show, .write = burst_write },
 	{ }
 };
 

@@ -8,7 +8,7 @@
  * Bandwidth: a group may use `quota` in each `period`, on all CPUs together.  A CPU takes some of it in advance (SLICE) and
  *          uses it up; when there is none left the group is throttled there: its tasks sleep when they are about to return
  *          to user mode, so none is stopped while it holds a lock of the kernel.  What it uses until then is a debt, paid from
- *          the next periods.
+ *          the next periods.  What was left of the periods before may be used too, as far as the group's `burst` allows.
  *
  *              task (user mode)                tick                            period timer
  *                                              charge: nothing left, throttled
@@ -39,7 +39,9 @@ struct task_group {
 
 	spinlock_t		lock;		/* class: task_group; the rest; after rq->lock */
 	u64			quota, period;	/* ns; quota NO_QUOTA: no limit */
+	u64			burst;		/* ns that may be carried over from periods that did not use all */
 	u64			pool;		/* ns left of this period for who asks */
+	u64			pool_at_start;	/* of this period */
 	bool			timer_on;
 	struct sched_group_stat	stat;
 	u64			throttled_since;	/* ns, 0: on no CPU */
@@ -119,7 +121,7 @@ void sched_group_charge(struct rq *rq, struct cfs_rq *cfs, u64 delta)
 	if (limited(tg)) {
 		if (!tg->timer_on) {
 			tg->timer_on = true;
-			tg->pool = tg->quota;
+			tg->pool = tg->pool_at_start = tg->quota;
 			hrtimer_start(&tg->timer, ns_to_ktime(tg->period), HRTIMER_MODE_REL_PINNED);
 		}
 		take_from_pool(tg, cfs);
@@ -188,6 +190,21 @@ static bool refill_cpu(struct task_group *tg, int cpu)
 	return freed;
 }
 
+/* A new period; was the old one one in which nobody asked for anything?  tg->lock held. */
+static bool refill_pool(struct task_group *tg)
+{
+	u64 used = tg->pool_at_start - tg->pool;
+
+	if (limited(tg) && used > tg->quota) {
+		tg->stat.nr_bursts++;
+		tg->stat.burst_ns += used - tg->quota;
+	}
+	tg->pool = limited(tg) ? min(tg->pool + tg->quota, tg->quota + tg->burst) : 0;
+	tg->pool_at_start = tg->pool;
+	tg->stat.nr_periods++;
+	return !used;
+}
+
 static enum hrtimer_restart period_ends(struct hrtimer *timer)
 {
 	struct task_group *tg = container_of(timer, struct task_group, timer);
@@ -195,9 +212,7 @@ static enum hrtimer_restart period_ends(struct hrtimer *timer)
 	int cpu;
 
 	spin_lock(&tg->lock);
-	idle = tg->pool == tg->quota;		/* nobody has asked for anything */
-	tg->pool = tg->quota;
-	tg->stat.nr_periods++;
+	idle = refill_pool(tg);
 	spin_unlock(&tg->lock);
 	for_each_possible_cpu(cpu) {
 		freed |= refill_cpu(tg, cpu);
@@ -219,14 +234,15 @@ static enum hrtimer_restart period_ends(struct hrtimer *timer)
 	return idle ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
-void sched_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period)
+void sched_group_set_bandwidth(struct task_group *tg, const struct sched_group_bandwidth *bandwidth)
 {
 	int cpu;
 
 	spin_lock_irq(&tg->lock);
-	WRITE_ONCE(tg->quota, quota);
-	tg->period = period;
-	tg->pool = quota == SCHED_NO_QUOTA ? 0 : quota;
+	WRITE_ONCE(tg->quota, bandwidth->quota);
+	tg->period = bandwidth->period;
+	tg->burst = bandwidth->burst;
+	tg->pool = tg->pool_at_start = limited(tg) ? tg->quota : 0;
 	spin_unlock_irq(&tg->lock);
 	/* Who waits is not to wait for the end of the old period. */
 	local_irq_disable();
@@ -236,11 +252,10 @@ void sched_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period)
 	wake_up_all(&throttled_tasks);
 }
 
-void sched_group_get_bandwidth(struct task_group *tg, u64 *quota, u64 *period)
+void sched_group_get_bandwidth(struct task_group *tg, struct sched_group_bandwidth *bandwidth)
 {
 	spin_lock_irq(&tg->lock);
-	*quota = tg->quota;
-	*period = tg->period;
+	*bandwidth = (struct sched_group_bandwidth){ tg->quota, tg->period, tg->burst };
 	spin_unlock_irq(&tg->lock);
 }
 
