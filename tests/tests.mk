@@ -36,3 +36,10 @@ selfhost:
 	@tools/deps.sh build run debian test
 	@$(MAKE) --no-print-directory -s $(O)/weft.elf $(O)/root.cpio $(O)/debian.img
 	@tools/selfhost.sh $(O)/weft.elf $(O)/debian.img
+# dbench, fio and stress-ng's `filesystem` and `io` on an ext4 disk of Debian's, checking kernel, 2 and 4 CPUs: an hour.
+.PHONY: disk-record
+disk-record:
+	@tools/deps.sh build run debian test
+	@$(MAKE) --no-print-directory -s DEBUG=1 O=build/debug build/debug/weft.elf
+	@$(MAKE) --no-print-directory -s $(O)/debian.img
+	@tests/disk/record.py --image $(O)/debian.img

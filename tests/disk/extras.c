@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/statfs.h>
+#include <sys/time.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -400,6 +402,29 @@ static void read_while_growing(void)
 	report("small-dir-grows", seen[0] == 1 && seen[1] == 1 && seen[2] == 1);
 }
 
+/* ---- signals ---- */
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* A file on a disk is given its room in one go, however many signals come meanwhile. */
+static void signals(void)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	struct sigaction sa = { .sa_handler = ignore };
+	int fd = make("signals", 0), whole = 1;
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 100 && whole; i++)
+		whole = (!fallocate(fd, 0, 0, 24 << 20) || errno == EOPNOTSUPP) && !ftruncate(fd, 0);
+	setitimer(ITIMER_REAL, &never, NULL);
+	report("signals", whole);
+	close(fd);
+}
+
 /* ---- mount options ---- */
 
 /* Does reading change the access time, which lies in the past? */
@@ -457,6 +482,7 @@ int main(int argc, char **argv)
 	share_room();
 	names();
 	read_while_growing();
+	signals();
 	if (argc > 2)
 		options(argv[2]);
 	return failed != 0;

@@ -139,13 +139,14 @@ static s64 allocate_run(struct inode *inode, ext_lblk_t lblk, u64 end)
 	return err ? err : (s64)lblk + map.len;
 }
 
+/* Only who is killed leaves off: programs do not expect EINTR of a file on a disk. */
 int ext_allocate_unwritten(struct inode *inode, loff_t offset, loff_t len)
 {
 	u64 end = blocks_of(inode->i_sb, (u64)(offset + len));
 	s64 lblk = offset >> inode->i_blkbits;
 
 	while (lblk >= 0 && (u64)lblk < end) {
-		lblk = signal_pending(current) ? -EINTR : allocate_run(inode, (ext_lblk_t)lblk, end);
+		lblk = fatal_signal_pending(current) ? -EINTR : allocate_run(inode, (ext_lblk_t)lblk, end);
 		cond_resched();
 	}
 	atomic_inc(&EXT_I(inode)->map_seq);	/* write-back may know of a hole */
