@@ -36,29 +36,27 @@ FIO_JOBS = {
     "randwrite": "--rw=randwrite --bs=4k --fallocate=none",
     "mixed": "--rw=randrw --bsrange=4k-64k --fsync=50",
     "backlog": "--rw=randwrite --bs=8k --verify_backlog=32 --fdatasync=20 --fallocate=none",
-    "small": "--rw=randwrite --bsrange=512-9k --bs_unaligned=1 --fallocate=none",       # not direct
-    "two": "--rw=randrw --bs=4k --numjobs=2 --size=8m",
+    "two": "--rw=randrw --bs=4k --numjobs=2 --size=3m",
+    "unaligned": "--rw=randwrite --bsrange=512-9k --bs_unaligned=1 --fallocate=none",        # buffered only
 }
 DEEP = "--iodepth=16 "
-FIO_ENGINES = {
-    "sync": "", "psync": "", "vsync": "", "pvsync": "", "pvsync2": "", "pvsync2_hipri": "--hipri ", "mmap": "", "posixaio": "--iodepth=4 ",
-    "splice": "", "libaio": DEEP, "io_uring": DEEP, "io_uring_fixed": DEEP + "--fixedbufs --registerfiles ",
-    "io_uring_sqpoll": DEEP + "--sqthread_poll ", "io_uring_nonvectored": DEEP + "--nonvectored=1 ",
+FIO_ENGINES = {         # the name of the case begins with fio's name of the engine
+    "sync": "", "psync": "", "vsync": "", "pvsync": "", "pvsync2": "", "pvsync2:hipri": "--hipri ", "mmap": "", "posixaio": "--iodepth=4 ",
+    "splice": "", "libaio": DEEP, "io_uring": DEEP, "io_uring:fixed": DEEP + "--fixedbufs --registerfiles ",
+    "io_uring:sqpoll": DEEP + "--sqthread_poll ", "io_uring:nonvectored": DEEP + "--nonvectored=1 ",
 }
-FIO_ENGINE_OF = {"pvsync2_hipri": "pvsync2", "io_uring_fixed": "io_uring", "io_uring_sqpoll": "io_uring", "io_uring_nonvectored": "io_uring"}
 
 
 def fio_cases():
-    """Each writes a new file and reads it back at once, and once more when nothing of it is cached."""
+    """The jobs one after the other, each on a new file, which it reads back; two of them once more when nothing is cached."""
     for engine, options in FIO_ENGINES.items():
         for direct in (0,) if engine in ("mmap", "splice") else (0, 1):
-            for job, how in FIO_JOBS.items():
-                if job == "small" and (direct or engine in ("vsync", "splice")):
-                    continue
-                fio = (f"fio --name={job} --directory=/m --size=16m --randrepeat=1 --verify=crc32c --verify_fatal=1 --ioengine="
-                       f"{FIO_ENGINE_OF.get(engine, engine)} {options}--direct={direct} {how}")
-                again = f" && sync && echo 3 >/proc/sys/vm/drop_caches && {fio} --verify_only" if job in ("write", "randwrite") else ""
-                yield f"fio/{engine}-{'direct' if direct else 'buffered'}-{job}", fio + again
+            def fio(jobs):
+                return (f"fio --directory=/m --size=6m --randrepeat=1 --verify=crc32c --verify_fatal=1 --ioengine={engine.split(':')[0]} {options}"
+                        f"--direct={direct} " + " ".join(f"--name={job} --stonewall {FIO_JOBS[job]}" for job in jobs))
+            jobs = [j for j in FIO_JOBS if j != "unaligned" or not direct and engine not in ("vsync", "splice")]
+            yield (f"fio/{engine}-{'direct' if direct else 'buffered'}",
+                   fio(jobs) + " && sync && echo 3 >/proc/sys/vm/drop_caches && " + fio(jobs[:2]) + " --verify_only")
 
 
 def stressng_cases(cpus):
@@ -67,7 +65,7 @@ def stressng_cases(cpus):
             yield f"stress-ng/{s}", f"stress-ng --pathological --{s} {cpus} -t {STRESS_SECONDS} --verify --temp-path /m"
 
 
-KINDS = {"dbench": (lambda cpus: dbench_cases(), 4), "fio": (lambda cpus: fio_cases(), 40), "stressng": (stressng_cases, 10)}
+KINDS = {"dbench": (lambda cpus: dbench_cases(), 4), "fio": (lambda cpus: fio_cases(), 13), "stressng": (stressng_cases, 10)}
 
 # ---- guests ----
 
@@ -95,7 +93,7 @@ def boot(a, kernel, cpus, cases, tmp):
     cmd, fs = os.path.join(tmp, "cmd"), os.path.join(tmp, "fs.img")
     data = ("#weft-cmd\n" + script_of(cases, a.options)).encode()
     pathlib.Path(cmd).write_bytes(data + bytes(-len(data) % 4096))
-    subprocess.run(f"rm -f {fs}; truncate -s 1G {fs}; mke2fs -q -t {a.type} -b {a.block} -F {fs}", shell=True, check=True)
+    subprocess.run(f"rm -f {fs}; truncate -s 2G {fs}; mke2fs -q -t {a.type} -b {a.block} -F {fs}", shell=True, check=True)
     args = ["timeout", str(CASE_LIMIT * 4), "qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", a.mem, "-smp", cpus,
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", *kernel, "-append",
             "console=ttyS0 loglevel=5 panic=-1 root=/dev/vda rw init=/sbin/weft-cmd start=/sbin/weft-cmd weft.status=console " + a.append]

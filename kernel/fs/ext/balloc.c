@@ -179,9 +179,9 @@ ext_pblk_t ext_claim_blocks(struct ext_fs *fs, ext_pblk_t goal, u32 *len, bool r
 	*len = min(*len, fs->blocks_per_group);
 	if (!reserved) {
 		*err = ext_reserve(fs, *len);
-		if (*err == -ENOSPC && *len > 1) {
-			*len = 1;
-			*err = ext_reserve(fs, 1);
+		while (*err == -ENOSPC && *len > 1) {	/* block by block, the last group's worth would take long */
+			*len /= 2;
+			*err = ext_reserve(fs, *len);
 		}
 		if (*err)
 			return 0;
