@@ -412,7 +412,7 @@ static void ignore(int sig)
 /* A file on a disk is given its room in one go, however many signals come meanwhile. */
 static void signals(void)
 {
-	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { 0 };
 	struct sigaction sa = { .sa_handler = ignore };
 	int fd = make("signals", 0), whole = 1;
 

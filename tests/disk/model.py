@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""model.py [--kernel X] [--operations N] [--types ext4:4096,tmpfs,...] [--limit S]: the record of fsops.c on each file system.
+"""model.py [--kernel X] [--operations N] [--seed N] [--types ext4:4096,tmpfs,...] [--limit S]: the record of fsops.c on each file system.
 
 What:   three files at a time, N operations in all, each compared with its model in memory; then e2fsck where there is a disk.
         A type may carry mount options: ext4:4096:data=journal, or features for mke2fs: ext4:4096::inline_data.
@@ -19,7 +19,7 @@ MOUNT = {
 }
 
 
-def one(kernel, cpio, spec, operations, limit, tmp):
+def one(kernel, cpio, spec, operations, seed, limit, tmp):
     kind, bs, options, features = (spec.split(":") + ["", "", ""])[:4]
     image = os.path.join(tmp, "fs.img")
     mount = MOUNT.get(kind, f"mount -t {kind} -o {options or 'rw'} /dev/vda /m")
@@ -32,7 +32,7 @@ def one(kernel, cpio, spec, operations, limit, tmp):
             return False, r.stdout
         drives = [f"file={image},cache=unsafe"]
     r = crash.guest(kernel, cpio, f"""mkdir -p /m; {mount}
-for i in 1 2 3; do (/tests/fsops /m/f$i $i {operations // 3 + 1} && echo agreed $i) & done; wait
+for i in 1 2 3; do (/tests/fsops /m/f$i $(({seed} + i)) {operations // 3 + 1} && echo agreed $i) & done; wait
 dmesg | grep -E 'WARNING|BUG|=====|error' | head; umount /m && echo unmounted""", drives, limit, tmp)
     ok = set(re.findall(r"^agreed (\d)|^(unmounted)", r.stdout, re.M)) == {("1", ""), ("2", ""), ("3", ""), ("", "unmounted")}
     bad = [word for word in ("WARNING", "BUG", "=====", "error") if word in r.stdout]
@@ -44,6 +44,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default=ROOT / "build/weft.elf")
     p.add_argument("--operations", type=int, default=1_000_000)
+    p.add_argument("--seed", type=int, default=0, help="another one, other operations: a record can be made in parts")
     p.add_argument("--limit", type=int, default=7200)
     p.add_argument("--types", default="ext4:4096,ext2:1024,ext2:4096,tmpfs,overlay")
     a = p.parse_args()
@@ -52,7 +53,7 @@ def main():
         cpio = os.path.join(tmp, "root.cpio")
         crash.make_root(os.path.join(tmp, "root"), cpio)
         for spec in a.types.split(","):
-            ok, why = one(a.kernel, cpio, spec, a.operations, a.limit, tmp)
+            ok, why = one(a.kernel, cpio, spec, a.operations, a.seed, a.limit, tmp)
             failed += not crash.say(ok, f"model/{spec}", why)
     sys.exit(failed > 0)
 

@@ -119,7 +119,7 @@ case("chattr", r'''
     mkdir /root/flags && cd /root/flags && echo one >f && lsattr f && chattr +a f && echo two >>f && ! echo three 2>&1 >f; lsattr f; chattr =S f; lsattr f; chattr -R +dA . && lsattr -d . && lsattr
     lsattr -v f; chattr +j f && lsattr -l f; cat f; setfattr -n user.long -v $(printf %03000d 7) f; getfattr --only-values -n user.long f | wc -c; setfattr -n trusted.x -v 0x00ff f
     getfattr -d -m - f >all; setfattr -x user.long f; setfattr -x trusted.x f; setfattr --restore=all; getfattr -e hex -n trusted.x f; getfattr -n user.long f | cut -c 1-20; ! getfattr -n user.none f 2>&1''',
-     r"^-{14}e-{7} f$", r"f: Operation not permitted", r"^-{5}a-{8}e-{7} f$", r"^--S-{11}e-{7} f$", r"^-{6}dA-{6}e-{7} \.$", r"^\d+ --S", r"Journaled_Data", r"^one\ntwo$",
+     r"^-{14}e-{7} f$", r"f: Operation not permitted", r"^-{5}a-{8}e-{7} f$", r"^--S-{11}e-{7} f$", r"^-{6}dA-{6}e-{7} \.$", r"^\d+ +--S", r"Journaled_Data", r"^one\ntwo$",
      r"^3000$", r"^trusted\.x=0x00ff$", r'^user\.long="0000', r"user\.none: No such attribute")
 case("mounted_ext4", r'''
     cd /root && dd if=/dev/urandom of=twoparts bs=1M count=3 status=none && sync && filefrag -v twoparts && fallocate -l 2M -o 8M twoparts && fallocate -p -o 1M -l 4096 twoparts && filefrag twoparts
