@@ -41,9 +41,9 @@ FIO_JOBS = {
 }
 DEEP = "--iodepth=16 "
 FIO_ENGINES = {         # the name of the case begins with fio's name of the engine
-    "sync": "", "psync": "", "vsync": "", "pvsync": "", "pvsync2": "", "pvsync2:hipri": "--hipri ", "mmap": "", "posixaio": "--iodepth=4 ",
-    "splice": "", "libaio": DEEP, "io_uring": DEEP, "io_uring:fixed": DEEP + "--fixedbufs --registerfiles ",
-    "io_uring:sqpoll": DEEP + "--sqthread_poll ", "io_uring:nonvectored": DEEP + "--nonvectored=1 ",
+    "sync": "", "psync": "", "vsync": "", "pvsync": "", "pvsync2": "", "pvsync2+hipri": "--hipri ", "mmap": "", "posixaio": "--iodepth=4 ",
+    "splice": "", "libaio": DEEP, "io_uring": DEEP, "io_uring+fixed": DEEP + "--fixedbufs --registerfiles ",
+    "io_uring+sqpoll": DEEP + "--sqthread_poll ", "io_uring+nonvectored": DEEP + "--nonvectored=1 ",
 }
 
 
@@ -52,7 +52,7 @@ def fio_cases():
     for engine, options in FIO_ENGINES.items():
         for direct in (0,) if engine in ("mmap", "splice") else (0, 1):
             def fio(jobs):
-                return (f"fio --directory=/m --size=6m --randrepeat=1 --verify=crc32c --verify_fatal=1 --ioengine={engine.split(':')[0]} {options}"
+                return (f"fio --directory=/m --size=6m --randrepeat=1 --verify=crc32c --verify_fatal=1 --ioengine={engine.split('+')[0]} {options}"
                         f"--direct={direct} " + " ".join(f"--name={job} --stonewall {FIO_JOBS[job]}" for job in jobs))
             jobs = [j for j in FIO_JOBS if j != "unaligned" or not direct and engine not in ("vsync", "splice")]
             yield (f"fio/{engine}-{'direct' if direct else 'buffered'}",
