@@ -14,17 +14,25 @@ snapshot() { # sets cpu idle reads writes flushes
 	idle=$(((i + w) * 10)) cpu=$((10#${up/./} * 10 - idle)) reads=$1 writes=$5 flushes=${16}
 }
 
+# Tells requests.py where a figure begins (1) and ends (2): a read of that sector of the disk with this script.
+mark() { [ -z "$marks" ] || dd if=/dev/vdb of=/dev/null bs=512 skip=$1 count=1 iflag=direct status=none; }
+
+# Nothing cached.  Linux's journal keeps its last transactions' blocks until objects, which go after pages, are dropped: twice.
+cold() { echo 3 >/proc/sys/vm/drop_caches; echo 3 >/proc/sys/vm/drop_caches; }
+
 wanted() { [ -z "$figures" ] || [[ " $figures " == *" $1 "* ]]; }
 
 figure() { # NAME COMMAND...: measured, with the sync that its writes need
 	local name=$1 c i r w f
 	shift
 	wanted $name || return 0
-	sync; [[ $name == fio_* ]] || echo 3 >/proc/sys/vm/drop_caches
+	sync; [[ $name == fio_* ]] || cold
+	mark 1
 	snapshot; c=$cpu i=$idle r=$reads w=$writes f=$flushes
 	"$@" >$dir/out 2>&1 </dev/null || { echo "disk-failed $name: $(tail -n 3 $dir/out | tr '\n' ' ')"; return; }
 	sync
-	snapshot; echo "disk $name $((cpu - c)) $((idle - i)) $((reads - r)) $((writes - w)) $((flushes - f))"
+	snapshot; mark 2
+	echo "disk $name $((cpu - c)) $((idle - i)) $((reads - r)) $((writes - w)) $((flushes - f))"
 }
 
 # ---- fio: one file of 256 MiB that exists, not cached at first; `start` is what fio itself takes, run.py takes it off ----

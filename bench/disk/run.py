@@ -3,14 +3,14 @@
 
 Boots the Debian disk (--image) from virtio-blk with changes thrown away, and runs guest.sh; results.tsv gets a line a figure,
 beside Linux's of linux-6.1.tsv.  --linux measures that anew, the same way: its kernel and modules come from Debian's package
-linux-image-*.deb in ~/.cache/weft, its drivers are loaded by a small initramfs.  --profile FIGURE counts Weft's instructions
-by function.
+linux-image-*.deb in ~/.cache/weft, its drivers are loaded by a small initramfs.  --boot measures the way to the login shell.
+--profile FIGURE counts Weft's instructions by function, --requests FIGURE what the disk is asked for by kind of block.
 
 Time is virtual: `-icount shift=0`, an instruction a nanosecond.  cpu_ms, what the processor worked, is exact and the same on
 any host; waiting for the disk takes as long as the host takes, so what is compared is work, and the number of requests.
 The processor is `max,-erms,-fsrm`: with fast string instructions Linux copies byte by byte, each of which counts as one.
 """
-import argparse, bisect, collections, glob, os, subprocess, sys, tempfile, time
+import argparse, bisect, collections, glob, os, re, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -65,6 +65,10 @@ def unpack_linux(deb, d):
     return [d + "/vmlinuz", "-initrd", d + "/initrd"]
 
 
+def kernel_of(a, d):
+    return unpack_linux(linux_package(), d) if a.linux else [a.kernel]
+
+
 def drive(path, name, more=""):
     return ["-drive", f"file={path},if=none,id={name},format=raw,cache=unsafe{more}", "-device", f"virtio-blk-pci,drive={name}"]
 
@@ -82,7 +86,7 @@ def figures_of(a, kernel, d, extra):
     with open(HERE + "/guest.sh") as f:
         script = f.read()
     with open(d + "/cmd", "w") as f:
-        f.write(f"#weft-cmd\nset -- {' '.join(a.figures)}\n" + script)
+        f.write(f"#weft-cmd\nset -- {' '.join(a.figures)}\nmarks={'y' if a.requests else ''}\n" + script)
     os.truncate(d + "/cmd", (os.path.getsize(d + "/cmd") + 4095) // 4096 * 4096)
     disks = drive(a.image, "root", ",snapshot=on") + drive(d + "/cmd", "cmd", ",readonly=on") + \
         drive(a.tree, "tree", ",readonly=on")
@@ -105,46 +109,67 @@ def figures_of(a, kernel, d, extra):
     return out
 
 
-def boot_seconds(a, kernel):
-    """Virtual milliseconds of work, and wall seconds, from QEMU's start to the login shell's prompt."""
-    t0 = time.time()
-    guest = subprocess.Popen(qemu(a, kernel, "/sbin/init", drive(a.image, "root", ",snapshot=on"), a.icount.split()),
+def insns_plugin(d):
+    """QEMU's plugin that counts instructions by address, compiled in folder d: the arguments that load it, and its report."""
+    plugin, out = d + "/insns.so", d + "/insns.out"
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, TOP + "/bench/insns.c"], check=True)
+    return ["-plugin", f"{plugin},out={out}"], out
+
+
+def read_insns(path):
+    """(address, instructions, runs) of each block of code."""
+    with open(path) as f:
+        return [(int(x, 16), int(y), int(z)) for x, y, z in (line.split() for line in f)]
+
+
+ASK = b"read -a s </sys/block/vda/stat; read c u n k i w x </proc/stat; echo boot-is $(((i+w)*10)) ${s[0]} ${s[4]} ${s[15]}\n"
+
+
+def boot_figures(a, kernel, d):
+    """From power-on to the login shell's prompt: instructions of firmware and unpacking, of the kernel, of programs."""
+    args, out = insns_plugin(d)
+    guest = subprocess.Popen(qemu(a, kernel, "/sbin/init", drive(a.image, "root", ",snapshot=on"), a.icount.split() + args),
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    seen = b""
-    while b"root@weft" not in seen:
+    seen, asked, answer = b"", False, None
+    while not answer:
         c = guest.stdout.read1(4096)
         if not c:
-            break
+            sys.exit("run.py: no prompt:\n" + seen.decode(errors="replace"))
         seen += c
-    wall = time.time() - t0
-    guest.stdin.write(b"read up rest </proc/uptime; echo boot-up $up; poweroff -f\n")
-    guest.stdin.flush()
-    rest = guest.stdout.read().decode(errors="replace")
+        if not asked and b"root@weft" in seen:
+            asked = True
+            guest.stdin.write(ASK)
+            guest.stdin.flush()
+        answer = re.search(rb"boot-is (\d+) (\d+) (\d+) (\d+)", seen)
+    guest.terminate()
     guest.wait()
-    up = [w.split()[0] for w in rest.split("boot-up ")[1:] if w[:1].isdigit()]
-    return [int(float(up[0]) * 1000) if up else 0, int(wall * 1000), 0, 0, 0]
+    parts = collections.Counter()
+    for addr, n, runs in read_insns(out):
+        parts["kernel" if addr >> 47 else "programs" if addr >> 32 else "firmware"] += n * runs
+    rest = [int(x) for x in answer.groups()]
+    got = {"boot_to_login": [sum(parts.values()) // 1000000] + rest}
+    got.update({"boot_" + name: [n // 1000000, 0, 0, 0, 0] for name, n in parts.items()})
+    return got
 
 
 def profile(a, d):
     """Counts instructions of one figure by the plugin of bench/insns.c, less those of a run with no figure."""
     sys.path.insert(0, TOP + "/bench")
     import profile as prof
-    plugin = d + "/insns.so"
-    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, TOP + "/bench/insns.c"], check=True)
+    args, out = insns_plugin(d)
     syms = prof.symbols(a.kernel)
     addrs = [s[0] for s in syms]
     counts = []
     for figure in a.profile, "none":
         a.figures = [figure]
-        figures_of(a, [a.kernel], d, ["-plugin", f"{plugin},out={d}/insns.out"])
+        figures_of(a, [a.kernel], d, args)
         insns, calls = collections.Counter(), collections.Counter()
-        with open(d + "/insns.out") as f:
-            for addr, n, runs in ((int(x, 16), int(y), int(z)) for x, y, z in (line.split() for line in f)):
-                i = bisect.bisect_right(addrs, addr) - 1
-                name = syms[i][1] if i >= 0 and addr >> 47 else "(user, firmware)"
-                insns[name] += n * runs
-                if i >= 0 and addr == addrs[i]:
-                    calls[name] += runs
+        for addr, n, runs in read_insns(out):
+            i = bisect.bisect_right(addrs, addr) - 1
+            name = syms[i][1] if i >= 0 and addr >> 47 else "(user, firmware)"
+            insns[name] += n * runs
+            if i >= 0 and addr == addrs[i]:
+                calls[name] += runs
         counts.append((insns, calls))
     insns, calls = ({k: counts[0][i][k] - counts[1][i][k] for k in counts[0][i]} for i in (0, 1))
     total = sum(insns.values())
@@ -184,6 +209,7 @@ def main():
     p.add_argument("--out", default=HERE + "/results.tsv")
     p.add_argument("--note", default="")
     p.add_argument("--profile", metavar="FIGURE")
+    p.add_argument("--requests", metavar="FIGURE", help="what the disk is asked for during it (requests.py)")
     p.add_argument("--top", type=int, default=40)
     p.add_argument("--boot", action="store_true", help="the way to the login shell, instead of figures")
     p.add_argument("-v", "--verbose", action="store_true")
@@ -193,8 +219,11 @@ def main():
         subprocess.run(["git", "-C", TOP, "archive", "-o", a.tree, TREE], check=True)
         if a.profile:
             return profile(a, d)
-        measure = (lambda k: {"boot_to_login": boot_seconds(a, k)}) if a.boot else (lambda k: figures_of(a, k, d, []))
-        got = measure(unpack_linux(linux_package(), d) if a.linux else [a.kernel])
+        if a.requests:
+            import requests_of
+            a.figures = a.figures or [a.requests]
+            return requests_of.show(a, d, lambda extra: figures_of(a, kernel_of(a, d), d, extra))
+        got = boot_figures(a, kernel_of(a, d), d) if a.boot else figures_of(a, kernel_of(a, d), d, [])
     if a.linux:
         return save_linux(got)
     linux = load_linux()

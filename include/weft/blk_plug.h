@@ -12,7 +12,8 @@ struct bio;
 
 struct blk_plug {
 	struct bio	*first, *last;		/* [o] */
-	unsigned int	count;
+	unsigned int	bios;
+	unsigned int	pieces;			/* requests that they will make */
 };
 
 void blk_start_plug(struct blk_plug *plug);

@@ -13,7 +13,9 @@
 #include <weft/sched.h>
 #include "blk.h"
 
-#define MAX_PLUGGED	32			/* then they go: the device should not be idle for long */
+/* Then they go: the device should not be idle for long, nor the channel's lock be held for long. */
+#define MAX_PIECES	32
+#define MAX_BIOS	128
 
 /* Nested plugs are one: the outermost counts. */
 void blk_start_plug(struct blk_plug *plug)
@@ -45,6 +47,14 @@ void blk_flush_plug_to_sleep(struct blk_plug *plug)
 	flush(plug, false);
 }
 
+/* Does it go on where the last one ends?  Then they will be one request. */
+static bool continues(const struct blk_plug *plug, const struct bio *bio)
+{
+	const struct bio *last = plug->last;
+
+	return last && last->bi_op == bio->bi_op && last->bi_bdev == bio->bi_bdev && bio_end_sector(last) == bio->bi_sector;
+}
+
 /* True: the plug has it. */
 bool blk_plug_bio(struct bio *bio)
 {
@@ -53,12 +63,13 @@ bool blk_plug_bio(struct bio *bio)
 	if (!plug)
 		return false;
 	bio->bi_next = NULL;
+	plug->pieces += !continues(plug, bio);
 	if (plug->first)
 		plug->last->bi_next = bio;
 	else
 		plug->first = bio;
 	plug->last = bio;
-	if (++plug->count == MAX_PLUGGED)
+	if (++plug->bios == MAX_BIOS || plug->pieces == MAX_PIECES)
 		flush(plug, true);
 	return true;
 }

@@ -429,6 +429,8 @@ static void serve_pool(struct worker_pool *pool)
 {
 	bool wanted;
 
+	if (!READ_ONCE(pool->wants_worker))	/* nearly all: no need for their locks */
+		return;
 	spin_lock_irq(&pool->lock);
 	wanted = pool->wants_worker;
 	pool->wants_worker = false;

@@ -13,7 +13,10 @@
 #include <weft/slab.h>
 #include <weft/spinlock.h>
 #include <weft/uaccess.h>
+#include <asm/cpufeature.h>
 #include "unit.h"
+
+u32 boot_cpuid_words[NCPUID_WORDS];	/* a processor that can do nothing, unless a test says otherwise */
 
 struct kmem_cache { unsigned int size; };
 

@@ -6,6 +6,7 @@
 #include <weft/llist.h>
 #include <weft/math.h>
 #include <weft/sort.h>
+#include <asm/crc32.h>
 #include "chacha.h"
 #include "unit.h"
 
@@ -159,6 +160,29 @@ TEST(known_answers)
 	for (unsigned long x = 0; x < 3000; x++)
 		EXPECT(int_sqrt(x) * int_sqrt(x) <= x && (int_sqrt(x) + 1) * (int_sqrt(x) + 1) > x);
 	EXPECT_EQ(int_sqrt(ULONG_MAX), 0xffffffffu);
+}
+
+/* The processor's instruction, where the host has it, says what the tables say: all lengths, all alignments. */
+TEST(crc32c_by_instruction)
+{
+	u32 eax, ebx, ecx, edx;
+	u8 data[300];
+
+	cpuid(1, &eax, &ebx, &ecx, &edx);
+	if (!(ecx & 1u << X86_FEATURE_XMM4_2 % 32))
+		return;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (u8)unit_random();
+	for (size_t from = 0; from < 8; from++)
+		for (size_t len = 0; len <= sizeof(data) - from; len++) {
+			u32 seed = (u32)unit_random(), by_tables;
+
+			EXPECT(!arch_has_crc32c());
+			by_tables = crc32c(seed, data + from, len);
+			boot_cpuid_words[CPUID_1_ECX] = ecx;
+			EXPECT_EQ(crc32c(seed, data + from, len), by_tables);
+			boot_cpuid_words[CPUID_1_ECX] = 0;
+		}
 }
 
 /* RFC 8439, 2.3.2 */

@@ -23,6 +23,7 @@
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/slab.h>
+#include <weft/wait.h>
 #include <weft/workqueue.h>
 #include <weft/writeback.h>
 #include "ext.h"
@@ -57,6 +58,7 @@ struct wb {
 
 #define MAX_DETACHED	128
 static atomic_t nr_detached;
+static DECLARE_WAIT_QUEUE_HEAD(detached_wait);	/* for half of them to end */
 static struct workqueue_struct *finish_wq;
 
 static ext_lblk_t first_block(const struct page *page, const struct inode *inode)
@@ -393,18 +395,21 @@ static void finish_work(struct work_struct *work)
 
 	finish_batch(wb, wb->err);
 	free_wb(wb);
-	atomic_dec(&nr_detached);
+	if (atomic_dec_return(&nr_detached) == MAX_DETACHED / 2)
+		wake_up_all(&detached_wait);
 }
 
-/* The last batch goes on by itself; false when there are too many such already. */
+/*
+ * The last batch goes on by itself; false: there is none.  When too many are under way, half of them have to end first,
+ * not just one: so the data of many small files still meet in the caller's plug and merge.
+ */
 static bool detach_batch(struct wb *wb)
 {
 	if (!wb->nr_pages)
 		return false;
-	if (atomic_inc_return(&nr_detached) > MAX_DETACHED) {
-		atomic_dec(&nr_detached);
-		return false;
-	}
+	if (atomic_read(&nr_detached) >= MAX_DETACHED)
+		wait_event(detached_wait, atomic_read(&nr_detached) <= MAX_DETACHED / 2);
+	atomic_inc(&nr_detached);
 	wb->detached = true;
 	INIT_WORK(&wb->work, finish_work);
 	start_batch(wb);
