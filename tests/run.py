@@ -87,19 +87,26 @@ def read_cases(name, text, expect=None):
     return n
 
 
+# What is also built with musl, as NAME_musl: its locks use futexes, and the robust list, in ways of their own.
+MUSL_PROGRAMS = "pshared threads".split()
+MUSL = ["musl-gcc", "-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"]
+
+
 def build_guest_programs():
     """Static binaries of tests/guest/*.c and tests/stress/*.c; returns their folder."""
     d = OUT / "bin"
     d.mkdir(parents=True, exist_ok=True)
-    for src in sorted(ROOT.glob("tests/guest/*.c")) + sorted(ROOT.glob("tests/stress/*.c")):
-        exe = d / src.stem
+    sources = sorted(ROOT.glob("tests/guest/*.c")) + sorted(ROOT.glob("tests/stress/*.c"))
+    todo = [(src, d / src.stem, ["gcc"]) for src in sources]
+    todo += [(ROOT / f"tests/guest/{name}.c", d / f"{name}_musl", MUSL) for name in MUSL_PROGRAMS]
+    for src, exe, cc in todo:
         newest = max(f.stat().st_mtime for f in [src, *ROOT.glob("tests/guest/*.h"), *ROOT.glob("tests/stress/*.h")])
         if exe.exists() and exe.stat().st_mtime > newest:
             continue
-        r = run(["gcc", "-O2", "-g0", "-static", "-pthread", "-Wall", "-Wno-stringop-overread", "-Wno-nonnull", "-Itests/guest", "-o", str(exe), str(src), "-lm"])
+        r = run([*cc, "-O2", "-g0", "-static", "-pthread", "-Wall", "-Wno-stringop-overread", "-Wno-nonnull", "-Itests/guest", "-o", str(exe), str(src), "-lm"])
         if r.returncode:
             say(r.stdout)
-            count(False, f"build {src.name}", "does not compile")
+            count(False, f"build {exe.name}", "does not compile")
     return d
 
 
@@ -190,11 +197,14 @@ def make_tracers_root():
 
 
 def make_sandbox_root():
-    """... with Debian's bubblewrap and the programs of util-linux and libcap that make namespaces and drop rights."""
+    """... with Debian's bubblewrap, the programs of util-linux and libcap that make namespaces and drop rights, and keyutils."""
     d = OUT / "sandbox-root"
     shutil.rmtree(d, ignore_errors=True)
     (d / "tests").mkdir(parents=True)
-    copy_with_libraries(d, ["bwrap", "unshare", "nsenter", "lsns", "setpriv", "capsh"])
+    copy_with_libraries(d, ["bwrap", "unshare", "nsenter", "lsns", "setpriv", "capsh", "/bin/keyctl", "/sbin/request-key"])
+    for f in ("etc/request-key.conf", "usr/share/keyutils/request-key-debug.sh"):       # its example of a request's helper
+        (d / f).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2("/" + f, d / f)
     shutil.copy2(ROOT / "tests/sandbox/sandbox.sh", d / "tests")
     cpio = OUT / "sandbox.cpio"
     r = run(["tools/mkroot.sh", str(cpio), str(d)])
@@ -545,7 +555,7 @@ def main():
     if a.plan == "stressng":
         stressng_record(a, bindir)
         return finish(start)
-    programs = sorted(p.stem for p in ROOT.glob("tests/guest/*.c"))
+    programs = sorted([p.stem for p in ROOT.glob("tests/guest/*.c")] + [f"{name}_musl" for name in MUSL_PROGRAMS])
     stress = sorted(p.stem for p in ROOT.glob("tests/stress/*.c"))
     scripts = sorted(p.name for p in ROOT.glob("tests/guest/*.sh") if p.stem != "ia32")
     if a.only:

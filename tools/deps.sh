@@ -10,7 +10,7 @@ packages() {
 	run)       echo qemu-system-x86 busybox-static cpio gzip ;;
 	debian)    echo mmdebstrap e2fsprogs fakeroot ;;
 	test)      echo qemu-system-x86 busybox-static cpio gzip libc6-dev musl-tools stress-ng fdisk util-linux e2fsprogs
-		   echo strace gdb libc6-dev-i386 lib32gcc-12-dev bubblewrap libcap2-bin ;;
+		   echo strace gdb libc6-dev-i386 lib32gcc-12-dev bubblewrap libcap2-bin keyutils ;;
 	lockcheck) echo clang-22 ;;
 	gdb)       echo gdb ;;
 	numa)      echo numactl ;;

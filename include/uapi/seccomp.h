@@ -59,6 +59,12 @@ struct seccomp_notif {
 	struct seccomp_data data;
 };
 
+/* PTRACE_SECCOMP_GET_METADATA: which filter is meant, and the flags it was attached with. */
+struct seccomp_metadata {
+	u64	filter_off;
+	u64	flags;
+};
+
 #define SECCOMP_USER_NOTIF_FLAG_CONTINUE	1
 
 struct seccomp_notif_resp {

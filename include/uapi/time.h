@@ -108,12 +108,21 @@ _Static_assert(sizeof(struct __kernel_timex) == 208, "ABI");
 #define ADJ_OFFSET_READONLY	0x2000
 
 #define STA_PLL			0x0001
+#define STA_FLL			0x0008
+#define STA_INS			0x0010
+#define STA_DEL			0x0020
 #define STA_UNSYNC		0x0040
 #define STA_FREQHOLD		0x0080
+#define STA_CLOCKERR		0x1000
 #define STA_NANO		0x2000
+#define STA_MODE		0x4000
 #define STA_RONLY		0xff00
 
 #define TIME_OK			0
+#define TIME_INS		1
+#define TIME_DEL		2
+#define TIME_OOP		3
+#define TIME_WAIT		4
 #define TIME_ERROR		5
 
 /* times(2), in ticks of USER_HZ */

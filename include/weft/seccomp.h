@@ -23,6 +23,9 @@ static inline bool secure_computing(struct pt_regs *regs)
 
 void copy_seccomp(struct task_struct *p);	/* fork: p gets what current has.  siglock of current; cannot fail */
 void exit_seccomp(struct task_struct *tsk);	/* tsk makes no call any more.  May sleep */
+/* ptrace(2): a task's filters, counted from the oldest. */
+long seccomp_get_filter(struct task_struct *task, unsigned long nr, void __user *to);	/* instructions; -errno */
+long seccomp_get_metadata(struct task_struct *task, unsigned long size, void __user *data);
 long prctl_set_seccomp(unsigned long mode, void __user *filter);
 
 #endif

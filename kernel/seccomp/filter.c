@@ -295,3 +295,58 @@ int seccomp_attach(struct seccomp_filter *f, unsigned int flags)
 		mutex_unlock(&current->signal->cred_guard_mutex);
 	return ret;
 }
+
+/* ---- looking at them: checkpoint and restore ---- */
+
+/* The filter with this number, 0 for the first that was attached, with a reference; or an error. */
+static struct seccomp_filter *nth_filter(struct task_struct *task, u64 nr)
+{
+	struct seccomp_filter *f = ERR_PTR(-EINVAL);
+
+	if (!capable(CAP_SYS_ADMIN) || current->seccomp_mode != SECCOMP_MODE_DISABLED)
+		return ERR_PTR(-EACCES);
+	spin_lock_irq(&task->sighand->siglock);
+	if (task->seccomp_mode == SECCOMP_MODE_FILTER) {
+		f = task->seccomp_filter;
+		while (f && f->depth > nr + 1)
+			f = f->prev;
+		if (f && f->depth == nr + 1)
+			refcount_inc(&f->refs);
+		else
+			f = ERR_PTR(-ENOENT);
+	}
+	spin_unlock_irq(&task->sighand->siglock);
+	return f;
+}
+
+long seccomp_get_filter(struct task_struct *task, unsigned long nr, void __user *to)
+{
+	struct seccomp_filter *f = nth_filter(task, nr);
+	long ret;
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	ret = f->len;
+	if (to && copy_to_user(to, f->insns, f->len * sizeof(f->insns[0])))
+		ret = -EFAULT;
+	seccomp_put(f);
+	return ret;
+}
+
+long seccomp_get_metadata(struct task_struct *task, unsigned long size, void __user *data)
+{
+	struct seccomp_metadata meta = { 0 };
+	struct seccomp_filter *f;
+
+	size = min(size, sizeof(meta));
+	if (size < sizeof(meta.filter_off))
+		return -EINVAL;
+	if (copy_from_user(&meta.filter_off, data, sizeof(meta.filter_off)))
+		return -EFAULT;
+	f = nth_filter(task, meta.filter_off);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	meta.flags = f->log ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_put(f);
+	return copy_to_user(data, &meta, size) ? -EFAULT : (long)size;
+}

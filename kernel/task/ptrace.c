@@ -20,6 +20,7 @@
 #include <weft/mm.h>
 #include <weft/ptrace.h>
 #include <weft/sched.h>
+#include <weft/seccomp.h>
 #include <weft/signal.h>
 #include <weft/syscalls.h>
 #include <weft/uaccess.h>
@@ -570,6 +571,10 @@ static long ptrace_request(struct task_struct *child, long request, unsigned lon
 	case PTRACE_GETREGSET:
 	case PTRACE_SETREGSET:
 		return ptrace_iovec_regset(child, request == PTRACE_SETREGSET, addr, udata);
+	case PTRACE_SECCOMP_GET_FILTER:
+		return seccomp_get_filter(child, addr, udata);
+	case PTRACE_SECCOMP_GET_METADATA:
+		return seccomp_get_metadata(child, addr, udata);
 	case PTRACE_GET_SYSCALL_INFO:
 		return ptrace_get_syscall_info(child, addr, udata);
 	case PTRACE_GET_RSEQ_CONFIGURATION:

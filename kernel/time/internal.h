@@ -35,8 +35,11 @@ void update_vsyscall_tz(void);
 /* By how much time shall run faster: parts per 2^32. */
 s64 ntp_rate(void);
 void ntp_clear(void);
-/* A second has passed: the next part of an adjtime(3) slew. */
-void ntp_second(void);
+/*
+ * Second `now` of real time begins, `seconds` after the last call: the next part of what is to be slewed.  Returns by how
+ * many seconds the clock is to jump for a leap second: -1, 0, 1.
+ */
+int ntp_second(s64 now, s64 seconds);
 int ntp_adjust(struct __kernel_timex *txc, const struct timespec64 *now, s32 *tai_offset);
 
 /* ---- hrtimer.c ---- */

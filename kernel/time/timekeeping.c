@@ -19,13 +19,14 @@
 #include <weft/sched.h>
 #include <weft/seqlock.h>
 #include <weft/timekeeping.h>
+#include <weft/workqueue.h>
 #include <uapi/time.h>
 #include "internal.h"
 
 static DEFINE_SPINLOCK(timekeeper_lock);
 static seqcount_t tk_seq;
 static struct timekeeper tk = { .clock = &clocksource_jiffies };	/* until timekeeping_init() it is always 0 */
-static u64 next_second;				/* mono_ns at which ntp_second() is due */
+static u64 next_second;				/* mono_ns at which a second of real time ends and ntp_second() is due */
 
 struct timezone sys_tz;
 
@@ -171,11 +172,17 @@ static void set_rate(void)
 	tk.mult = (u32)(tk.clock->mult + (((s64)tk.clock->mult * ntp_rate()) >> 32));
 }
 
+static u64 end_of_second(void)
+{
+	return tk.mono_ns + NSEC_PER_SEC - ((u64)tk.offs[TK_OFFS_REAL] + tk.mono_ns) % NSEC_PER_SEC;
+}
+
 static void set_realtime_offset(ktime_t offs)
 {
 	tk.offs[TK_OFFS_REAL] = offs;
 	tk.offs[TK_OFFS_TAI] = offs + (s64)tk.tai_offset * NSEC_PER_SEC;
 	tk.set_seq++;
+	next_second = end_of_second();
 }
 
 static void use_clock(struct clocksource *cs)
@@ -203,17 +210,38 @@ static void write_end(unsigned long flags) __releases(&timekeeper_lock)
 	spin_unlock_irqrestore(&timekeeper_lock, flags);
 }
 
+static void tell_clock_was_set(struct work_struct *unused)
+{
+	clock_was_set();
+}
+static DECLARE_WORK(clock_set_work, tell_clock_was_set);
+
+/* A second has ended, or several while all processors were idle.  True: the clock was set, for a leap second. */
+static bool new_second(void)
+{
+	const s64 seconds = 1 + (s64)(tk.mono_ns - next_second) / NSEC_PER_SEC;
+	const int leap = ntp_second(((s64)tk.mono_ns + tk.offs[TK_OFFS_REAL]) / NSEC_PER_SEC, seconds);
+
+	set_rate();
+	next_second = end_of_second();
+	if (!leap)
+		return false;
+	tk.tai_offset -= leap;
+	set_realtime_offset(tk.offs[TK_OFFS_REAL] + leap * NSEC_PER_SEC);
+	return true;
+}
+
 void update_wall_time(void)
 {
 	unsigned long flags = write_begin();
+	bool was_set = false;
 
 	forward_now();
-	if (tk.mono_ns >= next_second) {
-		next_second = tk.mono_ns + NSEC_PER_SEC;
-		ntp_second();
-		set_rate();
-	}
+	if (tk.mono_ns >= next_second)
+		was_set = new_second();
 	write_end(flags);
+	if (was_set)
+		schedule_work(&clock_set_work);		/* it waits for other processors: not in an interrupt */
 }
 
 void timekeeping_notify(struct clocksource *cs)

@@ -49,6 +49,37 @@ TEST(segment_that_vanishes)
 	asm volatile("mov %0, %%gs; mov %0, %%es" : : "r" (0));
 }
 
+/* A thread that runs in user mode all the while sees what another does to the segment it has loaded. */
+static volatile int segment_loaded, segment_seen;
+static void *watch_segment(void *unused)
+{
+	unsigned short sel = 7, now;
+
+	asm volatile("mov %0, %%ds; mov %0, %%es" : : "r" (sel));
+	segment_loaded = 1;
+	do {
+		asm volatile("mov %%ds, %0" : "=r" (now));
+	} while (now == sel);
+	segment_seen = 1;
+	return unused;
+}
+
+TEST(segment_that_vanishes_elsewhere)
+{
+	struct { unsigned entry, base, limit, flags; } d = { 0, 0, 0xfffff, 0x51 | 1 << 4 };	/* 32-bit data, usable */
+	pthread_t t;
+
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
+		SKIP("no modify_ldt");
+	CHECK_EQ(pthread_create(&t, NULL, watch_segment, NULL), 0);
+	while (!segment_loaded)
+		usleep(1000);
+	d = (typeof(d)){ 0, 0, 0, 0x28 };		/* empty */
+	CHECK_EQ(syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	CHECK(segment_seen);
+}
+
 TEST(unlimited_is_not_minus_one)
 {
 	struct rlimit inf = { RLIM_INFINITY, RLIM_INFINITY };

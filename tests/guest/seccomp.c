@@ -566,6 +566,59 @@ TEST(trace)
 	CHECK_EQ(WEXITSTATUS(st), 0);
 }
 
+/* ---- a tracer reads the filters ---- */
+
+TEST(tracer_reads_filters)
+{
+	static const struct sock_filter first[] = { LOAD(nr), UNLESS(SYS_getppid), RET(SECCOMP_RET_ERRNO | 7) };
+	static const struct sock_filter second[] = { RET(SECCOMP_RET_ALLOW) };
+	struct sock_filter got[16] = {};
+	struct { uint64_t off, flags; } meta = { 1, 77 };
+	int st;
+	pid_t pid = CHECK_OK(fork());
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		no_new_privs();
+		CHECK_OK(load(first));
+		CHECK_OK(load_flags(second, 1, SECCOMP_FILTER_FLAG_LOG));
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	st = t_wait(pid);
+	CHECK(WIFSTOPPED(st));
+	if (ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL) < 0 && errno != EINVAL) {
+		kill(pid, SIGKILL);
+		SKIP("no right to look at filters, or a kernel that does not show them (errno %d)", errno);
+	}
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL), EINVAL);	/* it has none */
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 16, &meta), EINVAL);
+	CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+	st = t_wait(pid);
+	CHECK(WIFSTOPPED(st));
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL), 4);
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, got), 4);
+	CHECK(!memcmp(got, first, sizeof(first)));
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 1, got), 1);
+	CHECK(!memcmp(got, second, sizeof(second)));
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 2, got), ENOENT);
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, -1, got), ENOENT);
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, (void *)8), EFAULT);
+	CHECK_EQ(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 16, &meta), 16);
+	CHECK_EQ(meta.flags, SECCOMP_FILTER_FLAG_LOG);
+	CHECK_EQ(meta.off, 1);
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 7, &meta), EINVAL);
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 16, (void *)8), EFAULT);
+	meta.off = 5;
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 16, &meta), ENOENT);
+	CHECK_OK(setresuid(1000, 1000, 1000));
+	CHECK_ERR(ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL), EACCES);
+	CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+	st = t_wait(pid);
+	CHECK(WIFEXITED(st) && !WEXITSTATUS(st));
+}
+
 /* ---- a supervisor decides ---- */
 
 #define LISTEN	SECCOMP_FILTER_FLAG_NEW_LISTENER

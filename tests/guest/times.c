@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
 
 static long long ns_of(clockid_t c)
 {
@@ -185,4 +187,109 @@ TEST(rlimit_cpu_ends_a_hog)
 	int st = t_wait(pid);
 	CHECK(WIFSIGNALED(st));
 	CHECK(WTERMSIG(st) == SIGXCPU || WTERMSIG(st) == SIGKILL);
+}
+
+/* ---- adjtimex ---- */
+
+/* Only where the clock is ours: elsewhere a daemon may be steering it. */
+static void own_clock(void)
+{
+	struct utsname u;
+
+	CHECK_OK(uname(&u));
+	if (!strstr(u.release, "weft"))
+		SKIP("not with the host's clock");
+}
+
+static int adjust(struct timex *t)
+{
+	return CHECK_OK(syscall(SYS_adjtimex, t));
+}
+
+TEST(adjtimex_reads_and_refuses)
+{
+	struct timex t = {};
+	int state = adjust(&t);
+
+	CHECK(state >= TIME_OK && state <= TIME_ERROR);
+	CHECK_EQ(state == TIME_ERROR, (t.status & (STA_UNSYNC | STA_CLOCKERR)) != 0);
+	CHECK_EQ(t.tick, 10000);
+	CHECK_EQ(t.tolerance, 500 << 16);
+	CHECK(t.constant >= 0 && t.constant <= 10);
+	t = (struct timex){ .modes = ADJ_TICK, .tick = 1 };
+	CHECK(syscall(SYS_adjtimex, &t) == -1 && (errno == EINVAL || errno == EPERM));
+	t = (struct timex){ .modes = 0x8000 };		/* ADJ_ADJTIME without ADJ_OFFSET_SINGLESHOT */
+	CHECK_ERR(syscall(SYS_adjtimex, &t), EINVAL);
+	CHECK_ERR(syscall(SYS_adjtimex, 8), EFAULT);
+}
+
+/* The loop takes the offset off, a quarter of what is left each second, and learns the frequency from updates. */
+TEST(adjtimex_loop)
+{
+	struct timex t = { .modes = ADJ_STATUS | ADJ_NANO | ADJ_TIMECONST | ADJ_FREQUENCY | ADJ_MAXERROR, .status = STA_PLL };
+	long long left;
+
+	own_clock();
+	CHECK_EQ(adjust(&t), TIME_OK);
+	CHECK_EQ(t.status & (STA_PLL | STA_NANO | STA_UNSYNC), STA_PLL | STA_NANO);
+	CHECK_EQ(t.constant, 0);
+	t = (struct timex){ .modes = ADJ_OFFSET, .offset = 40000000 };
+	adjust(&t);
+	CHECK_EQ(t.offset, 40000000);
+	do {
+		t_sleep_ms(200);
+		t = (struct timex){};
+		adjust(&t);
+		left = t.offset;
+	} while (left == 40000000);
+	CHECK(left <= 30000000);
+	CHECK(t.maxerror >= 500);
+	t_sleep_ms(2000);
+	t = (struct timex){ .modes = ADJ_OFFSET, .offset = 1000000 };		/* still 1 ms off after 2 s or more: too slow */
+	adjust(&t);
+	CHECK(t.freq > 0 && t.freq <= 500 << 16);
+	t = (struct timex){ .modes = ADJ_OFFSET | ADJ_FREQUENCY };
+	adjust(&t);
+	CHECK_EQ(t.offset, 0);
+	t = (struct timex){ .modes = ADJ_STATUS, .status = STA_UNSYNC };
+	CHECK_EQ(adjust(&t), TIME_ERROR);
+	CHECK_EQ(t.status, STA_UNSYNC);
+	t = (struct timex){ .modes = ADJ_OFFSET | ADJ_FREQUENCY, .offset = 1000 };	/* without the loop nobody follows */
+	adjust(&t);
+	CHECK_EQ(t.offset, 0);
+	CHECK_EQ(t.freq, 0);
+}
+
+/* 23:59:60: the second before midnight comes twice, and TAI goes on. */
+TEST(adjtimex_leap_second)
+{
+	struct timespec before, tai, after, was, set = { 1924991997, 0 };	/* 2030-12-31 23:59:57 */
+	struct timex t = { .modes = ADJ_TAI, .constant = 37 };
+	long long start = t_now_ns();
+	int state;
+
+	own_clock();
+	CHECK_OK(clock_gettime(CLOCK_REALTIME, &was));
+	adjust(&t);
+	CHECK_OK(clock_settime(CLOCK_REALTIME, &set));
+	t = (struct timex){ .modes = ADJ_STATUS | ADJ_MAXERROR, .status = STA_INS };	/* setting the clock has unset them */
+	adjust(&t);
+	do {
+		t_sleep_ms(100);
+		t = (struct timex){};
+		state = adjust(&t);
+	} while (state != TIME_OOP && state != TIME_WAIT);
+	CHECK_EQ(t.tai, 38);
+	CHECK_OK(clock_gettime(CLOCK_REALTIME, &before));
+	CHECK_OK(clock_gettime(CLOCK_TAI, &tai));
+	CHECK_OK(clock_gettime(CLOCK_REALTIME, &after));
+	CHECK((tai.tv_sec - before.tv_sec) * 1000000000LL + tai.tv_nsec - before.tv_nsec >= 38000000000LL);
+	CHECK((tai.tv_sec - after.tv_sec) * 1000000000LL + tai.tv_nsec - after.tv_nsec <= 38000000000LL);
+	t = (struct timex){ .modes = ADJ_STATUS | ADJ_MAXERROR | ADJ_TAI };
+	while (adjust(&t) != TIME_OK) {
+		t_sleep_ms(100);
+		t = (struct timex){};
+	}
+	was.tv_sec += (t_now_ns() - start) / 1000000000;
+	CHECK_OK(clock_settime(CLOCK_REALTIME, &was));
 }

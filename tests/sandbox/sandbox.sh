@@ -1,5 +1,5 @@
 #!/bin/sh
-# sandbox.sh: Debian's unmodified unshare, nsenter, lsns, setpriv, capsh and bwrap; what they say is checked.
+# sandbox.sh: Debian's unmodified unshare, nsenter, lsns, setpriv, capsh, keyctl and bwrap; what they say is checked.
 # Runs in a guest (tests/run.py) as root.  A line a case: "ok sandbox/NAME" or "not ok sandbox/NAME: why".
 # All by their whole paths: the guest's shell has applets of the same names.
 cd / || exit 1
@@ -33,6 +33,9 @@ utils() {
 	[ "$(sort -u $out | grep -c '^net:\[[0-9]*\]$')" = 2 ] && echo different >>$out
 	check unshare_net '^different$'
 
+	$u/unshare -T --boottime 100000000 sh -c 'cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets' >$out 2>&1
+	check unshare_time '^10000[0-9]{4}$' '^boottime +100000000 +0$'
+
 	$u/unshare --uts sh -c 'hostname other; exec sleep 60' & pid=$!
 	until $u/nsenter -t $pid -u hostname >$out 2>&1 && grep -q other $out; do sleep 0.1; done
 	check nsenter_uts '^other$'
@@ -48,6 +51,21 @@ capabilities() {
 	check setpriv_ambient '^Current: cap_net_raw=eip' '^Ambient set =cap_net_raw' '^uid=1000'
 	/usr/sbin/capsh --drop=cap_sys_admin --print >$out 2>&1
 	check capsh_drop '^Bounding set =.*cap_sys_pacct,cap_sys_boot,'
+}
+
+keys() {
+	/bin/keyctl session - sh -c '
+		ring=$(keyctl newring mine @s); key=$(keyctl add user weft:a secret @s); keyctl print $key
+		[ $(keyctl search @s user weft:a) = $key ] && echo found
+		keyctl update $key other; keyctl print %user:weft:a; keyctl rdescribe $key; keyctl show @s
+		keyctl link $key $ring; keyctl unlink $key @s; echo in ring: $(keyctl rlist $ring | grep -c "^$key$")
+		printf piped | keyctl padd user b $ring >/dev/null; keyctl pipe %user:b; echo
+		keyctl timeout $key 1000; keyctl revoke $key; keyctl print $key; keyctl purge user' >$out 2>&1
+	check keyctl '^secret$' '^found$' '^other$' '^user;0;0;3f010000;weft:a$' '  \\_ user: weft:a$' '^in ring: 1$' '^piped$' \
+		'Key has been revoked' '^purged [0-9]+ keys$'
+	# The kernel runs /sbin/request-key, that the example of keyutils, and that keyctl to fill the key.
+	/bin/keyctl session - sh -c 'keyctl print $(keyctl request2 user debug:ab hello @s); keyctl request2 user weft:none x @s' >$out 2>&1
+	check request_key '^Debug hello$' '^request_key: Required key not available$'
 }
 
 # bubblewrap $1: as root or as user.
@@ -72,6 +90,7 @@ bubblewrap() {
 if [ "$1" != bwrap ]; then
 	utils
 	capabilities
+	keys
 	# bwrap pivots the root, and the first mount of all cannot be pivoted away: so a root of our own on top of it.
 	mkdir -p /newroot
 	mount --rbind / /newroot && cd /newroot && mount --move . / && exec chroot . sh /tests/sandbox.sh bwrap

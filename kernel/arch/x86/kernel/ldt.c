@@ -70,6 +70,22 @@ void switch_ldt(struct mm_struct *prev, struct mm_struct *next)
 		load_mm_ldt(next);
 }
 
+/*
+ * DS and ES hold what the user's thread loaded, kernel mode or not, and with it a copy of the old descriptor.  (CS and SS
+ * are loaded anew on the way to user mode, FS and GS when the thread is next switched to, as on Linux.)
+ */
+static void refresh_segments(void)
+{
+	unsigned short sel;
+
+	savesegment(ds, sel);
+	if (sel & SEGMENT_TI_MASK)
+		loadsegment(ds, sel);
+	savesegment(es, sel);
+	if (sel & SEGMENT_TI_MASK)
+		loadsegment(es, sel);
+}
+
 /* On each processor that has the mm loaded, borrowed or not. */
 static void reload_ldt(void *info)
 {
@@ -77,8 +93,10 @@ static void reload_ldt(void *info)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (this_cpu_read(cpu_tlbstate.loaded_mm) == mm)
+	if (this_cpu_read(cpu_tlbstate.loaded_mm) == mm) {
 		load_mm_ldt(mm);
+		refresh_segments();
+	}
 	local_irq_restore(flags);
 }
 

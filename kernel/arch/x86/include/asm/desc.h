@@ -34,6 +34,7 @@ static inline void load_tr(u16 sel) { asm volatile("ltr %w0" : : "r" (sel)); }
 __bad_selector: \
 	asm volatile("mov %k0, %%" #seg : : "r" (0) : "memory"); \
 } while (0)
+#define SEGMENT_TI_MASK	4	/* of a selector: it is one of the LDT */
 #define savesegment(seg, value) asm("mov %%" #seg ", %w0" : "=r" (value))
 
 #endif
