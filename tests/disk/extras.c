@@ -102,7 +102,7 @@ static void where(void)
 
 static void flags(void)
 {
-	int fd = make("flags", 10), flags = 0;
+	int fd = make("flags", 10), flags = 0, version = 4711, got = 0;
 	struct fsxattr x = { };
 
 	report("fsgetxattr", !ioctl(fd, FS_IOC_FSGETXATTR, &x) && !(x.fsx_xflags & FS_XFLAG_APPEND));
@@ -111,6 +111,8 @@ static void flags(void)
 	report("append-only", open("flags", O_WRONLY) == -1 && errno == EPERM && unlink("flags") == -1 && errno == EPERM);
 	flags &= ~FS_APPEND_FL;
 	report("setflags", !ioctl(fd, FS_IOC_SETFLAGS, &flags) && !ioctl(fd, FS_IOC_FSGETXATTR, &x) && x.fsx_xflags == FS_XFLAG_NODUMP);
+	report("version", ioctl(fd, FS_IOC_SETVERSION, &version) ? errno == ENOTTY :
+	       !ioctl(fd, FS_IOC_GETVERSION, &got) && got == version);	/* ENOTTY where there are checksums */
 	close(fd);
 	report("unlink", !unlink("flags"));
 }

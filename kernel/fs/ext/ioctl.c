@@ -1,11 +1,12 @@
 /*
  * ioctl.c: file attributes (lsattr, chattr), generation numbers, fstrim.
  *
- * Locking: i_rwsem, taken by kernel/fs/ioctl.c.
+ * Locking: i_rwsem, for attributes taken by kernel/fs/ioctl.c.
  * See:     ioctl_iflags(2); kernel/fs/ioctl.c checks who may
  */
 #include <weft/capability.h>
 #include <weft/err.h>
+#include <weft/mount.h>
 #include <weft/uaccess.h>
 #include <uapi/fs.h>
 #include "ext.h"
@@ -49,10 +50,42 @@ int ext_fileattr_set(struct dentry *dentry, u32 flags)
 	return err;
 }
 
+/* Checksums begin with the generation, so that it stays where there are any. */
+static int set_generation(struct file *file, const int __user *arg)
+{
+	struct inode *inode = file_inode(file);
+	struct jbd_handle *handle;
+	int generation, err;
+
+	if (!inode_owner_or_capable(inode))
+		return -EPERM;
+	if (has_metadata_csum(EXT_FS(inode->i_sb)))
+		return -ENOTTY;
+	if (get_user(generation, arg))
+		return -EFAULT;
+	err = mnt_want_write_file(file);
+	if (err)
+		return err;
+	inode_lock(inode);
+	handle = ext_start(inode->i_sb, CREDITS_INODE);
+	err = PTR_ERR_OR_ZERO(handle);
+	if (!err) {
+		inode->i_generation = (u32)generation;
+		inode->i_ctime = current_time(inode);
+		err = ext_write_inode_to(handle, inode);
+		ext_stop(inode->i_sb, handle);
+	}
+	inode_unlock(inode);
+	mnt_drop_write_file(file);
+	return err;
+}
+
 long ext_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (cmd == FS_IOC_GETVERSION)
 		return put_user((int)file_inode(file)->i_generation, (int __user *)arg);
+	if (cmd == FS_IOC_SETVERSION)
+		return set_generation(file, (const int __user *)arg);
 	if (cmd == FITRIM)
 		return ext_ioctl_trim(file_inode(file)->i_sb, (struct fstrim_range __user *)arg);
 	return -ENOTTY;
