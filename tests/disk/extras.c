@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -427,6 +428,32 @@ static void signals(void)
 	close(fd);
 }
 
+/* ---- truncating what is being written back ---- */
+
+static void truncate_written(void)
+{
+	enum { LONG = 32 * 4096, SHORT = 100 };
+	int fd = make("truncated", 0), whole = 1;
+	char *p = mmap(NULL, LONG, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	pid_t writer = fork();
+	struct stat st;
+
+	while (!writer)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (int i = 0; i < 500 && whole; i++) {
+		whole = !ftruncate(fd, LONG);
+		for (int at = 0; at < LONG; at += 4096)
+			p[at] = 'x';
+		usleep((unsigned int)i % 50 * 10);
+		whole = whole && !ftruncate(fd, SHORT) && pwrite(fd, "y", 1, 0) == 1 && !fstat(fd, &st) && st.st_size == SHORT;
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	report("truncate-written", whole);
+	munmap(p, LONG);
+	close(fd);
+}
+
 /* ---- mount options ---- */
 
 /* Does reading change the access time, which lies in the past? */
@@ -485,6 +512,7 @@ int main(int argc, char **argv)
 	names();
 	read_while_growing();
 	signals();
+	truncate_written();
 	if (argc > 2)
 		options(argv[2]);
 	return failed != 0;

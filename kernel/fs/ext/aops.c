@@ -254,10 +254,12 @@ static int ext_write_end(struct file *file, struct address_space *mapping, loff_
 	}
 	if (copied && !err && ext_journals_data(inode) && !ext_has_inline(inode)) {
 		unsigned int from = offset_in_page(pos);
+		loff_t size;
 
-		err = ext_jdata_log(page, from, from + copied, max_t(loff_t, pos + copied, inode->i_size));
-		if (EXT_I(inode)->disksize > inode->i_size)
-			i_size_write(inode, EXT_I(inode)->disksize);
+		err = ext_jdata_log(page, from, from + copied, pos + copied);
+		size = min_t(loff_t, EXT_I(inode)->disksize, pos + copied);
+		if (size > inode->i_size)
+			i_size_write(inode, size);
 	} else if (copied && !err && !ext_has_inline(inode)) {
 		if (pos + copied > i_size_read(inode))
 			i_size_write(inode, pos + copied);

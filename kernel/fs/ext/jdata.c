@@ -77,11 +77,23 @@ static int log_contents(struct jbd_handle *handle, struct page *page, unsigned i
 	return err;
 }
 
-/* `size`: how long the file will be; the disk is told as far as its blocks have come. */
+/*
+ * The disk is told how long the file is, as far as its blocks have come.  `size`: what a write makes of it.  A truncation sets
+ * i_size first: who asks for that under the lock does not raise again what has just been lowered.
+ */
+static void raise_disksize(struct inode *inode, ext_lblk_t lblk, loff_t size)
+{
+	struct ext_inode *ei = EXT_I(inode);
+
+	down_write(&ei->data_sem);
+	size = min_t(loff_t, max_t(loff_t, size, i_size_read(inode)), (loff_t)((u64)lblk + 1) << inode->i_blkbits);
+	ei->disksize = max_t(loff_t, ei->disksize, size);
+	up_write(&ei->data_sem);
+}
+
 static int log_block(struct page *page, unsigned int block, loff_t size)
 {
 	struct inode *inode = page->mapping->host;
-	struct ext_inode *ei = EXT_I(inode);
 	bool fresh = ext_block_promised(page, block);
 	struct jbd_handle *handle;
 	struct ext_map map;
@@ -93,12 +105,8 @@ static int log_block(struct page *page, unsigned int block, loff_t size)
 	err = PTR_ERR_OR_ZERO(handle);
 	if (!err) {
 		err = enter_block(handle, inode, &map, fresh) ?: log_contents(handle, page, block, map.pblk);
-		size = min_t(loff_t, size, (loff_t)((u64)map.lblk + 1) << inode->i_blkbits);
-		if (!err && size > ei->disksize) {
-			down_write(&ei->data_sem);
-			ei->disksize = size;
-			up_write(&ei->data_sem);
-		}
+		if (!err)
+			raise_disksize(inode, map.lblk, size);
 		err = err ?: ext_write_inode_to(handle, inode);
 		ext_note_change(handle, inode, true);
 		ext_std_error(inode->i_sb, err);
@@ -111,7 +119,7 @@ static int log_block(struct page *page, unsigned int block, loff_t size)
 	return err;
 }
 
-/* Bytes [from, to) of a page that is locked and up to date; blocks that nobody wrote to are left out. */
+/* Bytes [from, to) of a page that is locked and up to date; blocks that nobody wrote to are left out.  `size`: raise_disksize() */
 int ext_jdata_log(struct page *page, unsigned int from, unsigned int to, loff_t size)
 {
 	unsigned int bits = page->mapping->host->i_blkbits;

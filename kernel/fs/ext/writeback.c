@@ -230,15 +230,14 @@ static void claim_and_write(struct wb *wb, struct run *r, struct run *rest)
 
 /* ---- step 3: what leads to the data ---- */
 
-/* The size on disk: as far as data have arrived. */
+/* The size on disk: as far as data have arrived.  i_size is asked for under the lock: a truncation sets it before this one. */
 static void raise_disksize(struct wb *wb, const struct run *r)
 {
 	struct ext_inode *ei = EXT_I(wb->inode);
-	loff_t end = min_t(loff_t, (loff_t)((u64)r->lblk + r->len) << wb->inode->i_blkbits, i_size_read(wb->inode));
+	loff_t end = (loff_t)((u64)r->lblk + r->len) << wb->inode->i_blkbits;
 
 	down_write(&ei->data_sem);
-	if (end > ei->disksize)
-		ei->disksize = end;
+	ei->disksize = max_t(loff_t, ei->disksize, min_t(loff_t, end, i_size_read(wb->inode)));
 	up_write(&ei->data_sem);
 }
 
@@ -441,7 +440,7 @@ static void log_page(struct inode *inode, struct page *page, unsigned int bytes)
 	int err;
 
 	set_page_writeback(page);
-	err = ext_jdata_log(page, 0, bytes, i_size_read(inode));
+	err = ext_jdata_log(page, 0, bytes, 0);
 	if (err)
 		mapping_set_error(inode->i_mapping, err);
 	end_page_writeback(page);
