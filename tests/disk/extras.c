@@ -440,7 +440,7 @@ static void truncate_written(void)
 
 	while (!writer)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	for (int i = 0; i < 60 && whole; i++) {
+	for (int i = 0; i < 30 && whole; i++) {
 		whole = !ftruncate(fd, LONG);
 		for (int at = 0; at < LONG; at += 4096)
 			p[at] = 'x';
