@@ -32,17 +32,20 @@ enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 #define NUMA_NO_NODE		(-1)
 typedef unsigned long		nodemask_t;	/* a bit for each node */
 
+/* The kinds of page blocks, aligned ranges of 2 MiB: what moves is kept apart (buddy.c). */
+enum migratetype { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_TYPES };
+
 struct free_area {
-	struct list_head	free_list;
-	unsigned long		nr_free;	/* blocks, not pages */
-};
+	struct list_head	free_list[MIGRATE_TYPES];
+	unsigned long		nr_free;	/* blocks of all kinds, not pages */
+} ____cacheline_aligned;
 
 /* Free blocks of small orders at hand for one CPU. */
 struct per_cpu_pages {
 	int			count;		/* pages in all lists */
 	int			high;		/* [I] more than this: `batch` pages go back */
 	int			batch;		/* [I] pages moved at a time */
-	struct list_head	lists[PCP_ORDERS];
+	struct list_head	lists[PCP_ORDERS][MIGRATE_TYPES];
 };
 
 struct pglist_data;

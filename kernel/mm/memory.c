@@ -69,7 +69,8 @@ static bool map_new_anon_page(struct vm_fault *vmf, struct page *page)
 	pte_t entry = maybe_mkwrite(pte_mkdirty(mk_pte(page, vma->vm_page_prot)), vma);
 	bool mapped = false;
 
-	vmf->pte = pte_offset_map_lock(vma->vm_mm, vmf->pmd, vmf->address, &vmf->ptl);
+	vmf->ptl = pte_lockptr(vma->vm_mm, vmf->pmd);
+	spin_lock(vmf->ptl);
 	if (likely(pte_none(*vmf->pte))) {
 		inc_mm_counter(vma->vm_mm, MM_ANONPAGES);
 		page_add_new_anon_rmap(page, vma, vmf->address);
@@ -98,10 +99,6 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (unlikely(vmf->vma->vm_flags & VM_UFFD_MISSING))
 		return handle_userfault(vmf, VM_UFFD_MISSING);
-	if (pte_alloc_failed(vmf->vma->vm_mm, vmf->pmd))
-		return VM_FAULT_OOM;
-	if (unlikely(pmd_none(pmdp_get(vmf->pmd)) || pmd_leaf(pmdp_get(vmf->pmd))))
-		return 0;			/* another thread has put a huge page there */
 	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
 		map_zero_page(vmf);
 		return 0;
@@ -283,8 +280,6 @@ static vm_fault_t do_fault(struct vm_fault *vmf)
 {
 	if (!vmf->vma->vm_ops->fault)
 		return VM_FAULT_SIGBUS;
-	if (pte_alloc_failed(vmf->vma->vm_mm, vmf->pmd))
-		return VM_FAULT_OOM;
 	if (!(vmf->flags & FAULT_FLAG_WRITE))
 		return do_read_fault(vmf);
 	if (!(vmf->vma->vm_flags & VM_SHARED))
@@ -426,21 +421,41 @@ static vm_fault_t do_wp_page(struct vm_fault *vmf) __releases(vmf->ptl)
 
 /* ---- the fault ---- */
 
-static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
+/*
+ * The address's entry: vmf->pte in its table, and what it says.  Nothing there yet: a huge page, or else a table.  False: the
+ * fault has been served, *ret says how; or the access shall come again.
+ */
+static bool find_pte(struct vm_fault *vmf, vm_fault_t *ret)
 {
 	pmd_t pmd = pmdp_get(vmf->pmd);		/* once: it may change, see huge_mm.h */
-	pte_t entry;
 
-	if (pmd_none(pmd)) {
+	*ret = 0;
+	if (unlikely(pmd_none(pmd))) {
 		if (thp_enabled && do_huge_anonymous_page(vmf))
-			return 0;
+			return false;
+		if (pte_alloc_failed(vmf->vma->vm_mm, vmf->pmd)) {
+			*ret = VM_FAULT_OOM;
+			return false;
+		}
+		pmd = pmdp_get(vmf->pmd);
+		if (pmd_none(pmd) || pmd_leaf(pmd))
+			return false;		/* another thread has put a huge page there */
 	} else if (unlikely(pmd_leaf(pmd))) {
 		do_huge_fault(vmf);
-		return 0;			/* if it was split, the access comes again */
-	} else {
-		vmf->pte = pte_offset_kernel(&pmd, vmf->address);
-		vmf->orig_pte = READ_ONCE(*vmf->pte);
+		return false;			/* if it was split, the access comes again */
 	}
+	vmf->pte = pte_offset_kernel(&pmd, vmf->address);
+	vmf->orig_pte = READ_ONCE(*vmf->pte);
+	return true;
+}
+
+static vm_fault_t handle_pte_fault(struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+	pte_t entry;
+
+	if (!find_pte(vmf, &ret))
+		return ret;
 	if (pte_none(vmf->orig_pte))
 		return vma_is_anonymous(vmf->vma) ? do_anonymous_page(vmf) : do_fault(vmf);
 	if (!pte_present(vmf->orig_pte))

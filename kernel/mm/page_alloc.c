@@ -1,17 +1,15 @@
 /*
- * page_alloc.c: the buddy system: page frames in blocks of 2^order.
+ * page_alloc.c: page frames for who asks: the lists of each CPU, watermarks, and what to do when there is nothing.
  *
- * Idea:    a block and its buddy (the block whose number differs in the lowest bit) become one block of the next order when
- *          both are free, so memory joins up again as it is freed.  Small orders pass through lists of each CPU, which
- *          take and give `batch` pages at a time.
+ * Idea:    behind stands the buddy system (buddy.c).  Small orders pass through lists of each CPU, one for each order and kind
+ *          of memory, which take and give `batch` pages at a time.
  *
  *          alloc_pages -> a zone above its watermark -> CPU list -> free_area -> split a larger block -> grow_zone
  *                      -> slow path: below the watermark, shrinkers, OOM killer, the reserves
  *          put_page, __free_pages -> CPU list -> free_area, joined with buddies
  *
- * States:  in a free list: PG_buddy, order in page->private, count 0.  In a CPU list: no flags, count 0.  In use: count > 0.
- *          A tail page of a compound block has PG_tail and names its head.
- * Locking: zone->lock (irq-safe) guards free_area; CPU lists need interrupts off.  zone->lock is a leaf.
+ * States:  in a CPU list: no flags, count 0.  In use: count > 0.  A tail page of a compound block has PG_tail and names its head.
+ * Locking: CPU lists need interrupts off.
  * Cost:    CPU list hit: no lock, about 60 instructions.  Else O(orders) under the zone lock.
  * See:     spec.md §6 "buddy system"; gfp.h for the contract; page_init.c for where the memory comes from
  */
@@ -39,125 +37,59 @@
 
 #define MAX_RECLAIM_ROUNDS	16
 
-/* ---- free_area: blocks and their buddies ---- */
-
-static void add_to_free_list(struct page *page, struct zone *zone, unsigned int order) __must_hold(&zone->lock)
-{
-	page->private = order;
-	__SetPageBuddy(page);
-	list_add(&page->lru, &zone->free_area[order].free_list);
-	zone->free_area[order].nr_free++;
-}
-
-static void del_from_free_list(struct page *page, struct zone *zone, unsigned int order) __must_hold(&zone->lock)
-{
-	list_del(&page->lru);
-	__ClearPageBuddy(page);
-	page->private = 0;
-	zone->free_area[order].nr_free--;
-}
-
-void __take_free_block(struct page *page, struct zone *zone)
-{
-	unsigned int order = (unsigned int)page->private;
-
-	lockdep_assert_held(&zone->lock);
-	del_from_free_list(page, zone, order);
-	WRITE_ONCE(zone->free_pages, zone->free_pages - (1UL << order));
-}
-
-/* A buddy lies in the same 4 MiB, thus in the same chunk: its struct page exists. */
-void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order)
-{
-	lockdep_assert_held(&zone->lock);
-	WRITE_ONCE(zone->free_pages, zone->free_pages + (1UL << order));
-	for (; order < MAX_ORDER - 1; order++) {
-		unsigned long buddy_pfn = pfn ^ (1UL << order);
-		struct page *buddy = page + (buddy_pfn - pfn);
-
-		if (!PageBuddy(buddy) || buddy->private != order)
-			break;
-		del_from_free_list(buddy, zone, order);
-		pfn &= buddy_pfn;
-		page = pfn_to_page(pfn);
-	}
-	add_to_free_list(page, zone, order);
-}
-
-/* Takes the smallest block that is large enough and gives back what is too much of it, half by half. */
-static struct page *take_block(struct zone *zone, unsigned int order) __must_hold(&zone->lock)
-{
-	for (unsigned int o = order; o < MAX_ORDER; o++) {
-		struct page *page = list_first_entry_or_null(&zone->free_area[o].free_list, struct page, lru);
-
-		if (!page)
-			continue;
-		del_from_free_list(page, zone, o);
-		while (o > order) {
-			o--;
-			add_to_free_list(page + (1UL << o), zone, o);
-		}
-		WRITE_ONCE(zone->free_pages, zone->free_pages - (1UL << order));
-		return page;
-	}
-	return NULL;
-}
-
-/* Up to n blocks to the end of the list; returns how many.  Interrupts are off. */
-static unsigned int take_blocks(struct zone *zone, unsigned int order, unsigned int n, struct list_head *list)
-{
-	unsigned int got = 0;
-
-	do {
-		spin_lock(&zone->lock);
-		for (; got < n; got++) {
-			struct page *page = take_block(zone, order);
-
-			if (!page)
-				break;
-			list_add_tail(&page->lru, list);
-		}
-		spin_unlock(&zone->lock);
-	} while (!got && grow_zone(zone, order));
-	return got;
-}
-
 /* ---- the lists of each CPU; interrupts off ---- */
 
 /* False: the zone has none. */
-static noinline bool pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
+static noinline bool pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, enum migratetype kind)
 {
+	struct list_head *list = &pcp->lists[order][kind];
 	unsigned int n = max(pcp->batch >> order, 1);
 
-	pcp->count += (int)(take_blocks(zone, order, n, &pcp->lists[order]) << order);
-	return !list_empty(&pcp->lists[order]);
+	pcp->count += (int)(take_blocks(zone, order, kind, n, list) << order);
+	return !list_empty(list);
 }
 
-static __always_inline struct page *pcp_take(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order)
+static __always_inline struct page *pcp_take(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order,
+					     enum migratetype kind)
 {
-	struct list_head *list = &pcp->lists[order];
-	struct page *page;
+	struct list_head *list = &pcp->lists[order][kind], *first = list->next;
 
-	if (unlikely(list_empty(list)) && !pcp_refill(zone, pcp, order))
-		return NULL;
-	page = list_first_entry(list, struct page, lru);
-	__list_del_entry(&page->lru);
+	if (unlikely(first == list)) {
+		if (!pcp_refill(zone, pcp, order, kind))
+			return NULL;
+		first = list->next;
+	}
+	__list_del_entry(first);
 	pcp->count -= 1 << order;
-	return page;
+	return list_entry(first, struct page, lru);
 }
 
-/* At least n pages, or all there are, go back to the zone: larger blocks first, of each size the one freed longest ago. */
+/* Up to n pages of one list; returns how many.  The one freed longest ago goes first. */
+static int give_back_list(struct zone *zone, struct list_head *list, unsigned int order, int n) __must_hold(&zone->lock)
+{
+	int given = 0;
+
+	for (; given < n && !list_empty(list); given += 1 << order) {
+		struct page *page = list_last_entry(list, struct page, lru);
+
+		__list_del_entry(&page->lru);
+		__free_one_page(page, page_to_pfn(page), zone, order);
+	}
+	return given;
+}
+
+/* At least n pages, or all there are, go back to the zone: larger blocks first, of each size what moves last. */
 static void pcp_give_back(struct zone *zone, struct per_cpu_pages *pcp, int n)
 {
+	static const enum migratetype turns[] = { MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE };
+
 	spin_lock(&zone->lock);
 	for (int order = PCP_ORDERS - 1; order >= 0; order--) {
-		while (n > 0 && !list_empty(&pcp->lists[order])) {
-			struct page *page = list_last_entry(&pcp->lists[order], struct page, lru);
+		for (unsigned int i = 0; i < ARRAY_SIZE(turns) && n > 0; i++) {
+			int given = give_back_list(zone, &pcp->lists[order][turns[i]], (unsigned int)order, n);
 
-			list_del(&page->lru);
-			__free_one_page(page, page_to_pfn(page), zone, (unsigned int)order);
-			pcp->count -= 1 << order;
-			n -= 1 << order;
+			pcp->count -= given;
+			n -= given;
 		}
 	}
 	spin_unlock(&zone->lock);
@@ -236,7 +168,7 @@ void free_unref_page(struct page *page, unsigned int order)
 	if (likely(order < PCP_ORDERS)) {
 		struct per_cpu_pages *pcp = this_cpu_ptr(zone->pageset);
 
-		list_add(&page->lru, &pcp->lists[order]);
+		list_add(&page->lru, &pcp->lists[order][page_kind(page)]);
 		pcp->count += 1 << order;
 		if (pcp->count > pcp->high)
 			pcp_give_back(zone, pcp, pcp->batch);
@@ -267,7 +199,7 @@ void free_unref_pages(struct page **pages, unsigned int nr)
 			zone = page_zone(page);
 			pcp = this_cpu_ptr(zone->pageset);
 		}
-		list_add(&page->lru, &pcp->lists[0]);
+		list_add(&page->lru, &pcp->lists[0][page_kind(page)]);
 		if (++pcp->count > pcp->high)
 			pcp_give_back(zone, pcp, pcp->batch);
 	}
@@ -347,23 +279,23 @@ static __always_inline void prep_new_page(struct page *page, unsigned int order,
 }
 
 /* Larger than the CPU's lists hold. */
-static noinline struct page *take_large_block(struct zone *zone, unsigned int order)
+static noinline struct page *take_large_block(struct zone *zone, unsigned int order, enum migratetype kind)
 {
 	LIST_HEAD(list);
 
-	return take_blocks(zone, order, 1, &list) ? list_first_entry(&list, struct page, lru) : NULL;
+	return take_blocks(zone, order, kind, 1, &list) ? list_first_entry(&list, struct page, lru) : NULL;
 }
 
-static __always_inline struct page *rmqueue(struct zone *zone, unsigned int order)
+static __always_inline struct page *rmqueue(struct zone *zone, unsigned int order, enum migratetype kind)
 {
 	struct page *page;
 	unsigned long flags;
 
 	local_irq_save(flags);
 	if (likely(order < PCP_ORDERS))
-		page = pcp_take(zone, this_cpu_ptr(zone->pageset), order);
+		page = pcp_take(zone, this_cpu_ptr(zone->pageset), order, kind);
 	else
-		page = take_large_block(zone, order);
+		page = take_large_block(zone, order, kind);
 	if (page)
 		count_vm_events(PGALLOC, 1L << order);
 	local_irq_restore(flags);
@@ -389,26 +321,27 @@ static noinline bool may_take_reserve(long free, long min, unsigned int alloc_fl
 	return free > min;
 }
 
-static noinline bool zone_has_free_block(const struct zone *zone, unsigned int order)
+/* Of whatever kind: a request may take from all. */
+static noinline bool zone_has_free_block(const struct zone *zone, unsigned int order, enum migratetype kind)
 {
 	if (READ_ONCE(zone->fresh_pages))
 		return true;
 	for (unsigned int o = order; o < MAX_ORDER; o++)
 		if (READ_ONCE(zone->free_area[o].nr_free))
 			return true;
-	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order]);
+	return order < PCP_ORDERS && !list_empty(&raw_cpu_ptr(zone->pageset)->lists[order][kind]);
 }
 
 /* Would the zone still have its reserve after this request, and a block that is large enough? */
 static __always_inline bool zone_watermark_ok(const struct zone *zone, unsigned int order, enum zone_type highest,
-					      unsigned int alloc_flags)
+					      enum migratetype kind, unsigned int alloc_flags)
 {
 	long min = (long)zone->watermark[alloc_flags & ALLOC_WMARK_MASK];
 	long free = (long)zone_free_pages(zone) - (1L << order) + 1 - (long)zone->lowmem_reserve[highest];
 
 	if (unlikely(free <= min) && !may_take_reserve(free, min, alloc_flags))
 		return false;
-	return likely(!order) || zone_has_free_block(zone, order);
+	return likely(!order) || zone_has_free_block(zone, order, kind);
 }
 
 static noinline void count_numa_allocation(const struct zone *first, nodemask_t nodes, const struct zone *zone)
@@ -435,9 +368,9 @@ static __always_inline struct page *take_from_zones(gfp_t gfp, unsigned int orde
 
 		if (zone_idx(zone) > (int)highest || (nodes && !(nodes >> zone->node & 1)))
 			continue;
-		if (!zone_watermark_ok(zone, order, highest, alloc_flags))
+		if (!zone_watermark_ok(zone, order, highest, gfp_kind(gfp), alloc_flags))
 			continue;
-		page = rmqueue(zone, order);
+		page = rmqueue(zone, order, gfp_kind(gfp));
 		if (page) {
 			prep_new_page(page, order, gfp);
 			if (numa_enabled())
@@ -452,12 +385,6 @@ static noinline struct page *get_page_from_freelist(gfp_t gfp, unsigned int orde
 						    struct zone *const *zonelist, nodemask_t nodes)
 {
 	return take_from_zones(gfp, order, alloc_flags, zonelist, nodes);
-}
-
-/* What nearly all ask for, one page: what depends on the order is gone, 30 instructions. */
-static noinline struct page *get_single_page(gfp_t gfp, struct zone *const *zonelist, nodemask_t nodes)
-{
-	return take_from_zones(gfp, 0, WMARK_LOW, zonelist, nodes);
 }
 
 /* ---- the slow path ---- */
@@ -591,16 +518,32 @@ static struct page *alloc_pages_slow(gfp_t gfp, unsigned int order, struct zone 
 	return NULL;
 }
 
-static __always_inline struct page *alloc_from(gfp_t gfp, unsigned int order, struct zone *const *zonelist, nodemask_t nodes)
+static __always_inline void check_request(gfp_t gfp)
+{
+	VM_BUG_ON(gfp_kind(gfp) == MIGRATE_TYPES);	/* movable and reclaimable: which is it? */
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+	might_reclaim(gfp);
+}
+
+static struct page *alloc_from(gfp_t gfp, unsigned int order, struct zone *const *zonelist, nodemask_t nodes)
 {
 	struct page *page;
 
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
-	might_sleep_if(gfpflags_allow_blocking(gfp));
-	might_reclaim(gfp);
-	page = order ? get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes) : get_single_page(gfp, zonelist, nodes);
+	check_request(gfp);
+	page = get_page_from_freelist(gfp, order, WMARK_LOW, zonelist, nodes);
 	return likely(page) ? page : alloc_pages_slow(gfp, order, zonelist, nodes);
+}
+
+/* What nearly all ask for: one page, of a machine with one node.  What else depends on order and nodes is gone, 50 instructions. */
+static __always_inline struct page *alloc_single_page(gfp_t gfp)
+{
+	struct page *page;
+
+	check_request(gfp);
+	page = take_from_zones(gfp, 0, WMARK_LOW, first_node.zonelist, 0);
+	return likely(page) ? page : alloc_pages_slow(gfp, 0, first_node.zonelist, 0);
 }
 
 struct page *alloc_pages_nodemask(gfp_t gfp, unsigned int order, int nid, nodemask_t nodes)
@@ -612,7 +555,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	if (numa_enabled())
 		return alloc_pages_area(gfp, order, NULL, 0);
-	return alloc_from(gfp, order, first_node.zonelist, 0);
+	return likely(!order) ? alloc_single_page(gfp) : alloc_from(gfp, order, first_node.zonelist, 0);
 }
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)

@@ -1,5 +1,5 @@
 /*
- * page_alloc.h: what page_alloc.c and page_init.c show to each other.
+ * page_alloc.h: what page_alloc.c, buddy.c, page_init.c and compaction.c show to each other.
  */
 #ifndef MM_PAGE_ALLOC_H
 #define MM_PAGE_ALLOC_H
@@ -12,6 +12,25 @@
 /* Frames that hold the struct pages of one chunk. */
 #define CHUNK_MAP_PAGES		(CHUNK_PAGES * sizeof(struct page) / PAGE_SIZE)
 
+/* A page block: 2 MiB, what a huge page wants. */
+#define PAGEBLOCK_ORDER		9
+#define PAGEBLOCK_PAGES		(1UL << PAGEBLOCK_ORDER)
+extern u8 *pageblock_kinds;		/* [zone->lock to change] enum migratetype, by the frame's number >> PAGEBLOCK_ORDER */
+void pageblocks_init(void);
+static __always_inline enum migratetype pageblock_kind(unsigned long pfn) { return pageblock_kinds[pfn >> PAGEBLOCK_ORDER]; }
+static __always_inline enum migratetype page_kind(const struct page *page)
+{
+	return pageblock_kinds[((unsigned long)page - VMEMMAP_START) / (sizeof(*page) * PAGEBLOCK_PAGES)];
+}
+/* From whose page blocks a request is served: bits 3 and 4 say it. */
+static __always_inline enum migratetype gfp_kind(gfp_t gfp)
+{
+	BUILD_BUG_ON(__GFP_MOVABLE >> 3 != MIGRATE_MOVABLE || __GFP_RECLAIMABLE >> 3 != MIGRATE_RECLAIMABLE);
+	return gfp >> 3 & 3;
+}
+
+/* Up to n blocks to the end of the list; returns how many.  Interrupts are off. */
+unsigned int take_blocks(struct zone *zone, unsigned int order, enum migratetype kind, unsigned int n, struct list_head *list);
 /* Puts a block into the free lists, joined with its free neighbours.  Its pages have count 0 and no flags. */
 void __free_one_page(struct page *page, unsigned long pfn, struct zone *zone, unsigned int order) __must_hold(&zone->lock);
 /* Takes one block, the page is its head, out of the lists. */

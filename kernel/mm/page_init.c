@@ -158,7 +158,8 @@ static void __init init_zone(struct pglist_data *pgdat, enum zone_type idx, cons
 	spin_lock_init(&zone->lock);
 	lruvecs_init(zone);
 	for (int order = 0; order < MAX_ORDER; order++)
-		INIT_LIST_HEAD(&zone->free_area[order].free_list);
+		for (int kind = 0; kind < MIGRATE_TYPES; kind++)
+			INIT_LIST_HEAD(&zone->free_area[order].free_list[kind]);
 }
 
 static void __init init_node(int nid)
@@ -340,7 +341,8 @@ static void __init init_pageset(struct zone *zone)
 		pcp->batch = batch;
 		pcp->high = 4 * batch;
 		for (int order = 0; order < PCP_ORDERS; order++)
-			INIT_LIST_HEAD(&pcp->lists[order]);
+			for (int kind = 0; kind < MIGRATE_TYPES; kind++)
+				INIT_LIST_HEAD(&pcp->lists[order][kind]);
 	}
 }
 
@@ -384,6 +386,7 @@ void __init page_alloc_init(void)
 	measure_zones();
 	for_each_online_node(nid)
 		build_zonelist(nid);
+	pageblocks_init();
 	init_chunks();
 	for (unsigned long pfn = 0; pfn < max_pfn; pfn += CHUNK_PAGES)
 		if (test_bit(pfn >> CHUNK_ORDER, chunk_present))

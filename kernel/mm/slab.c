@@ -63,11 +63,14 @@ static enum node_stat_item stat_item(const struct kmem_cache *s)
 	return s->flags & SLAB_RECLAIM_ACCOUNT ? NR_SLAB_RECLAIMABLE : NR_SLAB_UNRECLAIMABLE;
 }
 
+/* The caller's word may be that of the page cache, whose pages move: its nodes do not. */
 static struct page *alloc_slab_pages(struct kmem_cache *s, gfp_t gfp)
 {
 	struct page *page = NULL;
 
-	gfp = (gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_DMA32)) | __GFP_COMP;
+	gfp = (gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE)) | __GFP_COMP;
+	if (s->flags & SLAB_RECLAIM_ACCOUNT)
+		gfp |= __GFP_RECLAIMABLE;
 	if (s->order > s->min_order)
 		page = alloc_pages((gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN, s->order);
 	return page ? page : alloc_pages(gfp, s->min_order);

@@ -186,6 +186,33 @@ TEST(machine_files)
 	CHECK(si.procs > 1);
 }
 
+/* What moves is kept apart from what does not: some page blocks of both kinds, and not more than there is memory. */
+TEST(pagetypeinfo)
+{
+	long total = field(slurp("/proc/meminfo"), "MemTotal:"), unmovable = 0, movable = 0, reclaimable, u, m, r;
+	const char *line;
+
+	if (access("/proc/pagetypeinfo", R_OK))
+		SKIP("no /proc/pagetypeinfo");
+	slurp("/proc/pagetypeinfo");
+	CHECK_EQ(field(text, "Page block order:"), 9);
+	CHECK_EQ(field(text, "Pages per block:"), 512);
+	CHECK(strstr(text, ", type    Unmovable ") && strstr(text, ", type      Movable ") && strstr(text, ", type  Reclaimable "));
+	reclaimable = 0;
+	line = strstr(text, "Number of blocks type");
+	CHECK(line);
+	while ((line = strstr(line, "\nNode "))) {
+		if (sscanf(line, "\nNode %*d, zone %*s %ld %ld %ld", &u, &m, &r) != 3)
+			FAIL("not three numbers: %s", line);
+		unmovable += u;
+		movable += m;
+		reclaimable += r;
+		line++;
+	}
+	CHECK(unmovable > 0 && movable > 0);
+	CHECK((unmovable + movable + reclaimable) * 2048 >= total / 2);
+}
+
 TEST(uname_says_linux)
 {
 	struct utsname u;

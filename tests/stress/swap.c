@@ -170,8 +170,8 @@ int main(int argc, char **argv)
 		bad += status != 0;
 	bad += check(mem, pages, 0, 0, "after children");
 	printf("children: %lu bad\n", bad);
-	munmap(mem + pages / 4 * PAGE, pages * 3 / 4 * PAGE);
-	pages /= 4;
+	munmap(mem + pages / 6 * PAGE, (pages - pages / 6) * PAGE);
+	pages /= 6;
 	fill(mem, pages, 2, 9);
 	if (swapoff(area)) {
 		printf("swapoff: %s\n", strerror(errno));
