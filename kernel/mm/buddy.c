@@ -11,9 +11,9 @@
  *            1. the smallest block on K's lists
  *            2. a whole free page block of another kind, which becomes K's
  *            3. (the caller brings fresh memory, page_init.c, and starts again)
- *            4. pieces.  What moves takes single ones from anywhere: it can be moved away again.  What does not takes them where
- *               something of its sort lies already; else it makes a page block of movable pages its own: that one is lost for
- *               huge pages with the first page, so it may as well serve all that come after.
+ *            4. pieces.  What moves takes single ones from anywhere: it can be moved away again.  What does not takes them
+ *               where something of its sort lies already; else it makes a page block of movable pages its own: that one is
+ *               lost for huge pages with the first page, so it may as well serve all that come after.
  *
  * States:  in a free list: PG_buddy, order in page->private, count 0.
  * Locking: zone->lock, irq-safe, a leaf.  A page block's kind is read without: what is freed onto another kind's list of a CPU
@@ -57,7 +57,8 @@ static void set_kind(unsigned long pfn, unsigned int order, enum migratetype kin
 
 /* ---- on and off the lists ---- */
 
-static __always_inline void add_to_free_list(struct page *page, struct free_area *area, unsigned int order, enum migratetype kind)
+static __always_inline void add_to_free_list(struct page *page, struct free_area *area, unsigned int order,
+					     enum migratetype kind)
 {
 	page->private = order;
 	__SetPageBuddy(page);

@@ -8,7 +8,8 @@
  *                      -> slow path: below the watermark, shrinkers, OOM killer, the reserves
  *          put_page, __free_pages -> CPU list -> free_area, joined with buddies
  *
- * States:  in a CPU list: no flags, count 0.  In use: count > 0.  A tail page of a compound block has PG_tail and names its head.
+ * States:  in a CPU list: no flags, count 0.  In use: count > 0.  A tail page of a compound block has PG_tail and names its
+ *          head.
  * Locking: CPU lists need interrupts off.
  * Cost:    CPU list hit: no lock, about 60 instructions.  Else O(orders) under the zone lock.
  * See:     spec.md §6 "buddy system"; gfp.h for the contract; page_init.c for where the memory comes from
@@ -536,7 +537,7 @@ static struct page *alloc_from(gfp_t gfp, unsigned int order, struct zone *const
 	return likely(page) ? page : alloc_pages_slow(gfp, order, zonelist, nodes);
 }
 
-/* What nearly all ask for: one page, of a machine with one node.  What else depends on order and nodes is gone, 50 instructions. */
+/* What nearly all ask for: one page, of a machine with one node.  What else depends on both is gone, 50 instructions. */
 static __always_inline struct page *alloc_single_page(gfp_t gfp)
 {
 	struct page *page;
