@@ -31,7 +31,7 @@ dd if=/dev/zero of=/m/swapfile bs=1M count=340 2>/dev/null; chmod 600 /m/swapfil
 echo 3 > /proc/sys/vm/drop_caches; /tests/swap 430 3 /m/swapfile && echo ok file
 umount /m
 """
-SWAPOFF = "mkswap /dev/vdb > /dev/null; /tests/swapcow 200 1500 /dev/vdb && echo ok swapoff"
+SWAPOFF = "mkswap /dev/vdb > /dev/null; /tests/swapcow 200 300 /dev/vdb && echo ok swapoff"
 # Eaters of memory, round after round; what the shell holds must outlive them all.
 OOM = """
 mkdir -p /m; mount -t ext4 /dev/vda /m; mkswap /dev/vdb > /dev/null; swapon /dev/vdb
