@@ -227,6 +227,8 @@ static inline void fill_of_req(struct io_ring_ctx *ctx, struct io_kiocb *req) __
 	fill_cqe(ctx, req->user_data, req->res, req->cflags);
 	if (req->opcode != IORING_OP_TIMEOUT)
 		ctx->nr_posted++;
+	else
+		WRITE_ONCE(ctx->nr_timed_out, ctx->nr_timed_out + 1);
 }
 
 /* From the list to the ring, as far as there is room.  Called when the program may have taken some out. */
@@ -469,11 +471,19 @@ struct io_waiter {
 	struct wait_queue_entry	wait;
 	struct io_ring_ctx	*ctx;
 	u32			target;		/* the tail to wait for */
+	u32			nr_timed_out;	/* of the ring when the wait began */
 };
+
+/* A timeout that ends, ends the waiting too, however many completions were asked for. */
+static bool timed_out(struct io_waiter *w)
+{
+	return READ_ONCE(w->ctx->nr_timed_out) != w->nr_timed_out;
+}
 
 static bool enough(struct io_waiter *w)
 {
-	return (s32)(READ_ONCE(w->ctx->rings->cq.tail) - w->target) >= 0 || !list_empty_careful(&w->ctx->overflow);
+	return (s32)(READ_ONCE(w->ctx->rings->cq.tail) - w->target) >= 0 || timed_out(w) ||
+	       !list_empty_careful(&w->ctx->overflow);
 }
 
 static int wake_if_enough(struct wait_queue_entry *e, unsigned int mode, int flags, void *key)
@@ -501,7 +511,10 @@ static int sleep_once(struct io_waiter *w, const ktime_t *deadline)
 	return ret;
 }
 
-/* Until `min` completions are there.  deadline: monotonic, NULL: none.  0, -ETIME, -EINTR.  May sleep, no locks held. */
+/*
+ * Until `min` completions are there, or a timeout has ended.  deadline: monotonic, NULL: none.  -ETIME, -EINTR only if there
+ * is none at all.  May sleep, no locks held.
+ */
 int io_wait_cqes(struct io_ring_ctx *ctx, u32 min, ktime_t *deadline)
 {
 	struct io_waiter w = { .ctx = ctx };
@@ -510,6 +523,8 @@ int io_wait_cqes(struct io_ring_ctx *ctx, u32 min, ktime_t *deadline)
 	w.wait = (struct wait_queue_entry){ .private = current, .func = wake_if_enough };
 	INIT_LIST_HEAD(&w.wait.entry);
 	min = min(min, ctx->cq_entries);
+	io_run_task_work();
+	w.nr_timed_out = READ_ONCE(ctx->nr_timed_out);
 	for (;;) {
 		io_run_task_work();
 		if (unlikely(!list_empty_careful(&ctx->overflow))) {
@@ -517,12 +532,12 @@ int io_wait_cqes(struct io_ring_ctx *ctx, u32 min, ktime_t *deadline)
 			io_flush_overflow(ctx);
 			mutex_unlock(&ctx->uring_lock);
 		}
-		if (io_cqes_ready(ctx) >= min)
+		if (io_cqes_ready(ctx) >= min || timed_out(&w))
 			return 0;
 		if (!list_empty_careful(&ctx->overflow))
 			return -EBUSY;		/* the ring is full: it must be read first */
 		if (ret)
-			return ret;
+			return io_cqes_ready(ctx) ? 0 : ret;	/* fewer than asked for, but something */
 		w.target = READ_ONCE(ctx->rings->cq.head) + min;
 		ret = sleep_once(&w, deadline);
 	}

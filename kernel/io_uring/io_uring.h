@@ -131,6 +131,7 @@ struct io_ring_ctx {
 	struct list_head	deferred;		/* requests behind a drain */
 	u32			nr_ended;		/* requests, ever */
 	u32			nr_posted;		/* completions but those of timeouts, ever */
+	u32			nr_timed_out;		/* ... and those of timeouts */
 
 	wait_queue_head_t	cq_wait;		/* io_uring_enter() */
 	wait_queue_head_t	poll_wait;		/* poll on the ring */

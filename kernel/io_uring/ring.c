@@ -117,7 +117,8 @@ static __poll_t ring_poll(struct file *file, struct poll_table_struct *pt)
 
 	poll_wait(file, &ctx->poll_wait, pt);
 	smp_rmb();
-	if (READ_ONCE(ctx->rings->sq.tail) - READ_ONCE(ctx->rings->sq.head) < ctx->sq_entries)
+	/* What has been taken makes room, although the head is published with the last of a submission: we may be one of it. */
+	if (READ_ONCE(ctx->rings->sq.tail) - READ_ONCE(ctx->cached_sq_head) < ctx->sq_entries)
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (io_cqes_ready(ctx) || !list_empty_careful(&ctx->overflow))
 		mask |= EPOLLIN | EPOLLRDNORM;

@@ -293,15 +293,15 @@ int io_timeout_remove_issue(struct io_kiocb *req, unsigned int issue_flags)
 
 /* ---- LINK_TIMEOUT ---- */
 
-/* The timeout's own end: it has tried to cancel what it was linked to. */
+/* The timeout's own end: it has tried to cancel what it was linked to.  No failure: IOSQE_CQE_SKIP_SUCCESS keeps it quiet. */
 static void link_time_is_up(struct io_kiocb *req)
 {
 	struct io_kiocb *head = req->timeout.head;
 	struct io_cancel cd = { .req = head };
 	int ret = io_try_cancel(req->ctx, req->tctx, &cd);
 
-	io_set_fail(req);
-	io_req_done(req, ret ? ret : -ETIME);
+	req->res = ret ? ret : -ETIME;
+	io_add_done(req->ctx, req);
 	io_put_req(head);
 }
 

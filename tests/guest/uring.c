@@ -413,6 +413,23 @@ TEST(enter_timeout)
 	close_ring(&r);
 }
 
+/* Fewer than asked for are enough when the time is up, or when a timeout ends. */
+TEST(waits_that_end_early)
+{
+	struct ring r = open_ring(8, 0);
+	struct __kernel_timespec t = ms(30);
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&t };
+
+	sqe(&r, IORING_OP_NOP, -1, NULL, 0, 0, 1);
+	submit(&r, 0);
+	CHECK_EQ(enter_fd(r.fd, 0, 2, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg)), 0);
+	expect(&r, 1, 0);
+	sqe(&r, IORING_OP_TIMEOUT, -1, &t, 1, 0, 2);
+	CHECK_EQ(submit(&r, 4), 1);
+	expect(&r, 2, -ETIME);
+	close_ring(&r);
+}
+
 static void on_alarm(int sig)
 {
 }
@@ -669,6 +686,26 @@ TEST(quiet_link_timeout)
 	sqe(&r, IORING_OP_LINK_TIMEOUT, -1, &t, 1, 0, 1)->flags = IOSQE_CQE_SKIP_SUCCESS;
 	submit(&r, 1);
 	expect(&r, 0, 0);
+	expect_none(&r);
+	close_ring(&r);
+}
+
+/* Nor does one that fired: what it ended tells of it. */
+TEST(quiet_link_timeout_fires)
+{
+	struct ring r = open_ring(8, 0);
+	struct __kernel_timespec t = ms(10);
+	int p[2];
+	char c;
+
+	CHECK_OK(pipe(p));
+	sqe(&r, IORING_OP_READ, p[0], &c, 1, 0, 0)->flags = IOSQE_IO_LINK;
+	sqe(&r, IORING_OP_LINK_TIMEOUT, -1, &t, 1, 0, 1)->flags = IOSQE_CQE_SKIP_SUCCESS;
+	submit(&r, 1);
+	struct io_uring_cqe e = reap(&r);
+	CHECK_EQ(e.user_data, 0);
+	CHECK(e.res == -ECANCELED || e.res == -EINTR);
+	t_sleep_ms(50);
 	expect_none(&r);
 	close_ring(&r);
 }
