@@ -14,6 +14,12 @@ test-debian:
 	@tests/run.py debian
 test-python:
 	@tests/run.py python
+# liburing's own tests, on an ext4 disk: about ten minutes.
+.PHONY: test-liburing
+test-liburing:
+	@tools/deps.sh build run test
+	@$(MAKE) --no-print-directory -s $(O)/weft.elf $(O)/root.cpio
+	@tests/liburing.py --kernel $(O)/weft.elf
 # Three nodes, and Debian's numactl to look at them: a minute or two.
 .PHONY: test-numa
 test-numa:
