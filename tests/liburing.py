@@ -25,6 +25,7 @@ ABSENT = {
                     "socket socket-rw socket-rw-eagain socket-rw-offset".split(), INET),
     **dict.fromkeys("sq-poll-dup sq-poll-share".split(), ATTACH),
     "io-cancel": "the timeouts of a process that has gone live on until they fire",
+    "thread-exit": "a thread that exits cancels what its workers have to do, writes to regular files too",
     "pollfree": "5,000 processes with four threads each: more than five minutes when emulated",
 }
 
