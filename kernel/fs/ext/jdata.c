@@ -119,7 +119,10 @@ static int log_block(struct page *page, unsigned int block, loff_t size)
 	return err;
 }
 
-/* Bytes [from, to) of a page that is locked and up to date; blocks that nobody wrote to are left out.  `size`: raise_disksize() */
+/*
+ * Bytes [from, to) of a page that is locked and up to date; blocks that nobody wrote to are left out.  `size`: as
+ * raise_disksize() has it.
+ */
 int ext_jdata_log(struct page *page, unsigned int from, unsigned int to, loff_t size)
 {
 	unsigned int bits = page->mapping->host->i_blkbits;
