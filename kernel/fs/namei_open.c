@@ -175,14 +175,14 @@ static int create_file(struct nameidata *nd, struct dentry *dentry, struct file 
 	return 0;
 }
 
-/* Under the directory's lock: from the cache or the file system, made when it must be.  + reference, perhaps negative. */
-static struct dentry *lookup_open(struct nameidata *nd, struct file *file, const struct open_flags *op, bool writable)
+/* O_CREAT, under the directory's lock: from the cache or the file system, or made.  + reference. */
+static struct dentry *lookup_create(struct nameidata *nd, struct file *file, const struct open_flags *op, bool writable)
 {
 	struct dentry *dir = nd->path.dentry;
 	struct dentry *dentry = lookup_one_qstr(&nd->last, dir, nd->flags);
 	int err;
 
-	if (IS_ERR(dentry) || dentry->d_inode || !(op->open_flag & O_CREAT))
+	if (IS_ERR(dentry) || dentry->d_inode)
 		return dentry;
 	err = writable ? create_file(nd, dentry, file, op) : -EROFS;
 	if (err) {
@@ -192,16 +192,18 @@ static struct dentry *lookup_open(struct nameidata *nd, struct file *file, const
 	return dentry;
 }
 
-static struct dentry *lookup_open_locked(struct nameidata *nd, struct file *file, const struct open_flags *op)
+/* What the cache does not have.  + reference, perhaps negative. */
+static struct dentry *lookup_or_create(struct nameidata *nd, struct file *file, const struct open_flags *op)
 {
 	struct inode *dir = d_inode(nd->path.dentry);
-	bool writable = false;
 	struct dentry *dentry;
+	bool writable;
 
-	if (op->open_flag & O_CREAT)
-		writable = !mnt_want_write(nd->path.mnt);	/* what fails then tells: an existing file need not fail */
+	if (!(op->open_flag & O_CREAT))
+		return lookup_slow(&nd->last, nd->path.dentry, nd->flags);
+	writable = !mnt_want_write(nd->path.mnt);	/* what fails then tells: an existing file need not fail */
 	inode_lock_nested(dir, I_MUTEX_PARENT);
-	dentry = lookup_open(nd, file, op, writable);
+	dentry = lookup_create(nd, file, op, writable);
 	inode_unlock(dir);
 	if (writable)
 		mnt_drop_write(nd->path.mnt);
@@ -241,7 +243,7 @@ static const char *open_last_lookups(struct nameidata *nd, struct file *file, co
 		dentry = NULL;
 	}
 	if (!dentry) {
-		dentry = lookup_open_locked(nd, file, op);
+		dentry = lookup_or_create(nd, file, op);
 		if (IS_ERR(dentry))
 			return ERR_CAST(dentry);
 		if (file->f_mode & FMODE_CREATED) {

@@ -3,13 +3,17 @@
  *
  * Idea:    each has two forms: under RCU (nothing is held, sequence numbers are checked) and with references.  A link's
  *          text becomes what is walked next; the rest of the name waits on nd->stack.
- * Locking: i_rwsem of the directory around ->lookup(); mount_lock's and the dentries' sequence numbers otherwise.
+ * Locking: i_rwsem of the directory around ->lookup(), shared on disks, then with the name's lock; mount_lock's and the
+ *          dentries' sequence numbers otherwise.
  * See:     namei.c; path_resolution(7)
  */
 #include <weft/kernel.h>
 #include <weft/fs.h>
+#include <weft/hash.h>
+#include <weft/init.h>
 #include <weft/namei.h>
 #include <weft/mount.h>
+#include <weft/mutex.h>
 #include <weft/slab.h>
 #include <weft/string.h>
 #include <weft/cred.h>
@@ -92,7 +96,7 @@ static struct dentry *lookup_dcache(const struct qstr *name, struct dentry *dir,
 	return ERR_PTR(valid);
 }
 
-/* From the cache or the file system, + reference, perhaps negative.  base's i_rwsem is held for writing. */
+/* From the cache or the file system, + reference, perhaps negative.  base's i_rwsem is held for writing, or name_lock(). */
 struct dentry *lookup_one_qstr(const struct qstr *name, struct dentry *base, unsigned int flags)
 {
 	struct dentry *dentry = lookup_dcache(name, base, flags), *old;
@@ -151,17 +155,61 @@ struct dentry *lookup_fast(struct nameidata *nd, unsigned int *seqp)
 	return ERR_PTR(valid);
 }
 
-/* From the file system, + reference, perhaps negative. */
+/* ---- from the file system ---- */
+
+/*
+ * Where a look-up may have to wait for a disk, others in the same directory need not wait with it: they share i_rwsem.  Only
+ * two who look for the same name must not both make a dentry; one of these locks, chosen by directory and name, is theirs:
+ *
+ *      stat("d/x")                     stat("d/x")                     unlink("d/y")
+ *      i_rwsem shared, lock of d/x
+ *      not cached: reads the disk      i_rwsem shared                  waits for i_rwsem
+ *                                      waits for the lock of d/x
+ *      cached, unlocks
+ *                                      finds it in the cache
+ */
+static struct mutex name_locks[64];
+
+static struct mutex *name_lock(const struct qstr *name, const struct dentry *dir)
+{
+	return &name_locks[(name->hash ^ hash_ptr(dir, 32)) % ARRAY_SIZE(name_locks)];
+}
+
+static struct dentry *lookup_shared(const struct qstr *name, struct dentry *dir, unsigned int flags)
+{
+	struct rw_semaphore *sem = &d_inode(dir)->i_rwsem;
+	struct mutex *lock = name_lock(name, dir);
+	struct dentry *res;
+
+	down_read_nested(sem, I_MUTEX_PARENT);
+	mutex_lock(lock);
+	res = lookup_one_qstr(name, dir, flags);
+	mutex_unlock(lock);
+	up_read(sem);
+	return res;
+}
+
+/* + reference, perhaps negative. */
 struct dentry *lookup_slow(const struct qstr *name, struct dentry *dir, unsigned int flags)
 {
 	struct inode *inode = d_inode(dir);
 	struct dentry *res;
 
+	if (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		return lookup_shared(name, dir, flags);
 	inode_lock_nested(inode, I_MUTEX_PARENT);
 	res = lookup_one_qstr(name, dir, flags);
 	inode_unlock(inode);
 	return res;
 }
+
+static int __init name_locks_init(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(name_locks); i++)
+		mutex_init(&name_locks[i]);
+	return 0;
+}
+core_initcall(name_locks_init);
 
 /* ---- links ---- */
 

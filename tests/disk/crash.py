@@ -159,7 +159,7 @@ def cut(kernel, cpio, spec, cuts, seconds, seed):
 def make_root(folder, cpio):
     folder = pathlib.Path(folder)
     (folder / "tests").mkdir(parents=True, exist_ok=True)
-    for prog in ("crashwork", "fsops", "acl", "extras", "direct"):
+    for prog in ("crashwork", "fsops", "acl", "extras", "direct", "lookups"):
         r = run(["gcc", "-O2", "-Wall", "-static", "-o", folder / "tests" / prog, HERE / f"{prog}.c"])
         if r.returncode:
             sys.exit(r.stdout)

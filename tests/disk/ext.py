@@ -73,7 +73,7 @@ def one(kernel, cpio, spec, operations, src, tmp, limit):
     cases = re.findall(r"^(ok|not ok) (ext/\S+?)(?:: (.*))?\r?$", r.stdout, re.M)
     for ok, case, why in cases:
         yield ok == "ok", f"{name}/{case[4:]}", why + r.stdout[-800:] if ok != "ok" else ""
-    yield len(cases) == 14, f"{name}/all-cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
+    yield len(cases) == 15, f"{name}/all-cases", f"{len(cases)} cases: {r.stdout[-1500:]}"
     report = re.search(r"(Kernel panic|WARNING|BUG|=======|ext: .*error).*", r.stdout)
     yield not report, f"{name}/no-reports", report[0] if report else ""
     for ok, case, why in look_from_host(image, src, tmp):

@@ -28,6 +28,8 @@ mkdir /m/extras && /tests/extras /m/extras /m > /tmp/extras && echo "ok ext/extr
 /tests/direct /m/direct > /tmp/direct; grep -q "^not" /tmp/direct || ! grep -q "^ok direct/large" /tmp/direct &&
 	echo "not ok ext/direct: $(grep "^not" /tmp/direct | tr '\n' ' ')" || echo "ok ext/direct"
 
+/tests/lookups /m/lookups > /tmp/lookups && echo "ok ext/lookups" || echo "not ok ext/lookups: $(cat /tmp/lookups)"
+
 dd if=/dev/zero of=/m/full bs=64k 2>/tmp/dd; grep -q "No space left" /tmp/dd && echo "ok ext/full" || echo "not ok ext/full: $(cat /tmp/dd)"
 rm /m/full && sync && echo again > /m/again && echo "ok ext/room-again" || echo "not ok ext/room-again: no room"
 exec 3> /m/orphan && echo gone >&3 && rm /m/orphan && exec 3>&- && echo "ok ext/orphan" || echo "not ok ext/orphan: failed"
