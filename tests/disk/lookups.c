@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAMES		60
+#define NAMES		24
 #define LOOKERS		4
 
 static struct {
