@@ -16,6 +16,7 @@
  *      exit_state: EXIT_ZOMBIE -> EXIT_DEAD by cmpxchg: only one of several waiters wins
  * See:     spec.md §3; wait.c; exit(2), wait(2), PR_SET_CHILD_SUBREAPER; doc/tasks.md
  */
+#include <weft/acct.h>
 #include <weft/cgroup.h>
 #include <weft/io_uring.h>
 #include <weft/ipc.h>
@@ -436,6 +437,8 @@ void __noreturn do_exit(long code)
 	tsk->exit_code = (int)code;
 	trace_task_exit(tsk->pid, tsk->tgid, code);
 
+	if (group_dead)
+		acct_process(tsk, code);
 	exit_mm();
 	exit_sem(tsk);
 	exit_files(tsk);
