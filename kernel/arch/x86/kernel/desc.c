@@ -33,7 +33,8 @@ DEFINE_PER_CPU_PAGE_ALIGNED(struct gdt_table, gdt_page) = { {
 } };
 DEFINE_PER_CPU_ALIGNED(struct tss_struct, cpu_tss) = {
 	.sp0 = (unsigned long)init_stack + THREAD_SIZE,
-	.io_bitmap_base = sizeof(struct tss_struct),
+	.io_bitmap_base = IO_BITMAP_NONE,
+	.io_bitmap_end = 0xff,
 };
 static DEFINE_PER_CPU_PAGE_ALIGNED(u8[NR_IST][EXCEPTION_STACK_SIZE], exception_stacks);
 

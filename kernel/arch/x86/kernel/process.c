@@ -24,6 +24,7 @@
 #include <asm/entry.h>
 #include <asm/fpu.h>
 #include <asm/ia32.h>
+#include <asm/ioport.h>
 #include <asm/msr.h>
 #include <asm/switch_to.h>
 
@@ -164,6 +165,8 @@ struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *ne
 	load_segments(pt, nt);
 	if (unlikely(pt->dr7 | nt->dr7))
 		load_debug_registers(nt);
+	if (unlikely(pt->ports != nt->ports))
+		load_io_bitmap(nt);
 
 	this_cpu_write(current_task, next);
 	this_cpu_write(cpu_tss.sp0, task_top_of_stack(next));
@@ -182,11 +185,14 @@ int arch_dup_task_struct(struct task_struct *dst, struct task_struct *src)
 {
 	*dst = *src;
 	dst->thread.fpu = (struct fpu){ .last_cpu = -1 };
+	dst->thread.ports = dst->thread.io_bitmap = NULL;
+	dst->thread.iopl = 0;
 	return 0;
 }
 
 void arch_release_task_struct(struct task_struct *tsk)
 {
+	io_bitmap_exit(tsk);
 	fpu_free(tsk);
 }
 
@@ -226,6 +232,7 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	ff->regs.ax = 0;
 	if (test_thread_flag(TIF_FORCED_TF))
 		ff->regs.flags &= ~X86_EFLAGS_TF;	/* our tracer's step, not the child's */
+	io_bitmap_share(p);
 	if (args->stack)
 		ff->regs.sp = args->stack;
 	if (args->flags & CLONE_SETTLS)
@@ -236,6 +243,7 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 
 void exit_thread(struct task_struct *tsk)
 {
+	io_bitmap_exit(tsk);
 	fpu_free(tsk);
 }
 

@@ -14,6 +14,7 @@
 #include <asm/entry.h>
 #include <asm/extable.h>
 #include <asm/fpu.h>
+#include <asm/ioport.h>
 #include <asm/traps.h>
 
 #define DR6_STEP	(1 << 14)	/* single step */
@@ -87,6 +88,11 @@ void exc_stack_segment(struct pt_regs *regs, unsigned long error_code)
 
 void exc_general_protection(struct pt_regs *regs, unsigned long error_code)
 {
+	if (user_mode(regs) && current->thread.iopl) {
+		cond_local_irq_enable(regs);
+		if (fixup_iopl_exception(regs))
+			return;
+	}
 	do_trap(X86_TRAP_GP, "general protection fault", regs, (long)error_code, SIGSEGV, SI_KERNEL, NULL);
 }
 

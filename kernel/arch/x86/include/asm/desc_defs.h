@@ -26,7 +26,13 @@ struct desc_ptr {
 	unsigned long address;
 } __attribute__((packed));
 
-/* What the hardware uses of a TSS in long mode: the stacks.  sp0 is also where the syscall entry finds its stack. */
+#define IO_BITMAP_BYTES	8192
+#define IO_BITMAP_NONE	0xffff		/* past the segment's end: no ports for programs */
+
+/*
+ * What the hardware uses of a TSS in long mode: the stacks, and the bits of ports that user mode may use (0), which are
+ * read two bytes at a time.  sp0 is also where the syscall entry finds its stack.
+ */
 struct tss_struct {
 	u32 reserved1;
 	u64 sp0, sp1, sp2;
@@ -35,6 +41,8 @@ struct tss_struct {
 	u64 reserved3;
 	u16 reserved4;
 	u16 io_bitmap_base;
+	u8 io_bitmap[IO_BITMAP_BYTES];
+	u8 io_bitmap_end;	/* all ones */
 } __attribute__((packed));
 
 #define IST_INDEX_DF	1

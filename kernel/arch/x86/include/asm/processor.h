@@ -42,6 +42,7 @@
 #include <asm/ptrace.h>
 #include <asm/thread_info.h>
 
+struct io_bitmap;
 struct task_struct;
 
 #define TASK_SIZE_MAX		0x00007ffffffff000UL
@@ -64,6 +65,9 @@ struct thread_struct {
 	unsigned long		debugreg[4];	/* hardware break and watch points: addresses ... */
 	unsigned long		dr7;		/* ... and control; 0: none, and nothing is switched */
 	unsigned long		virtual_dr6;	/* what hit, for the debugger */
+	struct io_bitmap	*ports;		/* in force; NULL: no ports, and nothing is switched */
+	struct io_bitmap	*io_bitmap;	/* what ioperm() gave */
+	u8			iopl;		/* what iopl() gave: 3 is all ports */
 	struct fpu		fpu;
 };
 
