@@ -3,7 +3,8 @@
  *
  * Idea:    an inode knows the union of the events that its watchers want (i_fsnotify_mask); so does each dentry's parent.
  *          The calls here look at these words first: without a watcher an event costs a load or two.
- * See:     kernel/fs/inotify.c; inotify(7)
+ *          fanotify's marks are in a table of their own, which is asked when there are any.
+ * See:     kernel/fs/inotify.c, kernel/fs/fanotify.c; inotify(7), fanotify(7)
  */
 #ifndef WEFT_FSNOTIFY_H
 #define WEFT_FSNOTIFY_H
@@ -11,14 +12,27 @@
 #include <weft/fs.h>
 #include <uapi/inotify.h>
 
+#define FS_OPEN_EXEC	0x00001000	/* fanotify's: a program is started */
 #define FS_RENAME	0x10000000	/* beside the IN_ bits: a name went from here, as dnotify counts it */
 
 extern atomic_t fsnotify_nr_marks;	/* watches in the whole system: 0 makes every hook a single load */
+extern atomic_t fanotify_nr_marks;	/* of them fanotify's */
 void __fsnotify(struct inode *inode, u32 mask, const struct qstr *name, u32 cookie);
 void __fsnotify_parent(struct dentry *dentry, u32 mask);	/* to the inode and to its parent, by name */
 void __fsnotify_inode_delete(struct inode *inode);
 void fsnotify_unmount_inodes(struct super_block *sb);
 u32 fsnotify_get_cookie(void);
+
+void __fanotify_event(const struct path *path, u32 mask);
+void __fanotify_forget(const void *object);
+void __fanotify_unmount(const struct super_block *sb);
+static inline bool fanotify_idle(void) { return likely(!atomic_read(&fanotify_nr_marks)); }
+/* The marks of an inode without names, or of a mount that nobody uses. */
+static inline void fanotify_forget(const void *object)
+{
+	if (!fanotify_idle())
+		__fanotify_forget(object);
+}
 
 static __always_inline bool fsnotify_idle(void) { return likely(!atomic_read(&fsnotify_nr_marks)); }
 
@@ -33,6 +47,8 @@ static inline void fsnotify_file(struct file *file, u32 mask)
 {
 	if (fsnotify_idle() || file->f_mode & (FMODE_NONOTIFY | FMODE_PATH))
 		return;
+	if (!fanotify_idle())
+		__fanotify_event(&file->f_path, mask);
 	fsnotify_dentry(file->f_path.dentry, mask);
 }
 /* Something happened to a name in a directory. */
@@ -43,7 +59,10 @@ static inline void fsnotify_dirent(struct inode *dir, struct dentry *dentry, u32
 }
 static inline void fsnotify_access(struct file *file) { fsnotify_file(file, IN_ACCESS); }
 static inline void fsnotify_modify(struct file *file) { fsnotify_file(file, IN_MODIFY); }
-static inline void fsnotify_open(struct file *file) { fsnotify_file(file, IN_OPEN); }
+static inline void fsnotify_open(struct file *file)
+{
+	fsnotify_file(file, file->f_flags & __FMODE_EXEC ? IN_OPEN | FS_OPEN_EXEC : IN_OPEN);
+}
 static inline void fsnotify_close(struct file *file)
 {
 	fsnotify_file(file, file->f_mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
@@ -60,7 +79,7 @@ static inline void fsnotify_rmdir(struct inode *dir, struct dentry *dentry)
 }
 static inline void fsnotify_inoderemove(struct inode *inode)
 {
-	if (inode->i_fsnotify_mask || !hlist_empty(&inode->i_fsnotify_marks))
+	if (inode->i_fsnotify_mask || !hlist_empty(&inode->i_fsnotify_marks) || !fanotify_idle())
 		__fsnotify_inode_delete(inode);
 }
 static inline void fsnotify_link_count(struct inode *inode)

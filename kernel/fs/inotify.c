@@ -252,6 +252,7 @@ void __fsnotify_inode_delete(struct inode *inode)
 {
 	ihold(inode);				/* the watches' references go */
 	detach_all(inode, IN_DELETE_SELF);
+	fanotify_forget(inode);
 	iput(inode);
 }
 
@@ -259,6 +260,8 @@ void fsnotify_unmount_inodes(struct super_block *sb)
 {
 	struct inode *inode, *found;
 
+	if (!fanotify_idle())
+		__fanotify_unmount(sb);
 	do {
 		found = NULL;
 		spin_lock(&sb->s_inode_list_lock);

@@ -145,6 +145,7 @@ struct vfsmount *mntget(struct vfsmount *mnt)
 static void cleanup_mnt(struct mount *mnt)
 {
 	WARN_ON(mnt_get_writers(mnt));
+	fanotify_forget(&mnt->mnt);
 	dput(mnt->mnt.mnt_root);
 	deactivate_super(mnt->mnt.mnt_sb);
 	ida_free(&mnt_id_ida, mnt->mnt_id);
