@@ -17,6 +17,7 @@
 #include <weft/kernel.h>
 #include <weft/init.h>
 #include <weft/fs.h>
+#include <weft/fsnotify.h>
 #include <weft/fs_struct.h>
 #include <weft/mount.h>
 #include <weft/namei.h>
