@@ -35,10 +35,13 @@ struct cred;
 struct seq_file;
 
 /* The controllers, in the order in which cgroup.controllers names them. */
-enum cgroup_controller { CGROUP_CPU, CGROUP_PIDS, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_CPU, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CONTROLLERS };
 
 /* The files of a group that tell of events: by poll() and inotify. */
-enum cgroup_event { CGROUP_EVENT_NONE, CGROUP_EVENT_CORE, CGROUP_EVENT_PIDS, CGROUP_EVENTS };
+enum cgroup_event {
+	CGROUP_EVENT_NONE, CGROUP_EVENT_CORE, CGROUP_EVENT_PIDS, CGROUP_EVENT_MEMORY, CGROUP_EVENT_MEMORY_LOCAL,
+	CGROUP_EVENT_SWAP, CGROUP_EVENTS
+};
 
 /* A controller's part of a group; the controller's own structure begins with it. */
 struct cgroup_css {
@@ -70,6 +73,7 @@ struct cgroup_subsys {
 	bool			threaded;	/* makes sense for the threads of one process, too */
 	/* Where the group above has part `parent` (NULL: the root).  May sleep; ERR_PTR. */
 	struct cgroup_css	*(*alloc)(struct cgroup_css *parent);
+	void			(*online)(struct cgroup_css *css);	/* it is complete.  May sleep */
 	void			(*offline)(struct cgroup_css *css);	/* no task is subject to it any more.  May sleep */
 	void			(*free)(struct cgroup_css *css);	/* nobody knows it any more.  May sleep */
 	/* p was subject to `from` and is to `to` from now on (NULL: to nobody's).  cgroup_task_lock held. */

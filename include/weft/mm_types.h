@@ -33,6 +33,7 @@ struct vm_fault;
 struct linux_binfmt;
 struct anon_vma;
 struct mempolicy;
+struct mem_cgroup;
 
 /*
  * A page frame.  64 bytes; what the middle words mean depends on who owns the page, which the flags tell.
@@ -47,6 +48,7 @@ struct page {
 			struct address_space *mapping;	/* file; low bit set: struct anon_vma [page lock] */
 			pgoff_t index;		/* in pages within the mapping [page lock] */
 			unsigned long private;	/* buffers, swap entry; buddy: order [zone lock] */
+			struct mem_cgroup *memcg;	/* whose charge it is; NULL: nobody's (memcontrol.h) */
 		};
 		struct {			/* a page of a slab (mm/slab.c) [cache node lock, or frozen by a CPU] */
 			struct list_head slab_list;

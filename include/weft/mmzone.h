@@ -67,6 +67,7 @@ struct lruvec {
 	struct list_head	lists[NR_LRU_LISTS];	/* [lru_lock] */
 	unsigned long		nr[NR_LRU_LISTS];	/* [lru_lock, read racily] pages */
 	unsigned long		recent_scanned[2], recent_rotated[2];	/* [lru_lock] */
+	struct mem_cgroup	*memcg;			/* [I] whose pages; NULL: those of nobody */
 } ____cacheline_aligned;
 
 struct zone {

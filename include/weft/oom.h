@@ -15,6 +15,7 @@
 struct oom_control {
 	gfp_t		gfp_mask;
 	int		order;			/* -1: asked for by hand */
+	struct mem_cgroup *memcg;		/* whose limit it is about, and whose tasks: NULL: the machine's */
 	unsigned long	totalpages;
 	struct task_struct *chosen;		/* a reference */
 	long		chosen_points;

@@ -48,6 +48,9 @@ enum pageflags {
 /* Which of its zone's sets of LRU lists the page goes to: the CPU that allocated it (mmzone.h LRU_SETS).  Next to the zone,
  * so that both together are one number. */
 #define LRU_SET_PGSHIFT		55
+/* page->memcg is set.  Below the set: so the bits from here up tell whose lists a page is on, unless this one is set, and
+ * pages that are nobody's cost nothing more when they are freed. */
+#define PG_memcg		54
 #define LRUVECS_BY_FLAGS	(1UL << (64 - LRU_SET_PGSHIFT))
 /* Flags that no page may have when it is freed: whoever set them is still at work. */
 #define PAGE_FLAGS_CHECK_AT_FREE \

@@ -127,6 +127,7 @@ struct page *read_cache_page(struct address_space *mapping, pgoff_t index, struc
 #define read_mapping_page(mapping, index, data)	read_cache_page(mapping, index, data)
 static inline struct page *page_cache_alloc(struct address_space *mapping) { return alloc_page(mapping->gfp_mask); }
 void mark_page_accessed(struct page *page);
+void lru_cache_add_mapped(struct page *page);		/* a fresh anonymous one, counted as mapped */
 void lru_cache_add(struct page *page);			/* a page that reclaim may take when it is clean */
 void lru_cache_del(struct page *page);
 

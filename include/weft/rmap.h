@@ -16,6 +16,7 @@
 #ifndef WEFT_RMAP_H
 #define WEFT_RMAP_H
 
+#include <weft/memcontrol.h>
 #include <weft/mm.h>
 #include <weft/pagemap.h>
 #include <weft/vmstat.h>
@@ -61,27 +62,33 @@ static inline void page_add_new_anon_rmap(struct page *page, struct vm_area_stru
 	page_set_anon_rmap(page, vma, address);
 	page->flags |= 1UL << PG_swapbacked | 1UL << PG_uptodate | 1UL << PG_active;
 	atomic_set(&page->_mapcount, 0);
-	inc_node_state(NR_ANON_MAPPED);
-	lru_cache_add(page);
+	lru_cache_add_mapped(page);
 }
 /* A page of the swap cache gets one more entry.  Page locked, ptl held. */
 static inline void page_add_anon_rmap(struct page *page, struct vm_area_struct *vma, unsigned long address)
 {
-	if (!PageAnon(page))
+	if (!PageAnon(page)) {
 		page_set_anon_rmap(page, vma, address);
+		mod_memcg_state(page, NR_ANON_MAPPED, 1);
+	}
 	if (atomic_inc_and_test(&page->_mapcount))
 		inc_node_state(NR_ANON_MAPPED);
 }
 static inline void page_add_file_rmap(struct page *page)
 {
 	if (atomic_inc_and_test(&page->_mapcount))
-		inc_node_state(NR_FILE_MAPPED);
+		inc_page_state(page, NR_FILE_MAPPED);
 }
+void file_page_unmapped(struct page *page);	/* the last entry is gone */
 static inline void page_dup_rmap(struct page *page) { atomic_inc(&page->_mapcount); }
 static inline void page_remove_rmap(struct page *page)
 {
-	if (atomic_add_negative(-1, &page->_mapcount))
-		dec_node_state(PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED);
+	if (!atomic_add_negative(-1, &page->_mapcount))
+		return;
+	if (PageAnon(page))
+		dec_node_state(NR_ANON_MAPPED);
+	else
+		file_page_unmapped(page);
 }
 
 /* ---- rmap.c: all entries of a page.  Page locked ---- */

@@ -376,6 +376,8 @@ struct task_struct {
 	struct list_head	cgroup_node;	/* [cgroup_task_lock] in cgroup->tasks, but not in the root's */
 	u64			cgroup_since[2];	/* [cgroup_task_lock] utime, stime when it came there */
 	struct task_group	*task_group;	/* [pi_lock + rq->lock] of whose share of the CPU it has a part; NULL: all */
+	unsigned int		memcg_over_high;	/* [o] pages charged above memory.high: to be reclaimed or slept for */
+	bool			memcg_nomem;	/* [o] its group's limit made a charge fail */
 	bool			cgroup_frozen;	/* [cgroup_task_lock] counted in cgroup->nr_frozen; own reads free */
 	struct nsproxy		*nsproxy;	/* [task_lock] [o] never NULL for current until it exits */
 	struct seccomp_filter	*seccomp_filter;	/* [siglock] the newest of its chain */

@@ -19,6 +19,7 @@
 #ifndef WEFT_SWAP_H
 #define WEFT_SWAP_H
 
+#include <weft/memcontrol.h>
 #include <weft/mm.h>
 #include <weft/swapops.h>
 #include <weft/xarray.h>
@@ -82,6 +83,7 @@ struct swap_info_struct {
 	spinlock_t		lock;		/* class: swap_info */
 	u16			*swap_map;	/* [lock] */
 	u16			*cluster_free;	/* [lock] free slots in each SWAP_CLUSTER */
+	u16			*owner;		/* whose swap a slot is: memcg_swap.c */
 	unsigned long		*zeromap;	/* [page lock of the slot's page] all zeroes: nothing was written */
 	pgoff_t			next;		/* [lock] where to look for a free slot: neighbours in age become neighbours */
 	pgoff_t			inuse_pages;	/* [lock, read racily] */
@@ -99,6 +101,32 @@ struct swap_info_struct *swap_info_of(swp_entry_t entry);	/* for holders of the 
 unsigned long total_swap_pages(void);
 unsigned long get_nr_swap_pages(void);				/* free ones */
 bool vm_swap_full(void);	/* more than half in use: do not keep slots of pages that are in memory */
+
+/* ---- whose slots: memcg_swap.c ---- */
+bool __mem_cgroup_charge_swap(const struct page *page, swp_entry_t entry);
+int __mem_cgroup_charge_swapin(struct page *page, swp_entry_t entry, gfp_t gfp);
+void mem_cgroup_uncharge_swap(struct swap_info_struct *si, pgoff_t slot);
+void __mem_cgroup_no_slot(const struct page *page);
+bool __mem_cgroup_swap_full(const struct page *page);
+static inline bool mem_cgroup_charge_swap(const struct page *page, swp_entry_t entry)
+{
+	return likely(!page->memcg) || __mem_cgroup_charge_swap(page, entry);
+}
+static inline int mem_cgroup_charge_swapin(struct page *page, swp_entry_t entry, gfp_t gfp)
+{
+	return likely(!data_race(memcg_in_use)) ? 0 : __mem_cgroup_charge_swapin(page, entry, gfp);
+}
+/* There is no slot for the page. */
+static inline void mem_cgroup_no_slot(const struct page *page)
+{
+	if (page->memcg)
+		__mem_cgroup_no_slot(page);
+}
+/* Slots are dear, for the machine or for the page's group: none shall be kept for a page that is in memory. */
+static inline bool page_swap_full(const struct page *page)
+{
+	return vm_swap_full() || (page->memcg && __mem_cgroup_swap_full(page));
+}
 
 /* ---- slots: swap_map.c ---- */
 swp_entry_t get_swap_page(void);		/* a free slot, cache bit set; val 0: none */

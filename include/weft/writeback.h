@@ -33,8 +33,8 @@ int do_writepages(struct address_space *mapping, struct writeback_control *wbc);
 /* Called by who has made a page dirty, without its lock.  May sleep, a second at most, while too much is dirty. */
 void balance_dirty_pages_ratelimited(struct address_space *mapping);
 /* Pages become dirty, or are no more; go to their device, or have got there.  Any context. */
-void account_dirty(struct address_space *mapping, int delta);
-void account_writeback(struct address_space *mapping, int delta);
+void account_dirty(struct page *page, struct address_space *mapping, int delta);
+void account_writeback(struct page *page, struct address_space *mapping, int delta);
 extern unsigned int dirty_writeback_interval, dirty_expire_interval;	/* [-] /proc/sys/vm, centiseconds */
 
 #endif

@@ -26,7 +26,7 @@ struct cgroup_open {
 extern struct mutex cgroup_mutex;
 extern spinlock_t cgroup_task_lock;
 extern const struct cgroup_subsys *const cgroup_subsys[CGROUP_CONTROLLERS];
-extern const struct cgroup_subsys pids_subsys, cpu_subsys;
+extern const struct cgroup_subsys cpu_subsys, memory_subsys, pids_subsys;
 #define for_each_controller(i) for (int i = 0; i < CGROUP_CONTROLLERS; i++)
 
 static inline bool cgroup_is_root(const struct cgroup *cgrp) { return !cgrp->parent; }

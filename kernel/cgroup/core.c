@@ -25,7 +25,7 @@
 DEFINE_MUTEX(cgroup_mutex);
 
 const struct cgroup_subsys *const cgroup_subsys[CGROUP_CONTROLLERS] = {
-	[CGROUP_CPU] = &cpu_subsys, [CGROUP_PIDS] = &pids_subsys,
+	[CGROUP_CPU] = &cpu_subsys, [CGROUP_MEMORY] = &memory_subsys, [CGROUP_PIDS] = &pids_subsys,
 };
 
 struct cgroup cgroup_root = {
@@ -171,6 +171,8 @@ static int css_create(struct cgroup *cgrp, int i)
 		css_get(parent);
 	css->ss = ss;
 	refcount_set(&css->count, 1);
+	if (ss->online)
+		ss->online(css);
 	rcu_assign_pointer(cgrp->css[i], css);
 	return 0;
 }

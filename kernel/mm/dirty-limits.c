@@ -14,6 +14,7 @@
 #include <weft/fs.h>
 #include <weft/init.h>
 #include <weft/jiffies.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/percpu.h>
 #include <weft/proc_fs.h>
@@ -34,22 +35,22 @@ static DEFINE_PER_CPU(unsigned int, pages_dirtied);
 
 /* ---- counts ---- */
 
-void account_dirty(struct address_space *mapping, int delta)
+void account_dirty(struct page *page, struct address_space *mapping, int delta)
 {
 	struct backing_dev_info *bdi = mapping->host ? inode_to_bdi(mapping->host) : NULL;
 
-	mod_node_state(NR_FILE_DIRTY, delta);
+	mod_page_state(page, NR_FILE_DIRTY, delta);
 	if (!bdi)
 		return;
 	if (atomic_long_add_return(delta, &bdi->nr_dirty) == (delta > 0 ? delta : 0))
 		atomic_add(delta > 0 ? 1 : -1, &dirty_devices);
 }
 
-void account_writeback(struct address_space *mapping, int delta)
+void account_writeback(struct page *page, struct address_space *mapping, int delta)
 {
 	struct backing_dev_info *bdi = mapping->host ? inode_to_bdi(mapping->host) : NULL;
 
-	mod_node_state(NR_WRITEBACK, delta);
+	mod_page_state(page, NR_WRITEBACK, delta);
 	if (bdi)
 		atomic_long_add(delta, &bdi->nr_writeback);
 }

@@ -25,6 +25,7 @@
 #include <weft/hash.h>
 #include <weft/highmem.h>
 #include <weft/main.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/sched.h>
 #include <weft/signal.h>
@@ -135,9 +136,9 @@ int wait_on_page_bit_killable(struct page *page, int bit)
 
 static void account_file_page(struct page *page, long delta)
 {
-	mod_node_state(NR_FILE_PAGES, delta);
+	mod_page_state(page, NR_FILE_PAGES, delta);
 	if (PageSwapBacked(page))
-		mod_node_state(NR_SHMEM, delta);
+		mod_page_state(page, NR_SHMEM, delta);
 }
 
 /* The allocation flags that concern the nodes of the array, not the page. */
@@ -148,9 +149,11 @@ static gfp_t node_gfp(gfp_t gfp)
 
 int add_to_page_cache_locked(struct page *page, struct address_space *mapping, pgoff_t index, gfp_t gfp)
 {
-	int err;
+	int err = mem_cgroup_charge(page, gfp);
 
 	VM_BUG_ON_PAGE(!PageLocked(page), page);
+	if (err)
+		return err;
 	get_page(page);
 	page->mapping = mapping;
 	page->index = index;
@@ -180,7 +183,7 @@ int add_to_page_cache_lru(struct page *page, struct address_space *mapping, pgof
 		__ClearPageLocked(page);
 		return err;
 	}
-	if (workingset_refault(mapping, index))
+	if (workingset_refault(mapping, index, page))
 		SetPageActive(page);
 	lru_cache_add(page);
 	return 0;
@@ -197,7 +200,7 @@ void __delete_from_page_cache(struct page *page)
 	mapping->nrpages--;
 	account_file_page(page, -1);
 	if (TestClearPageDirty(page) && !PageSwapBacked(page))
-		account_dirty(mapping, -1);
+		account_dirty(page, mapping, -1);
 	page->mapping = NULL;			/* page->index stays: whoever waits for the lock looks at mapping first */
 }
 

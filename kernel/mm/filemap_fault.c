@@ -16,6 +16,7 @@
  */
 #include <weft/fs.h>
 #include <weft/highmem.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -43,6 +44,7 @@ static void fault_readahead(struct vm_fault *vmf, struct address_space *mapping,
 	}
 	*ret |= VM_FAULT_MAJOR;
 	count_vm_event(PGMAJFAULT);
+	count_memcg_current(PGMAJFAULT);
 	if (vmf->vma->vm_flags & VM_SEQ_READ)
 		page_cache_sync_readahead(mapping, &file->f_ra, file, vmf->pgoff, 1);
 	else if (!(vmf->vma->vm_flags & VM_RAND_READ))

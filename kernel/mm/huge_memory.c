@@ -109,7 +109,7 @@ void map_huge_pages(struct vm_area_struct *vma, pmd_t *pmd, unsigned long start,
 		atomic_set(&page->_mapcount, 0);
 	}
 	lru_cache_add_row(pages, HPAGE_NR);
-	mod_node_state(NR_ANON_MAPPED, HPAGE_NR);
+	mod_page_state(pages, NR_ANON_MAPPED, HPAGE_NR);
 	inc_node_state(NR_ANON_THPS);
 	keep_table(mm, table);
 	if (dirty)
@@ -130,6 +130,10 @@ bool do_huge_anonymous_page(struct vm_fault *vmf)
 	khugepaged_enter(mm);
 	table = pte_alloc_one(mm);
 	pages = table ? alloc_huge_page(vma, vmf->address, __GFP_ZERO) : NULL;
+	if (pages && mem_cgroup_charge_row(pages, HPAGE_NR, GFP_KERNEL | __GFP_NORETRY)) {
+		free_huge_page(pages);
+		pages = NULL;
+	}
 	if (!pages) {
 		if (table)
 			pte_free(mm, table);

@@ -80,6 +80,8 @@ void vma_set_pgoff(struct vm_area_struct *vma, pgoff_t pgoff);
 /* ---- swap_fault.c, lru.c ---- */
 bool anon_page_is_ours(struct page *page);
 struct zone;
+struct lruvec;
+void lruvec_init(struct lruvec *lruvec, struct mem_cgroup *memcg);
 void lruvecs_init(struct zone *zone);
 void lru_cache_add_row(struct page *pages, unsigned long nr);
 void free_row(struct page *pages, unsigned int order);
@@ -89,7 +91,7 @@ unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru);
 struct address_space;
 void workingset_eviction(const struct address_space *mapping, pgoff_t index);
 void workingset_activation(void);
-bool workingset_refault(const struct address_space *mapping, pgoff_t index);
+bool workingset_refault(const struct address_space *mapping, pgoff_t index, const struct page *page);
 
 /* ---- mlock.c: a page is mapped by an area that has VM_LOCKED, or no more; ptl held ---- */
 void mlock_page(struct page *page);

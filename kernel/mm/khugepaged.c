@@ -105,6 +105,14 @@ static unsigned long free_old_pages(pte_t *pte)
 	return freed;
 }
 
+/* The new pages are of the group that has the first of the old ones. */
+static void charge_new_pages(struct page *new, const pte_t *pte)
+{
+	while (pte_none(*pte) || is_zero_pfn(pte_pfn(*pte)))
+		pte++;
+	mem_cgroup_charge_as(new, HPAGE_NR, pte_page(*pte));
+}
+
 static void copy_pages(struct page *new, const pte_t *pte)
 {
 	for (unsigned long i = 0; i < HPAGE_NR; i++) {
@@ -127,6 +135,7 @@ static void replace_table(struct vm_area_struct *vma, pmd_t *pmd, unsigned long 
 	pmd_clear(pmd);
 	spin_unlock(&mm->page_table_lock);
 	flush_tlb_mm_range(mm, start, start + PMD_SIZE, PAGE_SHIFT, true);
+	charge_new_pages(new, pte);
 	copy_pages(new, pte);
 	add_mm_counter(mm, MM_ANONPAGES, (long)(HPAGE_NR - free_old_pages(pte)));
 	spin_lock(&mm->page_table_lock);

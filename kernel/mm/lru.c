@@ -9,6 +9,8 @@
  *          by that bit who takes it off.
  *          Each zone has LRU_SETS of them, and a page belongs to that of the CPU which allocated it, for good (bits of
  *          page->flags): so CPUs that fault do not meet at one lock, and reclaim takes from each set by its size.
+ *          A page that is charged to a group is on the group's lists instead, one set for each zone: so reclaim for a group's
+ *          limit finds its pages without looking at others.
  * Locking: lruvec.lru_lock, irq-safe.  page lock, ptl -> lru_lock.
  *
  *              CPU 0: reclaim, under lru_lock          CPU 1: the last put_page()
@@ -23,6 +25,7 @@
  * See:     spec.md §6 "LRU"; vmscan.c takes from the tails; doc/reclaim.md
  */
 #include <weft/kernel.h>
+#include <weft/memcg.h>
 #include <weft/pagemap.h>
 #include <weft/swap.h>
 #include <weft/vmstat.h>
@@ -32,8 +35,11 @@
 /* [I] By the top bits of page->flags, node, zone and set: one load instead of three multiplications. */
 static struct lruvec *lruvec_of[LRUVECS_BY_FLAGS];
 
+/* Who asks has a reference, or is the last: page->memcg stays what it is. */
 static __always_inline struct lruvec *page_lruvec(const struct page *page)
 {
+	if (unlikely(page->flags & 1UL << PG_memcg))
+		return page->memcg->lruvec[page_zone_id(page)];
 	return lruvec_of[page->flags >> LRU_SET_PGSHIFT];
 }
 
@@ -67,16 +73,22 @@ static void del_from_list(struct lruvec *lruvec, struct page *page)
 	lruvec->nr[page_lru(page)]--;
 }
 
-void lruvecs_init(struct zone *zone)
+void lruvec_init(struct lruvec *lruvec, struct mem_cgroup *memcg)
 {
 	enum lru_list lru;
 
+	lruvec->memcg = memcg;
+	spin_lock_init(&lruvec->lru_lock);
+	for_each_lru(lru)
+		INIT_LIST_HEAD(&lruvec->lists[lru]);
+}
+
+void lruvecs_init(struct zone *zone)
+{
 	for (unsigned long set = 0; set < LRU_SETS; set++) {
 		struct lruvec *lruvec = &zone->lruvec[set];
 
-		spin_lock_init(&lruvec->lru_lock);
-		for_each_lru(lru)
-			INIT_LIST_HEAD(&lruvec->lists[lru]);
+		lruvec_init(lruvec, NULL);
 		lruvec_of[zone_id(zone) << (ZONES_PGSHIFT - LRU_SET_PGSHIFT) | set] = lruvec;
 	}
 }
@@ -86,7 +98,7 @@ void lruvecs_init(struct zone *zone)
 /* The lock of one set, held from page to page. */
 struct lru_hold {
 	struct lruvec	*lruvec;		/* NULL: none held */
-	unsigned long	which;			/* its index in lruvec_of */
+	unsigned long	which;			/* flags of its pages from PG_memcg on */
 	unsigned long	flags;			/* interrupts */
 };
 
@@ -100,16 +112,21 @@ static __always_inline void let_go(struct lru_hold *hold) __no_context_analysis	
 static noinline void hold_other(struct lru_hold *hold, const struct page *page)
 	__no_context_analysis	/* returns with it locked */
 {
+	struct lruvec *lruvec = page_lruvec(page);
+
+	if (lruvec == hold->lruvec)
+		return;
 	let_go(hold);
-	hold->lruvec = page_lruvec(page);
-	hold->which = page->flags >> LRU_SET_PGSHIFT;
+	hold->lruvec = lruvec;
+	/* The flags do not tell one group from another: no page has these, so the next one comes here again. */
+	hold->which = lruvec->memcg ? ~0UL : page->flags >> PG_memcg;
 	spin_lock_irqsave(&hold->lruvec->lru_lock, hold->flags);
 }
 
 /* The count is 0, so nobody takes it off a list or changes its flags any more.  It was on one. */
 static __always_inline void take_dead_page_off(struct lru_hold *hold, struct page *page, unsigned long flags)
 {
-	if (!hold->lruvec || flags >> LRU_SET_PGSHIFT != hold->which)
+	if (!hold->lruvec || flags >> PG_memcg != hold->which)
 		hold_other(hold, page);
 	hold->lruvec->nr[flags_lru(flags)]--;
 	if (unlikely(flags & 1UL << PG_mlocked))
@@ -162,7 +179,7 @@ static struct page *take_run_off(struct lru_hold *hold, struct page *first, cons
 	struct page *page = first;
 	struct list_head *below;
 
-	if (flags >> LRU_SET_PGSHIFT != hold->which || !hold->lruvec)
+	if (flags >> PG_memcg != hold->which || !hold->lruvec)
 		hold_other(hold, first);
 	for (below = first->lru.next; ; page++) {
 		forget_page(page, flags);
@@ -192,14 +209,15 @@ void free_row(struct page *pages, unsigned int order)
 		}
 	}
 	let_go(&hold);
+	if (unlikely(pages->memcg))
+		__mem_cgroup_uncharge(pages, 1UL << order, true);
 	free_unref_page(pages, order);
 }
 
 /* ---- on and off ---- */
 
-void lru_cache_add(struct page *page)
+static __always_inline void add_fresh(struct lruvec *lruvec, struct page *page)
 {
-	struct lruvec *lruvec = page_lruvec(page);
 	unsigned long flags;
 
 	spin_lock_irqsave(&lruvec->lru_lock, flags);
@@ -207,7 +225,23 @@ void lru_cache_add(struct page *page)
 	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
 }
 
-/* `nr` fresh pages in a row, all of one CPU. */
+void lru_cache_add(struct page *page)
+{
+	add_fresh(page_lruvec(page), page);
+}
+
+/* A fresh anonymous page, mapped from now on.  A group counts that where it is looked for anyway: nobody else pays. */
+void lru_cache_add_mapped(struct page *page)
+{
+	struct lruvec *lruvec = page_lruvec(page);
+
+	inc_node_state(NR_ANON_MAPPED);
+	if (unlikely(page->flags & 1UL << PG_memcg))
+		__mod_memcg_state(page->memcg, NR_ANON_MAPPED, 1);
+	add_fresh(lruvec, page);
+}
+
+/* `nr` fresh pages in a row, all of one CPU and one group. */
 void lru_cache_add_row(struct page *pages, unsigned long nr)
 {
 	struct lruvec *lruvec = page_lruvec(pages);
@@ -230,14 +264,17 @@ void lru_cache_del(struct page *page)
 	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
 }
 
-/* Pages on one kind of list, in all the sets of a zone. */
+/* Pages on one kind of list, in all the sets of a zone and those of groups. */
 unsigned long zone_lru_pages(const struct zone *zone, enum lru_list lru)
 {
 	const struct lruvec *lruvec;
+	struct mem_cgroup *memcg;
 	unsigned long sum = 0;
 
 	for_each_lruvec(lruvec, zone)
 		sum += READ_ONCE(lruvec->nr[lru]);
+	for_each_memcg(memcg, NULL)
+		sum += READ_ONCE(memcg->lruvec[zone_id(zone)]->nr[lru]);
 	return sum;
 }
 
@@ -249,18 +286,23 @@ void note_rotated(const struct page *page)
 
 /* ---- isolation: reclaim's hold on a page ---- */
 
+/* The reference comes first: without one the page may be freed and become another's while we wait for its list's lock. */
 bool isolate_lru_page(struct page *page)
 {
-	struct lruvec *lruvec = page_lruvec(page);
+	struct lruvec *lruvec;
 	unsigned long flags;
-	bool ok = false;
+	bool ok;
 
+	if (!PageLRU(page) || !get_page_unless_zero(page))
+		return false;
+	lruvec = page_lruvec(page);
 	spin_lock_irqsave(&lruvec->lru_lock, flags);
-	if (PageLRU(page) && get_page_unless_zero(page)) {
+	ok = PageLRU(page);
+	if (ok)
 		del_from_list(lruvec, page);
-		ok = true;
-	}
 	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
+	if (!ok)
+		put_page(page);
 	return ok;
 }
 
@@ -316,6 +358,7 @@ static void move_page(struct page *page, bool active)
 			ClearPageActive(page);
 		add_to_list(lruvec, page);
 		count_vm_event(active ? PGACTIVATE : PGDEACTIVATE);
+		count_memcg_page_event(page, active ? PGACTIVATE : PGDEACTIVATE);
 	}
 	spin_unlock_irqrestore(&lruvec->lru_lock, flags);
 }

@@ -32,6 +32,7 @@
 #include <weft/fs.h>
 #include <weft/highmem.h>
 #include <weft/huge_mm.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -61,6 +62,18 @@ static inline pte_t maybe_mkwrite(pte_t pte, const struct vm_area_struct *vma)
 }
 
 /* ---- anonymous memory ---- */
+
+/* A page for the fault's address, charged to whose fault it is.  NULL: there is none, or its group may have no more. */
+static __always_inline struct page *alloc_anon_page(struct vm_fault *vmf, gfp_t gfp)
+{
+	struct page *page = alloc_page_vma(gfp, vmf->vma, vmf->address);
+
+	if (page && unlikely(mem_cgroup_charge(page, gfp))) {
+		put_page(page);
+		return NULL;
+	}
+	return page;
+}
 
 /* Puts a page that nobody else knows at the fault's address.  False: somebody was quicker. */
 static bool map_new_anon_page(struct vm_fault *vmf, struct page *page)
@@ -103,7 +116,7 @@ static vm_fault_t do_anonymous_page(struct vm_fault *vmf)
 		map_zero_page(vmf);
 		return 0;
 	}
-	page = alloc_page_vma(GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vmf->vma, vmf->address);
+	page = alloc_anon_page(vmf, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
 	if (!page)
 		return VM_FAULT_OOM;
 	anon_vma_prepare(vmf->vma);
@@ -197,7 +210,7 @@ static vm_fault_t do_read_fault(struct vm_fault *vmf)
 /* First write to a page of a private file mapping: straight to a copy. */
 static vm_fault_t do_cow_fault(struct vm_fault *vmf)
 {
-	struct page *copy = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vmf->vma, vmf->address);
+	struct page *copy = alloc_anon_page(vmf, GFP_HIGHUSER_MOVABLE);
 	vm_fault_t ret;
 
 	if (!copy)
@@ -302,7 +315,7 @@ static void wp_page_reuse(struct vm_fault *vmf) __releases(vmf->ptl)
 static struct page *alloc_cow_page(struct vm_fault *vmf, struct page *old)
 {
 	gfp_t gfp = old ? GFP_HIGHUSER_MOVABLE : GFP_HIGHUSER_MOVABLE | __GFP_ZERO;
-	struct page *new = alloc_page_vma(gfp, vmf->vma, vmf->address);
+	struct page *new = alloc_anon_page(vmf, gfp);
 
 	if (new && old)
 		copy_user_highpage(new, old, vmf->address, vmf->vma);
@@ -507,6 +520,7 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, un
 
 	__set_current_state(TASK_RUNNING);
 	count_vm_event(PGFAULT);
+	count_memcg_current(PGFAULT);
 	if (!vmf.pmd)
 		return VM_FAULT_OOM;
 	ret = handle_pte_fault(&vmf);

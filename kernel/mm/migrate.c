@@ -37,13 +37,14 @@
 			 1UL << PG_swapbacked | 1UL << PG_error | 1UL << PG_mlocked | 1UL << PG_unevictable)
 
 /* page is frozen: nobody changes it.  new is not known to anybody yet. */
-static void copy_contents(struct page *new, const struct page *page)
+static void copy_contents(struct page *new, struct page *page)
 {
 	copy_page(page_address(new), page_address(page));
 	new->flags |= page->flags & MOVING_FLAGS;
 	new->mapping = page->mapping;
 	new->index = page->index;
 	new->private = page->private;
+	mem_cgroup_migrate(page, new);
 }
 
 /* The old frame's contents are elsewhere: our reference is all it has. */

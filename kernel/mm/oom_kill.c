@@ -15,6 +15,7 @@
 #include <weft/kernel.h>
 #include <weft/cred.h>
 #include <weft/jiffies.h>
+#include <weft/memcontrol.h>
 #include <weft/mm.h>
 #include <weft/mutex.h>
 #include <weft/oom.h>
@@ -117,6 +118,8 @@ static bool select_victim(struct oom_control *oc)
 	for_each_process(p) {
 		long points;
 
+		if (oc->memcg && !mem_cgroup_has_task(oc->memcg, p))
+			continue;
 		found_pending = victim_pending(p);
 		if (found_pending)
 			break;
@@ -159,18 +162,19 @@ static void kill_sharers(struct task_struct *victim, struct mm_struct *mm)
 }
 
 /* What the victim has: read before it is killed, since it may be gone when the line is printed. */
-static void report_victim(struct task_struct *victim, struct mm_struct *mm)
+static void report_victim(const struct oom_control *oc, struct task_struct *victim, struct mm_struct *mm)
 {
-	printk(KERN_ERR "Out of memory: killing process %d (%s) total-vm:%lukB, anon-rss:%lukB, "
+	printk(KERN_ERR "%s %d (%s) total-vm:%lukB, anon-rss:%lukB, "
 	       "file-rss:%lukB, shmem-rss:%lukB, swap:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d\n",
+	       oc->memcg ? "Memory cgroup out of memory: Killed process" : "Out of memory: killing process",
 	       victim->pid, victim->comm, KB(mm->total_vm), KB(get_mm_counter(mm, MM_ANONPAGES)),
 	       KB(get_mm_counter(mm, MM_FILEPAGES)), KB(get_mm_counter(mm, MM_SHMEMPAGES)), KB(get_mm_counter(mm, MM_SWAPENTS)),
 	       task_uid(victim), mm_pgtables_bytes(mm) >> 10, victim->signal->oom_score_adj);
 }
 
-static void oom_kill_process(struct oom_control *oc)
+static void kill_process(const struct oom_control *oc, struct task_struct *victim, long points)
 {
-	struct task_struct *victim = oc->chosen, *t = find_lock_task_mm(victim);
+	struct task_struct *t = find_lock_task_mm(victim);
 	struct mm_struct *mm;
 	unsigned long rss;
 
@@ -180,15 +184,35 @@ static void oom_kill_process(struct oom_control *oc)
 	mm = t->mm;
 	mmgrab(mm);
 	rss = get_mm_rss(mm);
-	report_victim(victim, mm);
+	report_victim(oc, victim, mm);
+	mem_cgroup_report_kill(oc->memcg, victim);
 	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, victim, PIDTYPE_TGID);
 	mark_oom_victim(t);
 	task_unlock(t);
 	last_kill = jiffies;
 	count_vm_event(OOM_KILL);
-	trace_oom_kill((u32)victim->pid, rss, oc->chosen_points);
+	trace_oom_kill((u32)victim->pid, rss, points);
 	kill_sharers(victim, mm);
 	mmdrop(mm);
+}
+
+/* The chosen one; and if a group that it is in wants to live or die as a whole (memory.oom.group), all the others there. */
+static void oom_kill_process(struct oom_control *oc)
+{
+	struct mem_cgroup *group;
+	struct task_struct *p;
+
+	rcu_read_lock();
+	group = mem_cgroup_oom_group(oc->memcg, oc->chosen);
+	kill_process(oc, oc->chosen, oc->chosen_points);
+	if (group)
+		for_each_process(p) {
+			long points = oom_badness(p, oc->totalpages);
+
+			if (p != oc->chosen && points != LONG_MIN && mem_cgroup_has_task(group, p))
+				kill_process(oc, p, points);
+		}
+	rcu_read_unlock();
 }
 
 /* The caller itself is about to end: it only needs the reserves. */
@@ -207,11 +231,11 @@ bool out_of_memory(struct oom_control *oc)
 		task_unlock(current);
 		return true;
 	}
-	oc->totalpages = totalram_pages() + total_swap_pages();
+	oc->totalpages = oc->memcg ? mem_cgroup_oom_pages(oc->memcg) : totalram_pages() + total_swap_pages();
 	if (!select_victim(oc))
 		return true;
 	if (!oc->chosen) {
-		if (oc->order == -1)
+		if (oc->order == -1 || oc->memcg)
 			return false;
 		panic("Out of memory and no killable processes (order %d, gfp %#x, %lu pages free)", oc->order, oc->gfp_mask,
 		      nr_free_pages());
@@ -229,7 +253,7 @@ void pagefault_out_of_memory(void)
 {
 	struct oom_control oc = { .gfp_mask = GFP_KERNEL };
 
-	if (fatal_signal_pending(current))
+	if (mem_cgroup_fault_failed() || fatal_signal_pending(current))
 		return;
 	if (!mutex_trylock(&oom_lock)) {
 		schedule_timeout_killable(1);

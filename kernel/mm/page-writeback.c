@@ -40,7 +40,7 @@ int __set_page_dirty_nobuffers(struct page *page)
 		return 1;
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	if (page->mapping == mapping) {
-		account_dirty(mapping, 1);
+		account_dirty(page, mapping, 1);
 		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_DIRTY);
 	}
 	xa_unlock_irqrestore(&mapping->i_pages, flags);
@@ -88,7 +88,7 @@ int clear_page_dirty_for_io(struct page *page)
 		set_page_dirty(page);
 	if (!TestClearPageDirty(page))
 		return 0;
-	account_dirty(mapping, -1);
+	account_dirty(page, mapping, -1);
 	return 1;
 }
 
@@ -98,7 +98,7 @@ void __cancel_dirty_page(struct page *page)
 	struct address_space *mapping = page_mapping(page);
 
 	if (TestClearPageDirty(page) && mapping && !PageSwapBacked(page))
-		account_dirty(mapping, -1);
+		account_dirty(page, mapping, -1);
 }
 
 void cancel_dirty_page(struct page *page)
@@ -119,7 +119,7 @@ bool set_page_writeback(struct page *page)
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	was = TestSetPageWriteback(page);
 	if (!was) {
-		account_writeback(mapping, 1);
+		account_writeback(page, mapping, 1);
 		__xa_set_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 	}
 	if (!PageDirty(page))
@@ -138,7 +138,7 @@ void end_page_writeback(struct page *page)
 	if (mapping) {
 		xa_lock_irqsave(&mapping->i_pages, flags);
 		if (TestClearPageWriteback(page)) {
-			account_writeback(mapping, -1);
+			account_writeback(page, mapping, -1);
 			__xa_clear_mark(&mapping->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 		}
 		xa_unlock_irqrestore(&mapping->i_pages, flags);

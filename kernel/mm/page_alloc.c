@@ -16,6 +16,7 @@
  */
 #include <weft/kernel.h>
 #include <weft/kasan.h>
+#include <weft/memcontrol.h>
 #include <weft/mutex.h>
 #include <weft/oom.h>
 #include <weft/pagemap.h>
@@ -140,15 +141,27 @@ static void dissolve_compound(struct page *head, unsigned int order)
 	}
 }
 
+/* A page that is charged to a group, or one that is still in use: false. */
+static noinline bool uncharge_or_complain(struct page *page)
+{
+	if (page_mapped(page) || page_ref_count(page) || (page->flags & PAGE_FLAGS_CHECK_AT_FREE)) {
+		bad_page(page, "freed while in use");
+		return false;
+	}
+	mem_cgroup_uncharge(page);
+	return true;
+}
+
 /* Takes the last user's traces off.  False: somebody still uses the page, so it must never be handed out again. */
 static __always_inline bool free_pages_prepare(struct page *page, unsigned int order)
 {
 	trace_mm_page_free(page_to_pfn(page), order);
 	if (PageHead(page))
 		dissolve_compound(page, order);
-	if (unlikely(page_mapped(page) || page_ref_count(page) || (page->flags & PAGE_FLAGS_CHECK_AT_FREE))) {
-		bad_page(page, "freed while in use");
-		return false;
+	if (unlikely(page_mapped(page) || page_ref_count(page) ||
+		     (page->flags & (PAGE_FLAGS_CHECK_AT_FREE | 1UL << PG_memcg)))) {
+		if (!uncharge_or_complain(page))
+			return false;
 	}
 	page->flags &= PAGE_FLAGS_ZONE_MASK;
 	page->mapping = NULL;
@@ -267,7 +280,7 @@ static __always_inline void clear_block(struct page *page, unsigned int order)
 
 static __always_inline void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
 {
-	VM_BUG_ON_PAGE(page_ref_count(page) || page_mapped(page) || (page->flags & ~PAGE_FLAGS_ZONE_MASK), page);
+	VM_BUG_ON_PAGE(page_ref_count(page) || page_mapped(page) || (page->flags & ~PAGE_FLAGS_ZONE_MASK) || page->memcg, page);
 	page->private = 0;
 	page->flags |= (unsigned long)raw_smp_processor_id() % LRU_SETS << LRU_SET_PGSHIFT;
 	set_page_count(page, 1);

@@ -84,6 +84,12 @@ static struct anon_vma *page_get_anon_vma(struct page *page)
 	return av;
 }
 
+/* Out of line: it would cost registers where thousands of entries are taken away. */
+void file_page_unmapped(struct page *page)
+{
+	dec_page_state(page, NR_FILE_MAPPED);
+}
+
 /* ---- the walk ---- */
 
 /* False: this was the last one. */

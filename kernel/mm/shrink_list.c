@@ -185,7 +185,7 @@ static enum page_fate unmap_page(struct page *page, struct scan_control *sc, str
 /* Locked and not wanted: back to its list it goes.  A slot that nobody names keeps its place only if there is plenty. */
 static void unlock_kept_page(struct page *page)
 {
-	if (PageSwapCache(page) && (vm_swap_full() || !swp_swapcount(page_swap_entry(page))))
+	if (PageSwapCache(page) && (page_swap_full(page) || !swp_swapcount(page_swap_entry(page))))
 		try_to_free_swap(page);
 	unlock_page(page);
 }

@@ -17,6 +17,7 @@
  * See:     memory.c handle_pte_fault(), do_wp_page(); swap_state.c
  */
 #include <weft/kernel.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -69,6 +70,7 @@ static struct page *find_swap_page(struct vm_fault *vmf, swp_entry_t entry, bool
 	*major = !page;
 	if (!page) {
 		count_vm_event(PGMAJFAULT);
+		count_memcg_current(PGMAJFAULT);
 		page = swapin_readahead(entry, GFP_HIGHUSER_MOVABLE, ra, vmf->address >> PAGE_SHIFT);
 	}
 	return page;
@@ -109,7 +111,7 @@ static vm_fault_t install(struct vm_fault *vmf, struct page *page, swp_entry_t e
 	alone = !page_mapped(page) && swp_swapcount(entry) == 1 && page_count(page) == 2;
 	swap_map_page(vma, vmf->address, vmf->pte, page, alone && (vmf->flags & FAULT_FLAG_WRITE));
 	/* A writable entry means that the slot will be old; a full swap that its place is worth more than a second write. */
-	if (alone && ((vmf->flags & FAULT_FLAG_WRITE) || (vma->vm_flags & VM_LOCKED) || vm_swap_full()))
+	if (alone && ((vmf->flags & FAULT_FLAG_WRITE) || (vma->vm_flags & VM_LOCKED) || page_swap_full(page)))
 		try_to_free_swap(page);
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
 	activate_page(page);

@@ -16,6 +16,7 @@
  * See:     swap.h struct swap_backend_ops
  */
 #include <weft/kernel.h>
+#include <weft/memcontrol.h>
 #include <weft/bitops.h>
 #include <weft/highmem.h>
 #include <weft/pagemap.h>
@@ -54,7 +55,7 @@ void swap_writepage(struct page *page)
 	}
 	clear_bit(slot, si->zeromap);
 	count_vm_event(PSWPOUT);
-	inc_node_state(NR_WRITEBACK);
+	inc_page_state(page, NR_WRITEBACK);
 	SetPageWriteback(page);
 	get_page(page);				/* for swap_write_done() */
 	unlock_page(page);
@@ -69,7 +70,7 @@ void swap_write_done(struct page *page, int err)
 		SetPageError(page);
 		pr_err("swap: write error %d on slot %lu\n", err, swp_offset(page_swap_entry(page)));
 	}
-	dec_node_state(NR_WRITEBACK);
+	dec_page_state(page, NR_WRITEBACK);
 	end_page_writeback(page);
 	put_page(page);
 }

@@ -186,6 +186,7 @@ swp_entry_t get_swap_page(void)
 /* si->lock held: the slot is free. */
 static void slot_is_free(struct swap_info_struct *si, pgoff_t slot)
 {
+	mem_cgroup_uncharge_swap(si, slot);
 	WRITE_ONCE(si->inuse_pages, si->inuse_pages - 1);
 	si->cluster_free[slot / SWAP_CLUSTER]++;
 	if (si->flags & SWP_WRITEOK)

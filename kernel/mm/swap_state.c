@@ -15,6 +15,7 @@
  * See:     swap.h; swap_map.c; vmscan.c frees from here
  */
 #include <weft/kernel.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/rcu.h>
 #include <weft/sched.h>
@@ -38,7 +39,7 @@ static int add_to_swap_cache(struct page *page, swp_entry_t entry, gfp_t gfp)
 	err = __xa_insert(&si->cache, swp_offset(entry), page, gfp);
 	xa_unlock_irq(&si->cache);
 	if (!err) {
-		inc_node_state(NR_SWAPCACHE);
+		inc_page_state(page, NR_SWAPCACHE);
 		return 0;
 	}
 	ClearPageSwapCache(page);
@@ -55,7 +56,7 @@ void __delete_from_swap_cache(struct page *page, swp_entry_t entry)
 	__xa_erase(&si->cache, swp_offset(entry));
 	ClearPageSwapCache(page);
 	page->private = 0;
-	dec_node_state(NR_SWAPCACHE);
+	dec_page_state(page, NR_SWAPCACHE);
 }
 
 void delete_from_swap_cache(struct page *page)
@@ -77,8 +78,14 @@ bool add_to_swap(struct page *page)
 {
 	swp_entry_t entry = get_swap_page();
 
-	if (!entry.val)
+	if (!entry.val) {
+		mem_cgroup_no_slot(page);
 		return false;
+	}
+	if (!mem_cgroup_charge_swap(page, entry)) {
+		put_swap_page(entry);
+		return false;
+	}
 	if (add_to_swap_cache(page, entry, __GFP_HIGH | __GFP_NOWARN)) {
 		put_swap_page(entry);
 		return false;
@@ -178,7 +185,8 @@ static struct page *get_swap_cache_page(swp_entry_t entry, gfp_t gfp, bool *is_n
 		}
 		if (err)
 			break;
-		if (add_to_swap_cache(new, entry, gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_NOWARN))) {
+		if (mem_cgroup_charge_swapin(new, entry, gfp) ||
+		    add_to_swap_cache(new, entry, gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_NOWARN))) {
 			put_swap_page(entry);
 			break;
 		}

@@ -151,7 +151,8 @@ static int make_map(struct swap_info_struct *si, const union swap_header *h)
 	si->swap_map = vzalloc(si->max * sizeof(u16));
 	si->cluster_free = vzalloc(swap_clusters(si->max) * sizeof(u16));
 	si->zeromap = vzalloc(BITS_TO_LONGS(si->max) * sizeof(long));
-	if (!si->swap_map || !si->cluster_free || !si->zeromap)
+	si->owner = vzalloc(si->max * sizeof(u16));
+	if (!si->swap_map || !si->cluster_free || !si->zeromap || !si->owner)
 		return -ENOMEM;
 	si->pages = si->max;
 	forbid_slot(si, 0);
@@ -176,6 +177,7 @@ static void clear_area(struct swap_info_struct *si)
 	vfree(si->swap_map);
 	vfree(si->cluster_free);
 	vfree(si->zeromap);
+	vfree(si->owner);
 	kfree(si->name);
 	xa_destroy(&si->cache);
 	if (si->backend)
@@ -185,6 +187,7 @@ static void clear_area(struct swap_info_struct *si)
 	si->swap_map = NULL;
 	si->cluster_free = NULL;
 	si->zeromap = NULL;
+	si->owner = NULL;
 	si->name = NULL;
 	si->backend = NULL;
 	si->swap_file = NULL;

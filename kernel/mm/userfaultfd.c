@@ -335,14 +335,18 @@ static int copy_page_in(struct userfaultfd_ctx *ctx, unsigned long dst, const ch
 {
 	struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE);
 	struct vm_area_struct *vma;
-	int err = -ENOENT;
+	int err;
 
 	if (!page)
 		return -ENOMEM;
-	if (copy_from_user(page_address(page), src, PAGE_SIZE)) {
+	err = mem_cgroup_charge(page, GFP_KERNEL);
+	if (!err && copy_from_user(page_address(page), src, PAGE_SIZE))
+		err = -EFAULT;
+	if (err) {
 		put_page(page);
-		return -EFAULT;
+		return err;
 	}
+	err = -ENOENT;
 	mmap_read_lock(ctx->mm);
 	vma = registered_area(ctx, dst, PAGE_SIZE);
 	if (vma)

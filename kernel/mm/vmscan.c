@@ -28,6 +28,7 @@
 #include <weft/init.h>
 #include <weft/jiffies.h>
 #include <weft/kthread.h>
+#include <weft/memcg.h>
 #include <weft/pagemap.h>
 #include <weft/proc_fs.h>
 #include <weft/rmap.h>
@@ -93,7 +94,7 @@ static void get_scan_count(struct lruvec *lruvec, const struct scan_control *sc,
 		if (prio && !weight[kind])
 			weight[kind] = 1;	/* never given up altogether: only what is looked at can get better */
 	}
-	if (!sc->may_swap)
+	if (!sc->may_swap || (lruvec->memcg && !memcg_swap_room(lruvec->memcg)))
 		weight[0] = 0;
 	total = weight[0] + weight[1] + 1;
 	for (int kind = 0; kind < 2; kind++) {
@@ -151,6 +152,10 @@ static unsigned long shrink_inactive_list(struct lruvec *lruvec, enum lru_list l
 	freed = shrink_page_list(&pages, sc);
 	count_vm_events(sc->kswapd ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT, (long)freed);
 	sc->reclaimed += freed;
+	if (lruvec->memcg) {
+		__count_memcg_event(lruvec->memcg, sc->kswapd ? PGSCAN_KSWAPD : PGSCAN_DIRECT, scanned);
+		__count_memcg_event(lruvec->memcg, sc->kswapd ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT, freed);
+	}
 	return scanned;
 }
 
@@ -175,13 +180,14 @@ static void shrink_kind(struct lruvec *lruvec, bool file, unsigned long nr, stru
 	}
 }
 
+/* Of a group that is partly protected a smaller share is looked at. */
 static void shrink_lruvec(struct lruvec *lruvec, struct scan_control *sc)
 {
 	unsigned long nr[2];
 
 	get_scan_count(lruvec, sc, nr);
-	shrink_kind(lruvec, true, nr[1], sc);
-	shrink_kind(lruvec, false, nr[0], sc);
+	shrink_kind(lruvec, true, nr[1] - (nr[1] * sc->spared >> SPARED_SHIFT), sc);
+	shrink_kind(lruvec, false, nr[0] - (nr[0] * sc->spared >> SPARED_SHIFT), sc);
 }
 
 /* Its sets of lists in turn, so that none is always the first. */
@@ -194,6 +200,27 @@ static void shrink_zone(struct zone *zone, struct scan_control *sc)
 		shrink_lruvec(&zone->lruvec[(first + i) % LRU_SETS], sc);
 }
 
+static bool wants_zone(const struct zone *zone, const struct scan_control *sc)
+{
+	return !sc->nodes || (sc->nodes >> zone->node & 1);
+}
+
+/* The lists of groups that are not protected: of sc->memcg and those below it, or of all. */
+static void shrink_groups(struct scan_control *sc)
+{
+	struct mem_cgroup *memcg;
+	struct zone *zone;
+
+	for_each_memcg(memcg, sc->memcg) {
+		if (memcg_spared(memcg, sc))
+			continue;
+		for_each_populated_zone(zone)
+			if (wants_zone(zone, sc))
+				shrink_lruvec(memcg->lruvec[zone_id(zone)], sc);
+	}
+	sc->spared = 0;
+}
+
 /* All zones of the wanted nodes, and the shrinkers, once, at sc->priority. */
 static void shrink_node(struct scan_control *sc)
 {
@@ -202,9 +229,12 @@ static void shrink_node(struct scan_control *sc)
 
 	reclaim_enter(RECLAIM_PAGES);
 	for_each_populated_zone(zone)
-		if (!sc->nodes || (sc->nodes >> zone->node & 1))
+		if (!sc->memcg && wants_zone(zone, sc))
 			shrink_zone(zone, sc);
+	shrink_groups(sc);
 	reclaim_exit(RECLAIM_PAGES);
+	if (sc->memcg)
+		return;				/* what shrinkers and slabs give up is nobody's */
 	if (sc->gfp & __GFP_FS) {
 		reclaim_enter(RECLAIM_FS);
 		shrink_slab(sc->gfp, (unsigned int)sc->priority);
@@ -237,6 +267,23 @@ static void wait_for_writers(struct scan_control *sc, unsigned long reclaimed_be
 
 /* ---- direct reclaim ---- */
 
+/* Rounds of falling priority until there is enough; if that gave nothing, once more without regard to memory.low. */
+static void shrink_until_enough(struct scan_control *sc)
+{
+	for (sc->priority = DEF_PRIORITY; sc->priority >= 0; sc->priority--) {
+		unsigned long before = sc->reclaimed;
+
+		shrink_node(sc);
+		if (sc->reclaimed >= sc->nr_to_reclaim)
+			break;
+		wait_for_writers(sc, before);
+		if (!sc->priority && !sc->reclaimed && sc->skipped_low && !sc->reclaim_low) {
+			sc->reclaim_low = true;
+			sc->priority = DEF_PRIORITY;
+		}
+	}
+}
+
 /* Without __GFP_FS too: a clean page of a file goes without a word to a lock of its file system. */
 unsigned long try_to_free_pages(unsigned int order, gfp_t gfp, nodemask_t nodes)
 {
@@ -246,33 +293,50 @@ unsigned long try_to_free_pages(unsigned int order, gfp_t gfp, nodemask_t nodes)
 	};
 	int nid;
 
-	for (sc.priority = DEF_PRIORITY; sc.priority >= 0; sc.priority--) {
-		unsigned long before = sc.reclaimed;
-
-		shrink_node(&sc);
-		if (sc.reclaimed >= sc.nr_to_reclaim)
-			break;
-		wait_for_writers(&sc, before);
-	}
+	shrink_until_enough(&sc);
 	if (sc.reclaimed)
 		for_each_online_node(nid)
 			WRITE_ONCE(node_data[nid]->kswapd_failures, 0);
 	return sc.reclaimed;
 }
 
+/* ---- a group's limit ---- */
+
+unsigned long try_to_free_mem_cgroup_pages(struct mem_cgroup *memcg, unsigned long nr, gfp_t gfp, bool swap)
+{
+	struct scan_control sc = {
+		.gfp = gfp, .memcg = memcg, .nr_to_reclaim = max(WANTED_PAGES, nr), .may_swap = swap && may_swap(gfp),
+	};
+	unsigned int had = memalloc_noreclaim_save();
+
+	shrink_until_enough(&sc);
+	memalloc_noreclaim_restore(had);
+	return sc.reclaimed;
+}
+
+/* ---- by hand ---- */
+
+static void shrink_file_lists(struct lruvec *lruvec, unsigned long nr_to_scan, struct scan_control *sc)
+{
+	unsigned long size = READ_ONCE(lruvec->nr[LRU_INACTIVE_FILE]) + READ_ONCE(lruvec->nr[LRU_ACTIVE_FILE]);
+
+	shrink_kind(lruvec, true, min(nr_to_scan, size), sc);
+}
+
 /* Pages of files for drop_caches, nr_to_scan of each set of lists, used or not.  Pages freed. */
 unsigned long shrink_lru(unsigned long nr_to_scan)
 {
 	struct scan_control sc = { .gfp = GFP_KERNEL, .nr_to_reclaim = ULONG_MAX, .ignore_references = true };
+	struct mem_cgroup *memcg;
 	struct lruvec *lruvec;
 	struct zone *zone;
 
 	for_each_populated_zone(zone)
-		for_each_lruvec(lruvec, zone) {
-			unsigned long size = READ_ONCE(lruvec->nr[LRU_INACTIVE_FILE]) + READ_ONCE(lruvec->nr[LRU_ACTIVE_FILE]);
-
-			shrink_kind(lruvec, true, min(nr_to_scan, size), &sc);
-		}
+		for_each_lruvec(lruvec, zone)
+			shrink_file_lists(lruvec, nr_to_scan, &sc);
+	for_each_memcg(memcg, NULL)
+		for_each_populated_zone(zone)
+			shrink_file_lists(memcg->lruvec[zone_id(zone)], nr_to_scan, &sc);
 	return sc.reclaimed;
 }
 

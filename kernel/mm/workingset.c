@@ -24,6 +24,7 @@
 #include <weft/hash.h>
 #include <weft/init.h>
 #include <weft/log2.h>
+#include <weft/memcg.h>
 #include <weft/pagemap.h>
 #include <weft/swap.h>
 #include <weft/vmalloc.h>
@@ -60,10 +61,14 @@ void workingset_activation(void)
 	atomic_inc(&age);
 }
 
-static unsigned long active_file_pages(void)
+/* Those that page would have to hold its own against: of its group, or all. */
+static unsigned long active_file_pages(const struct page *page)
 {
 	unsigned long sum = 0;
 	struct zone *zone;
+
+	if (unlikely(page->memcg))
+		return (unsigned long)memcg_state(page->memcg, NR_ACTIVE_FILE);
 
 	for_each_populated_zone(zone)
 		sum += zone_lru_pages(zone, LRU_ACTIVE_FILE);
@@ -71,7 +76,7 @@ static unsigned long active_file_pages(void)
 }
 
 /* The page is about to be read.  True: it was here not long ago, and should stay longer this time. */
-bool workingset_refault(const struct address_space *mapping, pgoff_t index)
+bool workingset_refault(const struct address_space *mapping, pgoff_t index, const struct page *page)
 {
 	u32 tag, distance;
 	u64 *note, seen;
@@ -84,10 +89,12 @@ bool workingset_refault(const struct address_space *mapping, pgoff_t index)
 		return false;
 	WRITE_ONCE(*note, 0);
 	count_vm_event(WORKINGSET_REFAULT);
+	count_memcg_page_event(page, WORKINGSET_REFAULT);
 	distance = (u32)atomic_read(&age) - (u32)seen;
-	if (distance > active_file_pages())
+	if (distance > active_file_pages(page))
 		return false;
 	count_vm_event(WORKINGSET_ACTIVATE);
+	count_memcg_page_event(page, WORKINGSET_ACTIVATE);
 	return true;
 }
 

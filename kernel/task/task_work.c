@@ -9,6 +9,7 @@
 #include <weft/task_work.h>
 #include <weft/kernel.h>
 #include <weft/errno.h>
+#include <weft/memcontrol.h>
 #include <weft/sched.h>
 #include <weft/rseq.h>
 
@@ -94,5 +95,6 @@ void resume_user_mode_work(struct pt_regs *regs)
 	smp_mb__after_atomic();
 	if (unlikely(READ_ONCE(current->task_works)))
 		task_work_run();
+	mem_cgroup_handle_over_high();
 	rseq_handle_notify_resume(NULL, regs);
 }

@@ -27,6 +27,7 @@
  */
 #include <weft/fs.h>
 #include <weft/highmem.h>
+#include <weft/memcontrol.h>
 #include <weft/pagemap.h>
 #include <weft/rmap.h>
 #include <weft/sched.h>
@@ -108,6 +109,7 @@ static struct page *read_slot(struct inode *inode, swp_entry_t entry, pgoff_t in
 		return page;
 	*major = true;
 	count_vm_event(PGMAJFAULT);
+	count_memcg_current(PGMAJFAULT);
 	return swapin_readahead(entry, mapping_gfp_mask(inode->i_mapping), ra, index);
 }
 

@@ -29,6 +29,7 @@ static inline void pgtable_page_ctor(struct page *page)
 static inline void pgtable_page_dtor(struct page *page)
 {
 	__ClearPageTable(page);
+	page->memcg = NULL;			/* the lock may have lain there */
 	dec_node_state(NR_PAGETABLE);
 }
 static inline struct page *pgtable_page_alloc(void)
