@@ -53,7 +53,7 @@ struct mem_cgroup {
 	bool			oom_group;	/* [-] word: the whole group dies, or nobody */
 	struct list_head	node;		/* [memcg_lock] all groups */
 	struct memcg_counter	counter[MEMCG_RESOURCES];
-	unsigned long		min, low;	/* [-] words: pages that reclaim leaves; that it leaves while there are others */
+	unsigned long		min, low;	/* [-] words: pages that reclaim leaves; ... while there are others */
 	atomic_long_t		events[MEMCG_EVENTS], events_local[MEMCG_EVENTS];	/* with those below; its own */
 	struct memcg_cpu	*cpu;		/* [I] by CPU */
 	struct lruvec		*lruvec[MAX_NUMNODES * MAX_NR_ZONES];	/* [I] by zone_id(); NULL: no such zone */

@@ -3,9 +3,9 @@
  *
  * What:    charge and uncharge; what is done when a limit is reached: reclaim in the group, then a kill there.
  * Idea:    a charge goes up the tree and stops where a limit would be passed; what it added below is taken back.  To do
- *          that for every page would make all CPUs meet at the counters of the groups near the root.  So a CPU charges MEMCG_BATCH pages
- *          at once and keeps what is over in its stock, of one group at a time; pages that are freed go there, too.  The stocks
- *          count as used: when a limit is reached they are emptied before anything is reclaimed.
+ *          that for every page would make all CPUs meet at the counters of the groups near the root.  So a CPU charges
+ *          MEMCG_BATCH pages at once and keeps what is over in its stock, of one group at a time; pages that are freed go
+ *          there, too.  The stocks count as used: when a limit is reached they are emptied before anything is reclaimed.
  *
  *              __mem_cgroup_charge: stock -> try_charge(batch) -> try_charge(exact) -> stocks, reclaim -> OOM -> -ENOMEM
  *              free_unref_page:     __mem_cgroup_uncharge -> stock -> uncharge
