@@ -1,7 +1,7 @@
 /*
  * memcgmill.c: groups with memory limits are made, filled, pressed, left and removed; afterwards nothing is charged or leaked.
  *
- * Guest: mem=192M append=ramswap=48 args="25 4" long="600 4"
+ * Guest: mem=192M append=ramswap=48 args="3 4" long="300 4"
  *
  * What:    memcgmill [ROUNDS [WORKERS [AREA]]].  Each worker makes groups, sets limits that are often too low, puts children
  *          into them that fill anonymous and shared memory with words they know, fork, move to other workers' groups, and
@@ -152,8 +152,8 @@ static void random_limits(const char *dir)
 {
 	if (rnd(2))
 		put_kib(dir, "memory.max", 1500 + rnd(6000));
-	if (!rnd(3))
-		put_kib(dir, "memory.high", 2000 + rnd(4000));
+	else if (!rnd(3))
+		put_kib(dir, "memory.high", 5000 + rnd(4000));	/* who is far above sleeps long */
 	if (!rnd(3))
 		put_kib(dir, "memory.swap.max", rnd(3000));
 	if (!rnd(4))
@@ -334,7 +334,7 @@ static int account(long free_before)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 25, bad;
+	int rounds = argc > 1 ? atoi(argv[1]) : 3, bad;
 	long free_before;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
