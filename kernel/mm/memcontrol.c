@@ -133,7 +133,7 @@ static struct memcg_stock *lock_stock(unsigned long *flags) __no_context_analysi
 	return stock;
 }
 
-static void unlock_stock(struct memcg_stock *stock, unsigned long flags) __no_context_analysis
+static void unlock_stock(struct memcg_stock *stock, unsigned long flags) __no_context_analysis	/* the other half */
 {
 	spin_unlock(&stock->lock);
 	local_irq_restore(flags);

@@ -504,7 +504,7 @@ TEST(max_shmem)
 	teardown();
 }
 
-static void nothing(long arg) { }
+static void nothing(long unused) { (void)unused; }
 
 TEST(oom_group)
 {
