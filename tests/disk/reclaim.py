@@ -49,10 +49,10 @@ umount /m
 # How each is called; %: of the memory that is free then.
 STRESSORS = ["vm 2 --vm-bytes 120%", "swap 2", "bigheap 2", "brk 2", "stack 2", "mmapfork 2", "oom-pipe 2", "numa 2", "shm 2", "malloc 2"]
 STRESSNG = """
-mkswap /dev/vdb > /dev/null; swapon /dev/vdb
+mkdir -p /m; mount -t ext4 /dev/vda /m; mkswap /dev/vdb > /dev/null; swapon /dev/vdb
 %s
 umount /m 2>/dev/null; dmesg | grep -c 'Out of memory'
-""" % "".join(f"stress-ng --temp-path /tmp --verify -t 30 --{s} > /tmp/out 2>&1; st=$?; echo stress-ng {s.split()[0]}: status $st, "
+""" % "".join(f"stress-ng --pathological --temp-path /m --verify -t 30 --{s} > /tmp/out 2>&1; st=$?; echo stress-ng {s.split()[0]}: status $st, "
               f"$(grep -E '^pswpout' /proc/vmstat); [ $st = 0 ] || {{ bad=1; tail -n 5 /tmp/out; }}\n" for s in STRESSORS)
 STRESSNG += '[ -z "$bad" ] && echo ok stressng\n'
 
