@@ -46,6 +46,9 @@ void machine_halt(void);
 unsigned long arch_align_stack(unsigned long sp);
 unsigned long arch_randomize_brk(struct mm_struct *mm);
 
+/* Whether a full barrier also orders memory for who plays a virtual device beside us. */
+bool arch_barriers_reach_devices(void);
+
 /* A number that is hard to guess, if the processor has one to give. */
 bool arch_get_random_long(unsigned long *v);
 

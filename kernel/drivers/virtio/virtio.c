@@ -7,7 +7,7 @@
  * See:     include/weft/virtio.h; VIRTIO 1.1 §3.1.1 "Driver Requirements: Device Initialization"
  */
 #include <weft/kernel.h>
-#include <weft/cpumask.h>
+#include <weft/arch.h>
 #include <weft/mutex.h>
 #include <weft/virtio.h>
 
@@ -33,7 +33,7 @@ static int negotiate(struct virtio_device *vdev, const struct virtio_driver *drv
 	if (!vdev->legacy && !(offered >> VIRTIO_F_VERSION_1 & 1))
 		return -ENODEV;
 	vdev->features = offered & (drv->features | 1ull << VIRTIO_F_VERSION_1);
-	if (num_possible_cpus() > 1)		/* virtio_ring.c says why */
+	if (arch_barriers_reach_devices())	/* virtio_ring.c says why */
 		vdev->features |= offered & 1ull << VIRTIO_F_RING_EVENT_IDX;
 	vdev->config->set_features(vdev, vdev->features);
 	if (vdev->legacy)

@@ -12,14 +12,14 @@
  *              full barrier                            used entry, used->idx, avail_event
  *              reads avail_event: ring the bell?       full barrier, reads avail->idx: more to do?
  *
- *          That barrier has to be one also for the thread of the host that plays the device.  QEMU's emulation of a machine with
- *          one processor makes none, neither of a locked instruction nor of mfence (7.2, code without CF_PARALLEL): each side
- *          can miss the other, and a disk stood still after some 100,000 requests.  There no bell is spared.
+ *          That barrier has to be one also for the thread of the host that plays the device.  QEMU's emulation (TCG) of a
+ *          machine with one processor makes none, neither of a locked instruction nor of mfence: each side can miss the
+ *          other, and a disk stood still after some 100,000 requests.  There, and only there, no bell is spared.
  * See:     VIRTIO 1.1 §2.6 "Split Virtqueues"
  */
 #include <weft/kernel.h>
+#include <weft/arch.h>
 #include <weft/byteorder.h>
-#include <weft/cpumask.h>
 #include <weft/mm.h>
 #include <weft/slab.h>
 #include <weft/virtio.h>
@@ -55,7 +55,7 @@ struct virtqueue {
 	struct virtio_device	*vdev;		/* [I] */
 	unsigned int		index, num;	/* [I] num: a power of two */
 	bool			event;		/* [I] EVENT_IDX */
-	bool			spare_bells;	/* [I] more than one processor: barriers hold, see above */
+	bool			spare_bells;	/* [I] barriers hold, see above */
 	struct vring_desc	*desc;
 	struct vring_avail	*avail;
 	struct vring_used	*used;
@@ -256,7 +256,7 @@ struct virtqueue *virtio_find_vq(struct virtio_device *vdev, unsigned int index,
 	vq->vdev = vdev;
 	vq->index = index;
 	vq->event = virtio_has_feature(vdev, VIRTIO_F_RING_EVENT_IDX);
-	vq->spare_bells = num_possible_cpus() > 1;
+	vq->spare_bells = arch_barriers_reach_devices();
 	vq->callback = callback;
 	vq->priv = priv;
 	list_add_tail(&vq->node, &vdev->vqs);

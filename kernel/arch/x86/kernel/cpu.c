@@ -189,6 +189,17 @@ void cpu_init_features(void)
 	write_cr4(cr4_features);
 }
 
+/* True but in QEMU's emulation of a machine with one processor, which translates barriers to nothing. */
+bool arch_barriers_reach_devices(void)
+{
+	u32 max, name[3];
+
+	if (num_possible_cpus() > 1 || !boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		return true;
+	cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
+	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) != 0;
+}
+
 /* Where `syscall` goes, and which flags it clears: interrupts, direction, steps, SMAP override, nested task. */
 void syscall_init(void)
 {
