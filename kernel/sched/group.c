@@ -28,7 +28,6 @@
 
 #define SLICE_NS	(5 * NSEC_PER_MSEC)
 #define MIN_WEIGHT	2
-#define DEFAULT_SHARES	(100 * NICE_0_LOAD / 100)
 
 struct task_group {
 	struct task_group	*parent;	/* [I] NULL: the CPUs' own queues are above */
@@ -320,7 +319,7 @@ struct task_group *sched_create_group(struct task_group *parent)
 	if (!tg)
 		return NULL;
 	tg->parent = parent;
-	tg->shares = DEFAULT_SHARES;
+	tg->shares = NICE_0_LOAD;
 	tg->quota = SCHED_NO_QUOTA;
 	tg->period = 100 * NSEC_PER_MSEC;
 	spin_lock_init(&tg->lock);

@@ -2,13 +2,11 @@
  * cgroup.c: control groups of version 2 and cgroup namespaces (spec §8; man 7 cgroups, cgroup_namespaces).
  *
  * What:    the files of a group, moving tasks, rmdir, threaded groups, the freezer, cgroup.kill, events by poll and inotify,
- *          CLONE_INTO_CGROUP, delegation, namespaces; and the controllers pids, cpu and memory where they are to be had.
+ *          CLONE_INTO_CGROUP, delegation, namespaces; and the controllers pids and cpu where they are to be had.
  * Idea:    each case works below a group of its own, made where the running task is; on a host whose cgroup2 is not there or
  *          has not the controller it is skipped.
  */
-#include "t.h"
-#include <dirent.h>
-#include <fcntl.h>
+#include "cgroup_tools.h"
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,7 +16,6 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #ifndef CLONE_INTO_CGROUP
@@ -28,79 +25,7 @@
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 
-static char base[200];			/* the case's own group */
-static char hierarchy[100];
-
 /* ---- small tools ---- */
-
-static char *at(const char *file)
-{
-	static char path[8][400];
-	static int next;
-	char *p = path[next++ % 8];
-
-	snprintf(p, 400, "%s/%s", base, file);
-	return p;
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), err;
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	err = errno;
-	close(fd);
-	errno = err;
-	return n < 0 ? -1 : 0;
-}
-
-static int put(const char *file, const char *text) { return write_file(at(file), text); }
-
-static int put_pid(const char *file, pid_t pid)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	return put(file, text);
-}
-
-static const char *get_path(const char *path)
-{
-	static char text[4][4096];
-	static int next;
-	char *p = text[next++ % 4];
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, p, 4095);
-
-	if (fd >= 0)
-		close(fd);
-	p[n < 0 ? 0 : n] = 0;
-	return n < 0 ? NULL : p;
-}
-
-static const char *get(const char *file)
-{
-	const char *text = get_path(at(file));
-
-	if (!text)
-		FAIL("%s: %s", at(file), strerror(errno));
-	return text;
-}
-
-/* The number behind a key of a file. */
-static long long get_key(const char *file, const char *key)
-{
-	const char *p = get(file);
-	size_t len = strlen(key);
-
-	for (; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		if (!strncmp(p, key, len) && p[len] == ' ')
-			return atoll(p + len + 1);
-	FAIL("%s has no %s", file, key);
-}
 
 /* Waits up to a minute for a key to have a value. */
 static void wait_key(const char *file, const char *key, long long value)
@@ -113,48 +38,14 @@ static void wait_key(const char *file, const char *key, long long value)
 	FAIL("%s: %s is %lld after a minute, not %lld", file, key, get_key(file, key), value);
 }
 
-static void clean(const char *dir)
-{
-	char path[600];
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	while (d && (e = readdir(d))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		clean(path);
-	}
-	if (d)
-		closedir(d);
-	snprintf(path, sizeof(path), "%s/cgroup.kill", dir);
-	write_file(path, "1");
-	for (int i = 0; i < 1000 && rmdir(dir) && errno == EBUSY; i++)
-		t_sleep_ms(10);
-}
-
-/* Mounts the hierarchy where it is not, and makes the case's group below the caller's. */
+/* Makes the case's own group. */
 static void setup(void)
 {
-	static const char *const places[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
-	struct statfs fs;
-
-	if (getuid())
-		SKIP("not root");
-	for (int i = 0; i < 2 && !hierarchy[0]; i++)
-		if (!statfs(places[i], &fs) && fs.f_type == 0x63677270)
-			strcpy(hierarchy, places[i]);
-	if (!hierarchy[0]) {
-		if (mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL))
-			SKIP("no cgroup2 here: %s", strerror(errno));
-		strcpy(hierarchy, "/sys/fs/cgroup");
-	}
+	find_hierarchy();
 	snprintf(base, sizeof(base), "%s/weft-%d", hierarchy, getpid());
 	if (mkdir(base, 0755))
 		SKIP("cannot make a group: %s", strerror(errno));
 }
-
-static void teardown(void) { clean(base); }
 
 /* The controller for the case's own children; skips the case where it is not to be had. */
 static void need_controller(const char *name)

@@ -6,48 +6,16 @@
  *          wait to be told to go.  Counters may be ahead by what CPUs keep in stock (SLACK).  Where there is no cgroup2 with
  *          this controller all cases are skipped.
  */
-#include "t.h"
-#include <dirent.h>
-#include <fcntl.h>
+#include "cgroup_tools.h"
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #define MIB	(1L << 20)
 #define SLACK	(2 * MIB)		/* stocks of CPUs, the programs' own pages */
 
-static char base[200], hierarchy[100];
-
 /* ---- small tools ---- */
-
-static char *at(const char *file)
-{
-	static char path[8][400];
-	static int next;
-	char *p = path[next++ % 8];
-
-	snprintf(p, 400, "%s/%s", base, file);
-	return p;
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), err;
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	err = errno;
-	close(fd);
-	errno = err;
-	return n < 0 ? -1 : 0;
-}
-
-static int put(const char *file, const char *text) { return write_file(at(file), text); }
 
 static void put_number(const char *file, long value)
 {
@@ -58,33 +26,7 @@ static void put_number(const char *file, long value)
 		FAIL("%s: %s", at(file), strerror(errno));
 }
 
-static const char *get(const char *file)
-{
-	static char text[4][4096];
-	static int next;
-	char *p = text[next++ % 4];
-	int fd = open(at(file), O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, p, 4095);
-
-	if (n < 0)
-		FAIL("%s: %s", at(file), strerror(errno));
-	close(fd);
-	p[n] = 0;
-	return p;
-}
-
 static long get_number(const char *file) { return atol(get(file)); }
-
-static long get_key(const char *file, const char *key)
-{
-	const char *p = get(file);
-	size_t len = strlen(key);
-
-	for (; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		if (!strncmp(p, key, len) && p[len] == ' ')
-			return atol(p + len + 1);
-	FAIL("%s has no %s", file, key);
-}
 
 /* Waits up to a minute until no more than `most` are used. */
 static void wait_below(const char *file, long most)
@@ -119,47 +61,13 @@ static void no_swap(const char *group)
 /* A group of the case's own, with the controller for its children. */
 static void setup(void)
 {
-	static const char *const places[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
-	struct statfs fs;
-
-	if (getuid())
-		SKIP("not root");
+	find_hierarchy();
 	signal(SIGPIPE, SIG_IGN);		/* a child may have been killed */
-	for (int i = 0; i < 2 && !hierarchy[0]; i++)
-		if (!statfs(places[i], &fs) && fs.f_type == 0x63677270)
-			strcpy(hierarchy, places[i]);
-	if (!hierarchy[0]) {
-		if (mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL))
-			SKIP("no cgroup2 here: %s", strerror(errno));
-		strcpy(hierarchy, "/sys/fs/cgroup");
-	}
 	enable(hierarchy);
 	snprintf(base, sizeof(base), "%s/memcg-%d", hierarchy, getpid());
 	CHECK_OK(mkdir(base, 0755));
 	enable(base);
 }
-
-static void clean(const char *dir)
-{
-	char path[600];
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	while (d && (e = readdir(d))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		clean(path);
-	}
-	if (d)
-		closedir(d);
-	snprintf(path, sizeof(path), "%s/cgroup.kill", dir);
-	write_file(path, "1");
-	for (int i = 0; i < 1000 && rmdir(dir) && errno == EBUSY; i++)
-		t_sleep_ms(10);
-}
-
-static void teardown(void) { clean(base); }
 
 /* ---- children ---- */
 
