@@ -2,7 +2,7 @@
  * barriers.c: what atomic operations and memory barriers promise, tried on two processors.
  *
  * Idea:    the litmus tests of the books.  Two threads, each on a processor of its own, meet, do two accesses each, meet again
- *          and look.  A wrong smp_mb() fails store_buffer at once on real hardware, since x86 itself lets a load pass an
+ *          and look.  store_buffer is what needs smp_mb() on x86 (emulated, it seldom shows), which lets a load pass an
  *          earlier store; the other orders x86 keeps, and the tests see to it that the compiler keeps them as well.
  * Locking: none: that is what is tested.  `arrived` is how the two meet.
  * See:     arch/x86/include/asm/barrier.h; user/lessons/store_buffer.c; doc/synchronisation.md; spec.md §8
